@@ -1,0 +1,127 @@
+//! A co-production schema: the reusable tree of phases, objectives and tasks that processes are started from.
+//!
+//! What is authored (YAML, JSON, an INTERLINK bundle) is parsed once, at the edge, into [`Schema`]; from there on
+//! nothing needs to be checked again: ids are unique, prerequisites lead somewhere and have no cycle, and every list
+//! is in the order in which it is to be done.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An IETF BCP 47 language tag, lower-case (`en`, `es`, `pt-br`).
+pub type Language = String;
+
+/// A text in the languages that its author gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Text(pub BTreeMap<Language, String>);
+
+/// A co-production schema as it is run: checked, in order, defaults filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// What the schema is known by: kebab-case or snake_case, unique in a data directory.
+    pub name: String,
+    /// The author's version; a bundle's is `0.0.0+` and twelve digits of its digest.
+    pub version: semver::Version,
+    /// Digest of the authored document, `sha256:` and 64 hex digits.
+    pub digest: String,
+    /// Title for people.
+    pub title: Text,
+    /// What the schema is for.
+    pub description: Text,
+    /// Languages that the author names, the first one being the one that stands in.
+    pub languages: Vec<Language>,
+    /// Roles that the schema defines beside those every process has.
+    pub roles: Vec<String>,
+    /// Phases in the order in which they are to be done.
+    pub phases: Vec<Phase>,
+    /// What was authored and not understood, kept for whoever does.
+    pub extensions: BTreeMap<String, Value>,
+}
+
+/// A stretch of a process: engage, design, build, sustain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Unique within the schema.
+    pub id: String,
+    /// Name for people.
+    pub name: Text,
+    /// What it is about.
+    pub description: Text,
+    /// What must be finished first.
+    pub prerequisites: Vec<Prerequisite>,
+    /// Objectives in the order in which they are to be done.
+    pub objectives: Vec<Objective>,
+    /// What was authored and not understood.
+    pub extensions: BTreeMap<String, Value>,
+}
+
+/// What a phase wants to reach.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Objective {
+    /// Unique within the schema.
+    pub id: String,
+    /// Name for people.
+    pub name: Text,
+    /// What it is about.
+    pub description: Text,
+    /// What must be finished first.
+    pub prerequisites: Vec<Prerequisite>,
+    /// Names of the problems that it faces.
+    pub problem_profiles: Vec<String>,
+    /// Tasks in the order in which they are to be done.
+    pub tasks: Vec<Task>,
+    /// What was authored and not understood.
+    pub extensions: BTreeMap<String, Value>,
+}
+
+/// What people do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Unique within the schema.
+    pub id: String,
+    /// Name for people.
+    pub name: Text,
+    /// How it is done.
+    pub description: Text,
+    /// Who or what does it.
+    pub kind: TaskKind,
+    /// What must be finished first.
+    pub prerequisites: Vec<Prerequisite>,
+    /// Names of the problems that it faces.
+    pub problem_profiles: Vec<String>,
+    /// Roles that may do it; empty means every member.
+    pub roles: Vec<String>,
+    /// What was authored and not understood.
+    pub extensions: BTreeMap<String, Value>,
+}
+
+/// Who or what does a task. Further kinds are refused until the engine runs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// People decide that it is done; assets are evidence.
+    #[default]
+    Human,
+}
+
+/// Something that comes before an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prerequisite {
+    /// Id of the item that comes before: a phase, an objective or a task.
+    pub item: String,
+    /// Whether it must be finished, or merely stands before.
+    #[serde(rename = "type")]
+    pub kind: PrerequisiteKind,
+}
+
+/// What a prerequisite asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrerequisiteKind {
+    /// The item must be finished.
+    Finished,
+    /// The item stands before this one; it need not be finished.
+    Previous,
+}

@@ -1,0 +1,1 @@
+//! interlinker-poll.
