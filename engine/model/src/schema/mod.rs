@@ -4,6 +4,22 @@
 //! nothing needs to be checked again: ids are unique, prerequisites lead somewhere and have no cycle, and every list
 //! is in the order in which it is to be done.
 
+mod archive;
+pub mod authoring;
+pub mod bundle;
+pub mod digest;
+pub mod editor;
+mod fields;
+pub mod finding;
+mod json;
+pub mod limits;
+mod node;
+pub mod order;
+pub mod outline;
+mod prerequisites;
+pub mod text;
+mod yaml;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

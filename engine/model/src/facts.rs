@@ -1,0 +1,377 @@
+//! Every fact that is written, family by family: the words of the product's history.
+//!
+//! Fields that a person wrote are `Sealed`. Names follow the domain; a fact says what happened, never what to do.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::events;
+use crate::id::{AssetId, PersonId, ProcessId};
+use crate::schema::Text;
+use crate::sealed::{Holds, Sealed, SealedField};
+
+/// A schema in one version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SchemaRef {
+    /// Name.
+    pub name: String,
+    /// Version, as semver writes it.
+    pub version: String,
+    /// Digest of what was authored.
+    pub digest: String,
+}
+
+/// An Interlinker in one version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct InterlinkerRef {
+    /// Name.
+    pub name: String,
+    /// Version, as semver writes it.
+    pub version: String,
+    /// Digest of the component.
+    pub digest: String,
+}
+
+/// One key of an asset's state that a call changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The key, in plain: people appear in it as ids.
+    pub key: String,
+    /// Its new value; absent where the key was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Sealed<serde_bytes::ByteBuf>>,
+}
+
+impl Holds for Change {
+    fn visit(&mut self, name: &'static str, each: &mut dyn FnMut(&'static str, &mut dyn SealedField)) {
+        self.value.visit(name, each);
+    }
+}
+
+events! {
+    /// What happens to a process.
+    ProcessEvent {
+        /// A process was made from a schema.
+        ProcessCreated {
+            /// The schema to which it is pinned.
+            pub schema: SchemaRef,
+            /// What people call it.
+            pub name: Sealed<String>,
+            /// The language in which it is held.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub language: Option<String>,
+        } sealed(name),
+        /// It began.
+        ProcessStarted {} sealed(),
+        /// It rests.
+        ProcessSuspended {
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// It goes on.
+        ProcessResumed {
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// It was given up.
+        ProcessCancelled {
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// All its tasks are finished.
+        ProcessCompleted {} sealed(),
+        /// A finished process has work again.
+        ProcessReopened {} sealed(),
+        /// A person took a task.
+        TaskClaimed {
+            /// The task.
+            pub task: String,
+            /// Who has it now.
+            pub person: PersonId,
+            /// What they said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// A task was given back.
+        TaskReleased {
+            /// The task.
+            pub task: String,
+            /// What was said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// Work on a task began.
+        TaskStarted {
+            /// The task.
+            pub task: String,
+            /// Who works on it.
+            pub person: PersonId,
+            /// What they said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// A task is done.
+        TaskCompleted {
+            /// The task.
+            pub task: String,
+            /// What was said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// A finished task has work again.
+        TaskReopened {
+            /// The task.
+            pub task: String,
+            /// Tasks behind it that were under way: they keep what was done, and wait for it before they can finish.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub held_up: Vec<String>,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// A task is left out.
+        TaskSkipped {
+            /// The task.
+            pub task: String,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// A task that was left out is there again.
+        TaskRestored {
+            /// The task.
+            pub task: String,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// An Interlinker was instantiated on a task.
+        AssetAdded {
+            /// The task.
+            pub task: String,
+            /// The asset.
+            pub asset: AssetId,
+            /// Of which Interlinker.
+            pub interlinker: String,
+        } sealed(),
+        /// An asset was removed from a task.
+        AssetDropped {
+            /// The task.
+            pub task: String,
+            /// The asset.
+            pub asset: AssetId,
+        } sealed(),
+    }
+}
+
+events! {
+    /// What happens to an asset.
+    AssetEvent {
+        /// An Interlinker was instantiated.
+        InterlinkerInstantiated {
+            /// Of which Interlinker, in which version.
+            pub interlinker: InterlinkerRef,
+            /// On which process.
+            pub process: ProcessId,
+            /// On which task.
+            pub task: String,
+            /// What people call it.
+            pub name: Sealed<String>,
+            /// What it was instantiated with.
+            pub input: Sealed<Value>,
+            /// What it answered.
+            pub output: Sealed<Value>,
+            /// State that the call left.
+            pub changes: Vec<Change>,
+            /// Keys under each prefix afterwards, for the prefixes whose number changed.
+            pub counts: BTreeMap<String, u64>,
+            /// How long the call took.
+            pub duration_us: u64,
+        } sealed(name, input, output, changes),
+        /// An action was run.
+        ActionPerformed {
+            /// Which.
+            pub action: String,
+            /// What it was run with.
+            pub input: Sealed<Value>,
+            /// What it answered.
+            pub output: Sealed<Value>,
+            /// State that the call changed.
+            pub changes: Vec<Change>,
+            /// Keys under each prefix afterwards, for the prefixes whose number changed.
+            pub counts: BTreeMap<String, u64>,
+            /// How long the call took.
+            pub duration_us: u64,
+        } sealed(input, output, changes),
+        /// The Interlinker says that the task has what it needed.
+        OutcomeDeclared {
+            /// The result.
+            pub outcome: Sealed<Value>,
+        } sealed(outcome),
+        /// The asset was removed; its state is gone, its history is not.
+        AssetRemoved {} sealed(),
+    }
+}
+
+/// What was done with an Interlinker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UseKind {
+    /// It was instantiated.
+    Instantiate,
+    /// It was looked at.
+    View,
+    /// An action was run.
+    Action,
+    /// It failed: a trap, a crossed limit.
+    Failure,
+    /// The asset was removed.
+    Remove,
+}
+
+/// What came of a use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UseOutcome {
+    /// It was done.
+    Done,
+    /// The Interlinker refused.
+    Refused,
+    /// The Interlinker failed.
+    Failed,
+}
+
+events! {
+    /// Uses that change nothing: what was looked at, refused or failed.
+    UsageEvent {
+        /// An Interlinker was used without effect on any state.
+        InterlinkerUsed {
+            /// What was done.
+            pub kind: UseKind,
+            /// What came of it.
+            pub outcome: UseOutcome,
+            /// Of which Interlinker.
+            pub interlinker: InterlinkerRef,
+            /// On which task.
+            pub task: String,
+            /// On which asset; absent where none came of it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub asset: Option<AssetId>,
+            /// Which action.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub action: Option<String>,
+            /// Why it was refused or failed: a slug, nothing that a person wrote.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<String>,
+            /// How long it took.
+            pub duration_us: u64,
+        } sealed(),
+    }
+}
+
+events! {
+    /// What happens to a person.
+    PersonEvent {
+        /// A person came for the first time.
+        PersonRegistered {
+            /// Who vouches for the login.
+            pub issuer: String,
+            /// The login.
+            pub login: Sealed<String>,
+        } sealed(login),
+    }
+}
+
+events! {
+    /// What happens to a login.
+    LoginEvent {
+        /// A login leads to a person.
+        LoginLinked {
+            /// The person.
+            pub person: PersonId,
+        } sealed(),
+    }
+}
+
+/// How a schema was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaSource {
+    /// In the authoring format.
+    Authored,
+    /// As an INTERLINK bundle.
+    Bundle,
+}
+
+events! {
+    /// What happens to a schema.
+    SchemaEvent {
+        /// A version was imported.
+        SchemaImported {
+            /// Name, version, digest.
+            pub schema: SchemaRef,
+            /// How it was written.
+            pub source: SchemaSource,
+            /// The document as JSON text.
+            pub document: String,
+        } sealed(),
+    }
+}
+
+events! {
+    /// What happens to an entry of the catalogue.
+    InterlinkerEvent {
+        /// A component was published.
+        InterlinkerPublished {
+            /// Name, version, digest.
+            pub interlinker: InterlinkerRef,
+            /// Its manifest as JSON text.
+            pub manifest: String,
+            /// Size of the component.
+            pub size_bytes: u64,
+        } sealed(),
+        /// An Interlinker that does not run here was described.
+        InterlinkerDescribed {
+            /// Name, version, digest of the description.
+            pub interlinker: InterlinkerRef,
+            /// The description as JSON text.
+            pub entry: String,
+        } sealed(),
+    }
+}
+
+events! {
+    /// What happens to a problem profile.
+    ProblemProfileEvent {
+        /// It was described, or described anew.
+        ProblemProfileDescribed {
+            /// Its id.
+            pub id: String,
+            /// Name for people.
+            pub name: Text,
+            /// What the problem is.
+            pub description: Text,
+        } sealed(),
+    }
+}
+
+events! {
+    /// What happens to a service.
+    ServiceEvent {
+        /// What its file asks for was made so.
+        ServiceProvisioned {
+            /// Its name.
+            pub name: String,
+            /// The declarative file as JSON text.
+            pub document: String,
+            /// The process that was opened for it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub process: Option<ProcessId>,
+        } sealed(),
+    }
+}
