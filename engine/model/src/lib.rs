@@ -3,9 +3,12 @@
 //! Pure: no I/O, no clock, no randomness. Everything that comes from outside comes in as an argument, so a rule is
 //! tested in a line, and replay cannot differ from the first run.
 
+pub mod asset;
 pub mod event;
 pub mod facts;
 pub mod id;
+pub mod keyvalues;
+pub mod manifest;
 pub mod process;
 pub mod schema;
 pub mod sealed;
