@@ -1,1 +1,144 @@
-//! interlink-sdk.
+//! Write an Interlinker: a small tool for people who make something together, run by an Interlink server.
+//!
+//! An Interlinker is a struct of [`Value`]s and [`Map`]s, the state of one *asset*, with methods that make it, change it and
+//! show it. Each call runs in a fresh instance without files, network, clock or randomness; what it changes is kept
+//! together with its outcome, or, when the method refuses, not at all.
+//!
+//! ```
+//! //! Who brings what to a street party.
+//! use interlink_sdk::prelude::*;
+//!
+//! /// Comments on an input's fields become descriptions in the form that people fill in.
+//! #[derive(Input)]
+//! struct Open {
+//!     /// What is needed.
+//!     #[schemars(length(min = 1))]
+//!     things: Vec<String>,
+//! }
+//!
+//! #[derive(Input)]
+//! struct Bring {
+//!     thing: String,
+//! }
+//!
+//! #[derive(Output)]
+//! struct Table {
+//!     brought: Vec<(String, PersonId)>,
+//!     missing: u64,
+//! }
+//!
+//! #[derive(State)]
+//! struct Party {
+//!     open: Value<Open>,
+//!     brought: Map<String, PersonId>,
+//! }
+//!
+//! #[interlinker(
+//!     name = "street-party",
+//!     version = "1.0.0",
+//!     title(en = "Street party", es = "Fiesta de barrio"),
+//!     problems("organize-together")
+//! )]
+//! impl Party {
+//!     #[instantiate(title(en = "Plan a party", es = "Preparar una fiesta"))]
+//!     fn open(&mut self, input: Open) -> Result<()> {
+//!         ensure!(input.things.len() <= 100, at "/things", "a party needs at most 100 things");
+//!         self.open.set(input)
+//!     }
+//!
+//!     #[action(title(en = "Bring something", es = "Traer algo"), allow(contributor))]
+//!     fn bring(&mut self, cx: &Call, input: Bring) -> Result<Receipt> {
+//!         let needed = self.open.get().things;
+//!         ensure!(needed.contains(&input.thing), at "/thing", "nobody needs `{}`", input.thing);
+//!         self.brought.insert(&input.thing, cx.person().clone())?;
+//!         log::info!("{} is brought", input.thing);
+//!         if self.brought.len() == needed.len() as u64 {
+//!             cx.declare_outcome("all is there")?;
+//!         }
+//!         Ok(Receipt::of(cx))
+//!     }
+//!
+//!     #[view]
+//!     fn table(&self) -> Table {
+//!         let missing = self.open.get().things.len() as u64 - self.brought.len();
+//!         Table { brought: self.brought.iter().collect(), missing }
+//!     }
+//! }
+//!
+//! let mut party = TestHost::open::<Party>(json!({"things": ["chairs", "cake"]}));
+//! party.act_as("boris", "bring", json!({"thing": "cake"})).ok();
+//! party.act_as("eva", "bring", json!({"thing": "cake"})).refused("already-there");
+//! assert_eq!(party.view()["missing"], 1);
+//!
+//! party.act_as("eva", "bring", json!({"thing": "chairs"})).ok();
+//! assert_eq!(party.outcome(), Some(&json!("all is there")));
+//! ```
+//!
+//! The crate's library is a `cdylib` and an `rlib`, and depends on nothing but this crate:
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib", "rlib"]
+//! ```
+//!
+//! A test and the server run the same methods: the fields of the state reach a [`session::Host`], which is the
+//! component's imports there and a [`TestHost`]'s memory here. The [`manifest`] is written by a test that
+//! `#[interlinker]` adds, `interlink_manifest`, when the component is built.
+#![deny(unsafe_code)]
+
+extern crate self as interlink_sdk;
+
+pub mod call;
+pub mod data;
+#[cfg(target_arch = "wasm32")]
+pub mod guest;
+pub mod interlinker;
+pub mod key;
+pub mod log;
+pub mod manifest;
+pub mod map;
+pub mod problem;
+pub mod session;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod test_host;
+pub mod value;
+
+pub use call::{Call, PersonId, Receipt};
+pub use data::{Input, Nothing, Output};
+pub use interlink_sdk_macros::{Input, Output, State, interlinker};
+pub use interlinker::{Interlinker, State};
+pub use key::MapKey;
+pub use map::Map;
+pub use problem::{Problem, Result};
+#[cfg(not(target_arch = "wasm32"))]
+pub use test_host::TestHost;
+pub use value::Value;
+
+/// Everything that an Interlinker is written with.
+pub mod prelude {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::TestHost;
+    pub use crate::log;
+    pub use crate::{
+        Call, Input, Map, MapKey, Nothing, Output, PersonId, Problem, Receipt, Result, State, Value,
+    };
+    pub use crate::{ensure, interlinker, refuse};
+    pub use serde_json::json;
+}
+
+/// What the macros' code names. Not for people.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::data::{input_schema, output_schema, parse, render};
+    #[cfg(target_arch = "wasm32")]
+    pub use crate::guest::{self, bindings};
+    pub use crate::interlinker::{Field, Interlinker, State, no_such_action};
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::manifest::write as write_manifest;
+    pub use crate::manifest::{self, Manifest, text};
+    pub use crate::session::Session;
+    pub use schemars;
+    pub use serde;
+    #[cfg(target_arch = "wasm32")]
+    pub use wit_bindgen;
+}

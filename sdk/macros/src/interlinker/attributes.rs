@@ -1,0 +1,152 @@
+//! What stands in the brackets: `#[interlinker(…)]`, `#[instantiate(…)]`, `#[action(…)]`.
+
+use proc_macro2::{Span, TokenStream};
+use syn::parse::Parser;
+use syn::{Attribute, Error, Ident, LitStr, Meta, Result, Token};
+
+use crate::syntax::{Text, strings};
+
+/// `#[interlinker(…)]`.
+pub struct About {
+    pub name: String,
+    pub version: Option<String>,
+    pub licence: Option<String>,
+    pub title: Text,
+    pub description: Text,
+    pub languages: Vec<String>,
+    pub problems: Vec<String>,
+}
+
+impl About {
+    pub fn parse(attributes: TokenStream, at: Span) -> Result<Self> {
+        let (mut name, mut version, mut licence) = (None, None, None);
+        let (mut title, mut description) = (Text::default(), Text::default());
+        let (mut languages, mut problems) = (Vec::new(), Vec::new());
+        let parser = syn::meta::parser(|meta| {
+            let key = meta
+                .path
+                .get_ident()
+                .map(Ident::to_string)
+                .unwrap_or_default();
+            match key.as_str() {
+                "name" => name = Some(slug(&meta.value()?.parse()?)?),
+                "version" => version = Some(semver(&meta.value()?.parse()?)?),
+                "licence" => licence = Some(meta.value()?.parse::<LitStr>()?.value()),
+                "title" => title = Text::parse(&meta)?,
+                "description" => description = Text::parse(&meta)?,
+                "languages" => languages = strings(&meta)?,
+                "problems" => problems = strings(&meta)?,
+                _ => {
+                    let known = "`name`, `version`, `licence`, `title`, `description`, `languages` and `problems`";
+                    return Err(meta.error(format!("an Interlinker has {known}")));
+                }
+            }
+            Ok(())
+        });
+        parser.parse2(attributes)?;
+        let name = name.ok_or_else(|| {
+            Error::new(
+                at,
+                "what is it called? Write `#[interlinker(name = \"…\")]`",
+            )
+        })?;
+        let title = title.or_named(&name);
+        Ok(Self {
+            name,
+            version,
+            licence,
+            title,
+            description,
+            languages,
+            problems,
+        })
+    }
+}
+
+fn slug(literal: &LitStr) -> Result<String> {
+    let name = literal.value();
+    let fits = |character: char| {
+        character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-'
+    };
+    if name.is_empty() || !name.chars().all(fits) || name.starts_with('-') || name.ends_with('-') {
+        return Err(Error::new(
+            literal.span(),
+            "a name has lower-case letters, digits and `-`, as in `show-of-hands`",
+        ));
+    }
+    Ok(name)
+}
+
+fn semver(literal: &LitStr) -> Result<String> {
+    let version = literal.value();
+    let core = version.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Vec<&str> = core.split('.').collect();
+    if numbers.len() != 3 || numbers.iter().any(|number| number.parse::<u64>().is_err()) {
+        return Err(Error::new(
+            literal.span(),
+            "a version has three numbers, as in `1.0.0`",
+        ));
+    }
+    Ok(version)
+}
+
+/// `#[instantiate(…)]` and `#[action(…)]`; `#[view]` takes nothing.
+#[derive(Default)]
+pub struct Described {
+    pub title: Text,
+    pub help: Text,
+    pub allow: Vec<String>,
+    pub anonymous: bool,
+}
+
+impl Described {
+    /// Reads an attribute that may have the keys of `known`.
+    pub fn parse(attribute: &Attribute, known: &[&str]) -> Result<Self> {
+        let mut described = Self::default();
+        if matches!(attribute.meta, Meta::Path(_)) {
+            return Ok(described);
+        }
+        attribute.parse_nested_meta(|meta| {
+            let key = meta
+                .path
+                .get_ident()
+                .map(Ident::to_string)
+                .unwrap_or_default();
+            match key.as_str() {
+                key if !known.contains(&key) => {
+                    let known: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+                    let known = if known.is_empty() {
+                        "nothing".to_owned()
+                    } else {
+                        known.join(", ")
+                    };
+                    return Err(meta.error(format!("this attribute takes {known}")));
+                }
+                "title" => described.title = Text::parse(&meta)?,
+                "help" => described.help = Text::parse(&meta)?,
+                "allow" => described.allow = roles(&meta)?,
+                _ => described.anonymous = true,
+            }
+            Ok(())
+        })?;
+        Ok(described)
+    }
+}
+
+/// `allow(contributor, "accessibility reviewer")`.
+fn roles(meta: &syn::meta::ParseNestedMeta<'_>) -> Result<Vec<String>> {
+    let content;
+    syn::parenthesized!(content in meta.input);
+    let mut roles = Vec::new();
+    while !content.is_empty() {
+        roles.push(if content.peek(LitStr) {
+            content.parse::<LitStr>()?.value()
+        } else {
+            content.parse::<Ident>()?.to_string()
+        });
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    Ok(roles)
+}

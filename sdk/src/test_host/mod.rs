@@ -1,0 +1,285 @@
+//! A server for the tests of one asset, in memory.
+//!
+//! It treats an Interlinker as the server does: input is checked against the schemas of the manifest first, each call
+//! starts from the state alone, and what a refused call changed is undone. A panic is not caught: in a test, its own
+//! message says most.
+
+mod clock;
+mod memory;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use crate::call::PersonId;
+use crate::interlinker::{Interlinker, Request, run};
+use crate::log::{self, Level};
+use crate::manifest::Manifest;
+use crate::problem::{Problem, Result};
+use crate::session::Session;
+use memory::Memory;
+
+type Run = fn(Session, &str, Request<'_>) -> Result<String>;
+
+/// One asset of an Interlinker, with people, a clock and a memory.
+///
+/// People are named as the test likes: `boris` is the person [`TestHost::person`]`("boris")`. Who was given no roles
+/// with [`give_roles`](Self::give_roles) may do everything. The clock starts at 2026-01-01T09:00:00Z and goes on by a
+/// second with each call.
+#[derive(Debug)]
+pub struct TestHost {
+    manifest: Manifest,
+    run: Run,
+    memory: Memory,
+    roles: BTreeMap<String, Vec<String>>,
+    seconds: u64,
+    outcomes: Vec<Json>,
+    logs: Vec<(Level, String)>,
+}
+
+impl TestHost {
+    /// Makes an asset, by the server itself.
+    ///
+    /// # Panics
+    ///
+    /// When the Interlinker refuses; [`try_open`](Self::try_open) is for tests of that.
+    #[track_caller]
+    #[must_use]
+    pub fn open<I: Interlinker>(input: Json) -> Self {
+        match Self::try_open::<I>(input) {
+            Ok(host) => host,
+            Err(problem) => panic!("refused to open: {problem}"),
+        }
+    }
+
+    /// Makes an asset, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// What the Interlinker refuses, and `invalid-input` for what its schema does.
+    pub fn try_open<I: Interlinker>(input: Json) -> Result<Self> {
+        let mut host = Self {
+            manifest: I::manifest(),
+            run: run::<I>,
+            memory: Memory::default(),
+            roles: BTreeMap::new(),
+            seconds: 0,
+            outcomes: Vec::new(),
+            logs: Vec::new(),
+        };
+        check_schema(&host.manifest.instantiate.input, &input)?;
+        host.change(None, Request::Instantiate(&input.to_string()))?;
+        Ok(host)
+    }
+
+    /// The id of the person that tests name so.
+    #[must_use]
+    pub fn person(name: &str) -> PersonId {
+        PersonId::new(format!("person-{name}"))
+    }
+
+    /// Gives someone these roles, and no others.
+    pub fn give_roles(&mut self, name: &str, roles: &[&str]) {
+        self.roles.insert(
+            name.to_owned(),
+            roles.iter().map(|role| (*role).to_owned()).collect(),
+        );
+    }
+
+    /// Moves the clock on.
+    pub fn wait_seconds(&mut self, seconds: u64) {
+        self.seconds += seconds;
+    }
+
+    /// Someone runs an action.
+    pub fn act_as(&mut self, name: &str, action: &str, input: Json) -> Answer {
+        let permitted = self.permit(name, action, &input);
+        let input = input.to_string();
+        Answer(permitted.and_then(|()| {
+            self.change(
+                Some(name),
+                Request::Call {
+                    action,
+                    input: &input,
+                },
+            )
+        }))
+    }
+
+    /// What the asset shows, to the server itself.
+    ///
+    /// # Panics
+    ///
+    /// When the Interlinker refuses, or changes its state.
+    #[track_caller]
+    #[must_use]
+    pub fn view(&mut self) -> Json {
+        self.look(None, &json!({})).ok()
+    }
+
+    /// What the asset shows to someone who asks for something.
+    ///
+    /// # Panics
+    ///
+    /// When the view changes the state.
+    pub fn view_as(&mut self, name: &str, query: Json) -> Answer {
+        self.look(Some(name), &query)
+    }
+
+    /// The outcome that was declared last.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Json> {
+        self.outcomes.last()
+    }
+
+    /// All outcomes that were declared, in order.
+    #[must_use]
+    pub fn outcomes(&self) -> &[Json] {
+        &self.outcomes
+    }
+
+    /// The lines that were logged, in order.
+    #[must_use]
+    pub fn logs(&self) -> &[(Level, String)] {
+        &self.logs
+    }
+
+    /// The state: every key that the host holds.
+    #[must_use]
+    pub fn state(&self) -> BTreeMap<String, Json> {
+        self.memory.entries()
+    }
+
+    fn permit(&self, name: &str, action: &str, input: &Json) -> Result<()> {
+        let Some(rules) = self
+            .manifest
+            .actions
+            .iter()
+            .find(|known| known.name == action)
+        else {
+            let known: Vec<&str> = self
+                .manifest
+                .actions
+                .iter()
+                .map(|action| action.name.as_str())
+                .collect();
+            return crate::interlinker::no_such_action(action, &known);
+        };
+        if let Some(roles) = self.roles.get(name)
+            && !rules.allow.is_empty()
+            && !roles.iter().any(|role| rules.allow.contains(role))
+        {
+            return Err(Problem::new(
+                "not-allowed",
+                format!("`{action}` is for {}", rules.allow.join(", ")),
+            ));
+        }
+        check_schema(&rules.input, input)
+    }
+
+    fn change(&mut self, name: Option<&str>, request: Request<'_>) -> Result<Json> {
+        let answer = self.request(name, request);
+        let outcomes = self.memory.take_outcomes();
+        if answer.is_ok() {
+            self.memory.commit();
+            self.outcomes.extend(outcomes);
+        } else {
+            self.memory.roll_back();
+        }
+        answer
+    }
+
+    fn look(&mut self, name: Option<&str>, query: &Json) -> Answer {
+        if let Err(problem) = check_schema(&self.manifest.view.query, query) {
+            return Answer(Err(problem));
+        }
+        let answer = self.request(name, Request::View(&query.to_string()));
+        let changed = self.memory.changed_keys();
+        assert!(
+            changed.is_empty() && self.memory.take_outcomes().is_empty(),
+            "a view changed {changed:?}"
+        );
+        Answer(answer)
+    }
+
+    fn request(&mut self, name: Option<&str>, request: Request<'_>) -> Result<Json> {
+        let context = self.context(name);
+        self.seconds += 1;
+        let answer = (self.run)(Session::new(self.memory.clone()), &context, request);
+        self.logs.extend(log::lines::take());
+        answer.map(|json| serde_json::from_str(&json).expect("an answer is rendered as JSON"))
+    }
+
+    fn context(&self, name: Option<&str>) -> String {
+        let person = name.map(|name| {
+            json!({ "id": Self::person(name), "roles": self.roles.get(name).cloned().unwrap_or_default() })
+        });
+        json!({
+            "person": person,
+            "process": "process-1",
+            "task": "task-1",
+            "asset": "asset-1",
+            "language": "en",
+            "at": clock::at(self.seconds),
+        })
+        .to_string()
+    }
+}
+
+/// What a call of a [`TestHost`] came to.
+#[derive(Debug)]
+#[must_use = "say what is expected: `ok()` or `refused(\"code\")`"]
+pub struct Answer(Result<Json>);
+
+impl Answer {
+    /// The answer.
+    ///
+    /// # Panics
+    ///
+    /// When the call was refused.
+    #[track_caller]
+    pub fn ok(self) -> Json {
+        match self.0 {
+            Ok(answer) => answer,
+            Err(problem) => panic!("refused: {problem}"),
+        }
+    }
+
+    /// The problem.
+    ///
+    /// # Panics
+    ///
+    /// When the call was not refused.
+    #[track_caller]
+    pub fn problem(self) -> Problem {
+        match self.0 {
+            Ok(answer) => panic!("not refused, but answered {answer}"),
+            Err(problem) => problem,
+        }
+    }
+
+    /// The problem, which has this code.
+    ///
+    /// # Panics
+    ///
+    /// When the call was not refused, or with another code.
+    #[track_caller]
+    pub fn refused(self, code: &str) -> Problem {
+        let problem = self.problem();
+        assert_eq!(problem.code, code, "refused for another reason: {problem}");
+        problem
+    }
+}
+
+/// Checks an input as the server does before it runs an Interlinker.
+fn check_schema(schema: &Json, input: &Json) -> Result<()> {
+    let validator = jsonschema::validator_for(schema)
+        .unwrap_or_else(|error| panic!("not a JSON Schema: {error}"));
+    match validator.iter_errors(input).next() {
+        None => Ok(()),
+        Some(error) => {
+            Err(Problem::new("invalid-input", error.to_string())
+                .at(error.instance_path().to_string()))
+        }
+    }
+}

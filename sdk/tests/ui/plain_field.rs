@@ -1,0 +1,8 @@
+use interlink_sdk::prelude::*;
+
+#[derive(State)]
+struct Poll {
+    closed: bool,
+}
+
+fn main() {}

@@ -1,0 +1,26 @@
+use interlink_sdk::prelude::*;
+
+#[derive(State)]
+struct Poll {
+    closed: Value<bool>,
+}
+
+#[interlinker(name = "poll")]
+impl Poll {
+    #[instantiate]
+    fn open(&mut self) -> Result<()> {
+        self.closed.set(false)
+    }
+
+    #[view]
+    fn show(&self) -> bool {
+        self.closed.get()
+    }
+
+    #[view]
+    fn show_again(&self) -> bool {
+        self.closed.get()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,205 @@
+//! A compiler for `wasm32-unknown-unknown`.
+//!
+//! The current toolchain's own target is used where it is installed, or rustup can install it. Where it cannot (a
+//! network without rustup's server), Debian's packages build the standard library from its source.
+
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The target of all guests.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Debian's packages: a compiler newer than the distribution's own, its source, and a linker.
+const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// What compiles guests.
+pub enum Toolchain {
+    /// The toolchain that runs this program, with the target's standard library.
+    Rustup,
+    /// Debian's compiler, which builds the standard library with the guest.
+    Debian {
+        /// What `rustc --version` says.
+        version: String,
+        /// The linker, wasm-ld.
+        linker: PathBuf,
+    },
+}
+
+impl fmt::Display for Toolchain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rustup => write!(f, "the current toolchain with {TARGET}"),
+            Self::Debian { version, linker } => {
+                write!(
+                    f,
+                    "Debian's rustc {version}, the standard library from source, {}",
+                    linker.display()
+                )
+            }
+        }
+    }
+}
+
+/// The first toolchain that works here.
+pub fn find() -> Outcome<Toolchain> {
+    rustup().or_else(|rustup| {
+        debian().map_err(|debian| format!("no compiler for {TARGET}: {rustup}; {debian}").into())
+    })
+}
+
+/// The toolchain of a name: `rustup` or `debian`.
+pub fn named(name: &str) -> Outcome<Toolchain> {
+    match name {
+        "rustup" => rustup(),
+        "debian" => debian(),
+        other => {
+            Err(format!("there are the toolchains `rustup` and `debian`, but not `{other}`").into())
+        }
+    }
+}
+
+impl Toolchain {
+    /// A name for folders.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rustup => "rustup",
+            Self::Debian { .. } => "debian",
+        }
+    }
+
+    /// A cargo that can build for [`TARGET`]; the caller adds `build` and its options.
+    ///
+    /// Paths of this machine, which panics would name, are cut: the same sources make the same component elsewhere.
+    pub fn cargo(&self, root: &Path) -> Command {
+        let mut cut = vec![format!("--remap-path-prefix={}=.", root.display())];
+        if let Some(home) = cargo_home() {
+            cut.push(format!("--remap-path-prefix={}=cargo", home.display()));
+        }
+        let mut command = match self {
+            Self::Rustup => Command::new(env!("CARGO")),
+            Self::Debian { linker, .. } => {
+                let mut command = Command::new("/usr/bin/cargo");
+                command
+                    .env("RUSTC", "/usr/bin/rustc")
+                    .env("RUSTC_BOOTSTRAP", "1");
+                command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+                command.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+                command
+            }
+        };
+        command
+            .env_remove("RUSTFLAGS")
+            .env("CARGO_ENCODED_RUSTFLAGS", cut.join("\u{1f}"));
+        command
+    }
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
+}
+
+fn rustup() -> Outcome<Toolchain> {
+    let installed = || -> Outcome<bool> {
+        let sysroot = output_of(Command::new(rustc_beside_cargo()).args(["--print", "sysroot"]))?;
+        Ok(Path::new(sysroot.trim())
+            .join("lib/rustlib")
+            .join(TARGET)
+            .join("lib")
+            .exists())
+    };
+    if !installed()? {
+        output_of(Command::new("rustup").args(["target", "add", TARGET]))?;
+    }
+    if installed()? {
+        Ok(Toolchain::Rustup)
+    } else {
+        Err(format!("rustup does not install {TARGET}").into())
+    }
+}
+
+/// The rustc of the cargo that runs this program.
+fn rustc_beside_cargo() -> PathBuf {
+    let beside = Path::new(env!("CARGO")).with_file_name("rustc");
+    if beside.exists() {
+        beside
+    } else {
+        PathBuf::from("rustc")
+    }
+}
+
+fn debian() -> Outcome<Toolchain> {
+    if !Path::new("/usr/bin/cargo").exists()
+        || standard_library_source().is_none()
+        || linker().is_none()
+    {
+        println!("installing {}", DEBIAN_PACKAGES.join(", "));
+        output_of(Command::new("apt-get").arg("update"))?;
+        output_of(
+            Command::new("apt-get")
+                .args(["install", "--yes", "--no-install-recommends"])
+                .args(DEBIAN_PACKAGES),
+        )?;
+    }
+    let version = output_of(Command::new("/usr/bin/rustc").arg("--version"))?;
+    let version = version
+        .split_whitespace()
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned();
+    let source = standard_library_source().ok_or("Debian's rustc has no source in /usr/src")?;
+    let linker = linker().ok_or("there is no wasm-ld in /usr/lib/llvm-*/bin")?;
+    let link = Path::new("/usr/lib/rustlib/src/rust");
+    if !link.join("library").exists() {
+        output_of(Command::new("ln").arg("-sfn").arg(&source).arg(link))?;
+    }
+    Ok(Toolchain::Debian { version, linker })
+}
+
+/// The source of Debian's compiler, of the same version.
+fn standard_library_source() -> Option<PathBuf> {
+    let version = output_of(Command::new("/usr/bin/rustc").arg("--version")).ok()?;
+    let source =
+        Path::new("/usr/src").join(format!("rustc-{}", version.split_whitespace().nth(1)?));
+    source.join("library").exists().then_some(source)
+}
+
+/// The newest LLVM's wasm-ld.
+fn linker() -> Option<PathBuf> {
+    let folders = fs::read_dir("/usr/lib")
+        .ok()?
+        .flatten()
+        .filter_map(|entry| {
+            let number: u32 = entry
+                .file_name()
+                .to_str()?
+                .strip_prefix("llvm-")?
+                .parse()
+                .ok()?;
+            let linker = entry.path().join("bin/wasm-ld");
+            linker.exists().then_some((number, linker))
+        });
+    folders.max().map(|(_, linker)| linker)
+}
+
+/// What a command prints, or what it complains about.
+fn output_of(command: &mut Command) -> Outcome<String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8(output.stdout)?);
+    }
+    Err(format!(
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    )
+    .into())
+}
