@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The `interlink` binary: server and command line.
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    interlink_api::cli::run(interlink_api::cli::Cli::parse())
+}

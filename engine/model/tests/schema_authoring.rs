@@ -79,7 +79,8 @@ fn a_prerequisite_on_nothing_is_told_with_its_place_and_what_is_near() {
 #[test]
 fn a_finding_in_a_minified_document_is_shown_with_its_surroundings_only() {
     let long = "word ".repeat(2_000);
-    let source = format!(r#"{{"name":"a","version":"1.0.0","description":"{long}","tagz":[],"phases":[{{"id":"p"}}]}}"#);
+    let source =
+        format!(r#"{{"name":"a","version":"1.0.0","description":"{long}","tagz":[],"phases":[{{"id":"p"}}]}}"#);
     let refusal = refused_json(&source);
     let shown = only(&refusal).render(&source, "a.json");
     assert!(shown.contains("did you mean `tags`?"), "{shown}");
@@ -116,9 +117,11 @@ fn a_circle_is_found_through_what_contains_its_members() {
     objectives: [{ id: o2, tasks: [{ id: t2 }] }]\n";
     let refusal = refused(source);
     let message = &only(&refusal).message;
-    assert!(message.ends_with(
-        "`t1` waits for `t2`, which is part of `second`, which waits for `first`, whose part is `t1`"
-    ), "{message}");
+    assert!(
+        message
+            .ends_with("`t1` waits for `t2`, which is part of `second`, which waits for `first`, whose part is `t1`"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -170,16 +173,14 @@ fn an_id_given_twice_names_both_places() {
 fn a_key_given_twice_in_yaml_names_both_places() {
     let refusal = refused(&with_tasks("          - id: a\n            kind: human\n            id: b\n"));
     let finding = only(&refusal);
-    assert_eq!(
-        finding.message,
-        "the key `id` is given twice: first at line 9, column 13, again here"
-    );
+    assert_eq!(finding.message, "the key `id` is given twice: first at line 9, column 13, again here");
     assert_eq!((at(finding), finding.pointer.as_str()), ((11, 13), "/phases/0/objectives/0/tasks/0/id"));
 }
 
 #[test]
 fn a_key_given_twice_in_json_names_both_places() {
-    let refusal = refused_json("{\"name\": \"a\", \"version\": \"1.0.0\",\n \"name\": \"b\", \"phases\": [{\"id\": \"p\"}]}");
+    let refusal =
+        refused_json("{\"name\": \"a\", \"version\": \"1.0.0\",\n \"name\": \"b\", \"phases\": [{\"id\": \"p\"}]}");
     let finding = only(&refusal);
     assert_eq!(refusal.kind, RefusalKind::Invalid);
     assert_eq!(finding.message, "the key `name` is given twice: first at line 1, column 2, again here");
@@ -193,10 +194,7 @@ fn a_key_that_the_server_does_not_execute_yet_is_refused_with_its_line() {
     let told: Vec<_> = refusal.findings.iter().map(|f| (f.line, f.message.as_str())).collect();
     assert_eq!(
         told,
-        [
-            (Some(10), "this server does not execute `due` yet"),
-            (Some(11), "this server does not execute `quorum` yet")
-        ]
+        [(Some(10), "this server does not execute `due` yet"), (Some(11), "this server does not execute `quorum` yet")]
     );
 }
 
@@ -208,7 +206,10 @@ fn a_kind_of_task_that_the_server_does_not_execute_yet_is_refused_with_its_line(
         assert_eq!(finding.message, format!("this server does not execute tasks of kind `{kind}` yet"));
         assert_eq!(finding.line, Some(10));
     }
-    assert_eq!(only(&refused(&with_tasks("          - { id: a, kind: humna }\n"))).help.as_deref(), Some("did you mean `human`?"));
+    assert_eq!(
+        only(&refused(&with_tasks("          - { id: a, kind: humna }\n"))).help.as_deref(),
+        Some("did you mean `human`?")
+    );
 }
 
 #[test]
@@ -229,7 +230,8 @@ fn a_key_of_another_level_is_told_apart_from_an_unknown_one() {
 
 #[test]
 fn all_problems_are_told_at_once_in_the_order_of_the_document() {
-    let source = "name: Budget 2027\nversion: 1.0\nphases:\n  - id: p\n    after: nowhere\n    colour: red\n    name: 7\n";
+    let source =
+        "name: Budget 2027\nversion: 1.0\nphases:\n  - id: p\n    after: nowhere\n    colour: red\n    name: 7\n";
     let lines: Vec<_> = refused(source).findings.iter().map(|finding| finding.line).collect();
     assert_eq!(lines, [Some(1), Some(2), Some(5), Some(6), Some(7)]);
 }
@@ -273,8 +275,27 @@ fn what_is_neither_yaml_nor_json_is_malformed() {
         assert_eq!(refused(source).kind, RefusalKind::Malformed, "{source}");
     }
     let not_json = [
-        "", "{", "{\"a\"}", "{'a': 1}", "{\"a\": 1,}", "[1 2]", "{} {}", "nul", "01", "1.", "+1", "\"\\x\"", "\"\\ud800\"",
-        "\"a\nb\"", "NaN", "// a\n{}", "a: b", "\"\\u12\"", "-", "1e", "\u{a0}{}",
+        "",
+        "{",
+        "{\"a\"}",
+        "{'a': 1}",
+        "{\"a\": 1,}",
+        "[1 2]",
+        "{} {}",
+        "nul",
+        "01",
+        "1.",
+        "+1",
+        "\"\\x\"",
+        "\"\\ud800\"",
+        "\"a\nb\"",
+        "NaN",
+        "// a\n{}",
+        "a: b",
+        "\"\\u12\"",
+        "-",
+        "1e",
+        "\u{a0}{}",
     ];
     for source in not_json {
         assert_eq!(refused_json(source).kind, RefusalKind::Malformed, "{source}");
@@ -325,15 +346,15 @@ fn a_role_that_nobody_can_have_is_refused() {
 
 #[test]
 fn a_prerequisite_named_twice_is_refused() {
-    let refusal = refused(&with_tasks(
-        "          - { id: a }\n          - { id: b, after: a, prerequisites: [{ item: a }] }\n",
-    ));
+    let refusal =
+        refused(&with_tasks("          - { id: a }\n          - { id: b, after: a, prerequisites: [{ item: a }] }\n"));
     assert!(only(&refusal).message.starts_with("`a` is a prerequisite twice"));
 }
 
 #[test]
 fn a_prerequisite_of_another_form_is_told_how_to_be_written() {
-    let wrong = ["[a]", "[{ type: finished }]", "[{ item: a, type: done }]", "[7]", "a", "[{ item: a, status: finished }]"];
+    let wrong =
+        ["[a]", "[{ type: finished }]", "[{ item: a, type: done }]", "[7]", "a", "[{ item: a, status: finished }]"];
     for form in wrong {
         let source = with_tasks(&format!("          - {{ id: a }}\n          - {{ id: b, prerequisites: {form} }}\n"));
         assert_eq!(only(&refused(&source)).line, Some(10), "{form}");
@@ -359,7 +380,11 @@ fn languages_are_what_the_author_says_whatever_yaml_made_of_their_names() {
     assert_eq!(schema.phases[0].name.0["no"], "Fase");
     let twice = "name: a\nversion: 1.0.0\ntitle: { pt-BR: a, pt-br: b }\nphases: [{ id: p }]\n";
     assert!(only(&refused(twice)).message.contains("twice in the language `pt-br`"));
-    assert!(only(&refused("name: a\nversion: 1.0.0\ntitle: { english: a, 7: b }\nphases: [{ id: p }]\n")).message.contains("`7`"));
+    assert!(
+        only(&refused("name: a\nversion: 1.0.0\ntitle: { english: a, 7: b }\nphases: [{ id: p }]\n"))
+            .message
+            .contains("`7`")
+    );
 }
 
 #[test]
@@ -372,7 +397,8 @@ fn the_languages_of_one_content_do_not_depend_on_the_order_of_its_keys() {
 
 #[test]
 fn items_without_a_name_are_shown_by_their_id_and_parts_may_be_missing() {
-    let schema = yaml("name: a\nversion: 1.0.0\nphases: [{ id: p, objectives: [{ id: o, tasks: }] }, { id: q }]\n").schema;
+    let schema =
+        yaml("name: a\nversion: 1.0.0\nphases: [{ id: p, objectives: [{ id: o, tasks: }] }, { id: q }]\n").schema;
     assert_eq!(schema.title.0["en"], "a");
     assert_eq!(schema.phases[0].name.0["en"], "p");
     assert!(schema.phases[0].objectives[0].tasks.is_empty());

@@ -110,7 +110,10 @@ fn a_prerequisite_that_means_something_is_mended_and_told() {
         (json!([{"item": "t1", "type": "previuos"}]), "`previuos` was taken for `previous`"),
         (json!([{"item": "t1"}]), "the prerequisite does not say one of finished and previous; finished was taken"),
         (json!(["t1", {"item": "t1", "type": "previous"}]), "`t1` is a prerequisite twice; the stronger one counts"),
-        (json!([{"item": "t1", "type": "previous", "note": 1}]), "`note` means nothing in a prerequisite and was left out"),
+        (
+            json!([{"item": "t1", "type": "previous", "note": 1}]),
+            "`note` means nothing in a prerequisite and was left out",
+        ),
     ];
     for (form, message) in forms {
         let parsed = taken(&with_prerequisites(form.clone()));
@@ -176,8 +179,11 @@ fn what_is_not_understood_is_kept_and_what_is_left_out_is_told() {
     assert_eq!(objective.extensions["effort"], json!([1]));
     assert_eq!(objective.name.0, BTreeMap::from([("en".to_owned(), "Aim".to_owned())]));
     assert_eq!(objective.problem_profiles, ["x"]);
-    let places: BTreeSet<(&str, &str)> =
-        parsed.repairs.iter().map(|repair| (repair.file.as_deref().unwrap_or_default(), repair.pointer.as_str())).collect();
+    let places: BTreeSet<(&str, &str)> = parsed
+        .repairs
+        .iter()
+        .map(|repair| (repair.file.as_deref().unwrap_or_default(), repair.pointer.as_str()))
+        .collect();
     let b = "phases/b.json";
     assert_eq!(
         places,
@@ -217,7 +223,9 @@ fn a_bundle_without_an_id_has_the_name_of_its_folder() {
 
 #[test]
 fn a_file_that_is_not_json_is_malformed_and_named() {
-    for (bytes, kind) in [(&b"{"[..], RefusalKind::Malformed), (b"\xff", RefusalKind::Malformed), (b"[]", RefusalKind::Invalid)] {
+    for (bytes, kind) in
+        [(&b"{"[..], RefusalKind::Malformed), (b"\xff", RefusalKind::Malformed), (b"[]", RefusalKind::Invalid)]
+    {
         let mut files = files(&small());
         files.insert("phases/b.json".to_owned(), bytes.to_vec());
         let refusal = import(&files).expect_err("not a phase");

@@ -30,7 +30,9 @@ fn crossed(count_max: usize, wanted: RefusalKind, source: impl Fn(usize) -> Stri
 
 #[test]
 fn a_document_of_too_many_bytes_is_too_large() {
-    crossed(DOCUMENT_BYTES_MAX, RefusalKind::TooLarge, |bytes| format!("{SMALL}#{}", " ".repeat(bytes - SMALL.len() - 1)));
+    crossed(DOCUMENT_BYTES_MAX, RefusalKind::TooLarge, |bytes| {
+        format!("{SMALL}#{}", " ".repeat(bytes - SMALL.len() - 1))
+    });
 }
 
 #[test]
@@ -111,7 +113,9 @@ fn a_hundred_thousand_items_are_refused_at_once() {
 fn ids_and_texts_have_lengths() {
     crossed(ID_BYTES_MAX, RefusalKind::Invalid, |bytes| SMALL.replace("id: p", &format!("id: {}", "p".repeat(bytes))));
     crossed(NAME_BYTES_MAX, RefusalKind::Invalid, |bytes| format!("{SMALL}title: {}\n", "t".repeat(bytes)));
-    crossed(DESCRIPTION_BYTES_MAX, RefusalKind::Invalid, |bytes| format!("{SMALL}description: {}\n", "d".repeat(bytes)));
+    crossed(DESCRIPTION_BYTES_MAX, RefusalKind::Invalid, |bytes| {
+        format!("{SMALL}description: {}\n", "d".repeat(bytes))
+    });
 }
 
 /// The `n`th word of letters.
@@ -155,7 +159,9 @@ fn findings_are_told_up_to_a_number_and_the_rest_counted() {
 fn a_long_chain_and_a_long_circle_are_walked_without_recursion() {
     let chain = |first: &str| {
         let tasks: String = (1..1_900).map(|n| format!("        - {{ id: t{n}, after: t{} }}\n", n - 1)).collect();
-        format!("name: a\nversion: 1.0.0\nphases:\n  - id: p\n    objectives:\n      - id: o\n        tasks:\n        - {first}\n{tasks}")
+        format!(
+            "name: a\nversion: 1.0.0\nphases:\n  - id: p\n    objectives:\n      - id: o\n        tasks:\n        - {first}\n{tasks}"
+        )
     };
     let begun = Instant::now();
     assert!(parse(chain("id: t0").as_bytes(), Syntax::Yaml).is_ok());

@@ -58,9 +58,8 @@ fn any_document() -> impl Strategy<Value = Value> {
             .map(|p| {
                 let objectives: Vec<Value> = (0..shape[p].len())
                     .map(|o| {
-                        let tasks: Vec<Value> = (0..shape[p][o])
-                            .map(|t| named(&format!("t{p}.{o}."), t, &mut roll))
-                            .collect();
+                        let tasks: Vec<Value> =
+                            (0..shape[p][o]).map(|t| named(&format!("t{p}.{o}."), t, &mut roll)).collect();
                         with_list(named(&format!("o{p}."), o, &mut roll), "tasks", tasks, turned)
                     })
                     .collect();

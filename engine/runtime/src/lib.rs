@@ -1,1 +1,33 @@
-//! interlink-runtime.
+//! What makes things happen: commands to events to state, and the door that the API uses.
+//!
+//! ```text
+//! command ─▶ gate ─▶ mailbox or lane ─▶ decide ─▶ seal ─▶ journal ─▶ synced ─▶ state ─▶ answer
+//! ```
+//!
+//! Rules live in `interlink-model`, history in `interlink-journal`, guests in `interlink-host`. Here is the order in
+//! which they meet: nothing is answered before it is durable, and nothing that is not durable is shown.
+
+pub mod ambient;
+mod assets;
+pub mod catalogue;
+mod cells;
+mod core;
+pub mod draft;
+mod engine;
+pub mod error;
+mod gate;
+pub mod keys;
+mod mailbox;
+mod people;
+mod processes;
+pub mod provision;
+mod recover;
+pub mod state;
+pub mod usage;
+
+pub use assets::{Acted, NewAsset};
+pub use engine::{AssetView, Engine, Happened, OpenError, Opened, Options, ProcessView};
+pub use error::{Outcome, Trouble};
+pub use gate::{ANSWER_BYTES_MAX, Answer, Entry, Permit, REMEMBERED_US, Request};
+pub use people::Caller;
+pub use processes::Done;

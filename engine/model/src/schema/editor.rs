@@ -17,6 +17,13 @@ use super::limits::{
 
 /// The JSON Schema of `format: 1`.
 pub fn json_schema() -> Value {
+    let mut schema = unsorted();
+    // Whether maps keep their order is a feature of serde_json that any crate of a build may switch on.
+    schema.sort_all_objects();
+    schema
+}
+
+fn unsorted() -> Value {
     let planned_kinds: Vec<String> = PLANNED_KINDS.iter().map(|kind| format!("`{kind}`")).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -119,7 +126,9 @@ fn object(level: &str, keys: &[&str]) -> Value {
 
 fn property(level: &str, key: &str) -> Value {
     match key {
-        "format" => json!({ "description": "The authoring format; may be left out.", "const": FORMAT }),
+        "format" => {
+            json!({ "description": "The authoring format; may be left out.", "const": FORMAT })
+        }
         "id" => json!({ "$ref": "#/$defs/id" }),
         "name" if level == "schema" => json!({
             "description": "What the schema is known by on the server.", "$ref": "#/$defs/id"

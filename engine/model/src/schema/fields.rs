@@ -235,16 +235,38 @@ pub(super) fn localized(
 }
 
 /// A list of short texts, which need not be ids.
-pub(super) fn short_texts(
-    node: Option<&Node>,
-    pointer: &str,
-    what: &str,
-    findings: &mut Findings<'_>,
-) -> Vec<String> {
+pub(super) fn short_texts(node: Option<&Node>, pointer: &str, what: &str, findings: &mut Findings<'_>) -> Vec<String> {
     let list = list(node, pointer, what, NAMES_MAX, findings);
     let texts = list.iter().enumerate();
     let what = format!("an entry of {what}");
     texts
         .filter_map(|(index, value)| text(value, &format!("{pointer}/{index}"), &what, ID_BYTES_MAX, findings))
         .collect()
+}
+
+/// The languages of a map from languages to texts, English first; English alone if it names none. They stand in for
+/// languages that the author did not name. The order does not come from that of the keys: documents with one digest
+/// are one schema.
+pub(super) fn languages_of(texts: Option<&Node>) -> Vec<Language> {
+    let entries = match texts.map(|node| &node.content) {
+        Some(Content::Map(entries)) => entries.as_slice(),
+        _ => &[],
+    };
+    let mut languages: Vec<Language> = entries.iter().filter_map(|entry| language_tag(&entry.key)).collect();
+    languages.sort_by_key(|language| (language != "en", language.clone()));
+    languages.dedup();
+    languages.truncate(LANGUAGES_MAX);
+    if languages.is_empty() {
+        languages.push("en".to_owned());
+    }
+    languages
+}
+
+/// A name, or the id where the author gave none.
+pub(super) fn name_or_id(name: Text, languages: &[Language], id: &str) -> Text {
+    if !name.0.is_empty() {
+        return name;
+    }
+    let language = languages.first().map_or("en", String::as_str);
+    Text(BTreeMap::from([(language.to_owned(), id.to_owned())]))
 }

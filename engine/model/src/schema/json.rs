@@ -202,7 +202,9 @@ impl Reader<'_, '_> {
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => out.push(self.escape()?),
-                Some(_) => return Err(self.fail("a text holds a line break or another control character")),
+                Some(_) => {
+                    return Err(self.fail("a text holds a line break or another control character"));
+                }
                 None => return Err(self.fail("a text is not closed")),
             }
         }

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod editor;
 mod fields;
 pub mod finding;
+mod items;
 mod json;
 pub mod limits;
 mod node;

@@ -120,9 +120,7 @@ impl Outline {
     pub fn tasks_of(&self, item: ItemRef) -> Range<usize> {
         match item {
             ItemRef::Phase(number) => self.phases.get(number).map_or(0..0, |phase| phase.tasks.clone()),
-            ItemRef::Objective(number) => {
-                self.objectives.get(number).map_or(0..0, |objective| objective.tasks.clone())
-            }
+            ItemRef::Objective(number) => self.objectives.get(number).map_or(0..0, |objective| objective.tasks.clone()),
             ItemRef::Task(number) => number..number + 1,
         }
     }
@@ -144,8 +142,7 @@ fn numbered(schema: &Schema) -> HashMap<String, ItemRef> {
     let phases = schema.phases.iter().enumerate().map(|(number, phase)| (&phase.id, ItemRef::Phase(number)));
     let objectives = || schema.phases.iter().flat_map(|phase| &phase.objectives);
     let tasks = objectives().flat_map(|objective| &objective.tasks).enumerate();
-    let objectives =
-        objectives().enumerate().map(|(number, objective)| (&objective.id, ItemRef::Objective(number)));
+    let objectives = objectives().enumerate().map(|(number, objective)| (&objective.id, ItemRef::Objective(number)));
     let tasks = tasks.map(|(number, task)| (&task.id, ItemRef::Task(number)));
     phases.chain(objectives).chain(tasks).map(|(id, item)| (id.clone(), item)).collect()
 }

@@ -9,47 +9,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::PrerequisiteKind;
-use super::finding::{Findings, Span, did_you_mean, quoted};
-
-/// Where in the tree an item stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
-    Phase,
-    Objective,
-    Task,
-}
-
-impl Level {
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::Phase => "phase",
-            Level::Objective => "objective",
-            Level::Task => "task",
-        }
-    }
-}
-
-/// An item as it was written, with its places. Items are kept in tree order, each after what it is part of.
-#[derive(Debug)]
-pub(super) struct Item {
-    pub id: String,
-    pub level: Level,
-    /// Number of the item that this one is part of.
-    pub parent: Option<usize>,
-    /// Where its id stands.
-    pub span: Span,
-    pub pointer: String,
-    pub named: Vec<Named>,
-}
-
-/// A prerequisite as it was written.
-#[derive(Debug)]
-pub(super) struct Named {
-    pub item: String,
-    pub kind: PrerequisiteKind,
-    pub span: Span,
-    pub pointer: String,
-}
+use super::finding::{Findings, did_you_mean, quoted};
+use super::items::{Item, Named};
 
 /// An item named by another, after names have been looked up.
 struct Edge<'i> {

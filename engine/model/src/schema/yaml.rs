@@ -233,7 +233,9 @@ impl Builder<'_, '_> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Content {
         match tag {
-            Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => return Content::Text(text.to_owned()),
+            Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => {
+                return Content::Text(text.to_owned());
+            }
             Some(tag) => self.refuse_tag(tag, span),
             None => {}
         }

@@ -1,0 +1,169 @@
+//! The router: which route is which handler, and what answers where none is.
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
+use interlink_runtime::Engine;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::cursor::Cursors;
+use crate::identity::Identities;
+use crate::problem::Problem;
+use crate::routes::{adoption, assets, interlinkers, meta, people, processes, provisions, schemas, tasks, usage};
+
+/// What every handler needs.
+#[derive(Clone)]
+pub struct App {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// Tokens.
+    pub identities: Arc<Identities>,
+    /// Cursors.
+    pub cursors: Arc<Cursors>,
+}
+
+impl App {
+    /// An application on an engine.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        let secret = engine.token_secret();
+        let cursors = Cursors::new(secret, engine.identity());
+        Self { engine, identities: Arc::new(Identities::new(&secret)), cursors: Arc::new(cursors) }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Interlink",
+        description = "Co-production of public services: schemas, processes, Interlinkers, usage and adoption.",
+        license(name = "EUPL-1.2", identifier = "EUPL-1.2"),
+    ),
+    tags(
+        (name = "schemas", description = "Co-production schemas"),
+        (name = "interlinkers", description = "The catalogue of Interlinkers"),
+        (name = "processes", description = "Processes, their tasks and their guide"),
+        (name = "assets", description = "What came of using Interlinkers"),
+        (name = "usage", description = "The registry of usage, and adoption"),
+        (name = "provisioning", description = "Services from one declarative file"),
+        (name = "server", description = "The server itself"),
+    ),
+)]
+struct Api;
+
+fn routed() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Api::openapi())
+        .routes(routes!(meta::healthz))
+        .routes(routes!(meta::readyz))
+        .routes(routes!(meta::metrics))
+        .routes(routes!(meta::docs))
+        .routes(routes!(people::me))
+        .routes(routes!(schemas::list, schemas::import))
+        .routes(routes!(schemas::authoring))
+        .routes(routes!(schemas::get))
+        .routes(routes!(schemas::versions))
+        .routes(routes!(interlinkers::profiles, interlinkers::describe_profile))
+        .routes(routes!(interlinkers::list, interlinkers::publish))
+        .routes(routes!(interlinkers::get))
+        .routes(routes!(interlinkers::versions))
+        .routes(routes!(interlinkers::actions))
+        .routes(routes!(processes::list, processes::create))
+        .routes(routes!(processes::get))
+        .routes(routes!(processes::start))
+        .routes(routes!(processes::suspend))
+        .routes(routes!(processes::resume))
+        .routes(routes!(processes::cancel))
+        .routes(routes!(processes::tree))
+        .routes(routes!(processes::guide))
+        .routes(routes!(processes::events))
+        .routes(routes!(tasks::get))
+        .routes(routes!(tasks::claim))
+        .routes(routes!(tasks::release))
+        .routes(routes!(tasks::start))
+        .routes(routes!(tasks::complete))
+        .routes(routes!(tasks::reopen))
+        .routes(routes!(tasks::skip))
+        .routes(routes!(tasks::restore))
+        .routes(routes!(tasks::recommendations))
+        .routes(routes!(assets::instantiate))
+        .routes(routes!(assets::of_process))
+        .routes(routes!(assets::get, assets::remove))
+        .routes(routes!(assets::view))
+        .routes(routes!(assets::act))
+        .routes(routes!(usage::list))
+        .routes(routes!(adoption::summary))
+        .routes(routes!(adoption::process))
+        .routes(routes!(adoption::interlinker))
+        .routes(routes!(provisions::apply))
+        .routes(routes!(provisions::list))
+        .routes(routes!(provisions::get))
+}
+
+/// The OpenAPI document, as JSON text.
+pub fn openapi() -> String {
+    let (_, api) = routed().split_for_parts();
+    let mut text = api.to_pretty_json().expect("the description encodes");
+    text.push('\n');
+    text
+}
+
+async fn no_route(uri: Uri) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no-such-route",
+        "There is no such route",
+        format!("`{}` is no route of this server; /openapi.json lists them", uri.path()),
+    )
+}
+
+async fn no_method(method: Method, uri: Uri) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        "This route does not take this method",
+        format!("`{}` does not take {method}; `Allow` says which it takes", uri.path()),
+    )
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    let detail = "this is a defect of the server; what was acknowledged is safe";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail).into_response()
+}
+
+/// What axum itself refuses (a path that is no UTF-8, for instance) is plain text: it becomes a problem document too.
+async fn as_problem(request: axum::extract::Request, next: middleware::Next) -> Response {
+    let response = next.run(request).await;
+    let plain = |response: &Response| {
+        let content_type = response.headers().get(axum::http::header::CONTENT_TYPE);
+        content_type.is_none_or(|content_type| content_type.as_bytes().starts_with(b"text/plain"))
+    };
+    let status = response.status();
+    if (status.is_client_error() || status.is_server_error()) && plain(&response) {
+        let title = status.canonical_reason().unwrap_or("Refused");
+        return Problem::new(status, "refused", title, title).into_response();
+    }
+    response
+}
+
+/// The whole application.
+pub fn router(app: App) -> Router {
+    let (router, _) = routed().split_for_parts();
+    let document = Arc::new(openapi());
+    let served = move || {
+        let document = Arc::clone(&document);
+        async move { ([("content-type", "application/json")], document.as_str().to_owned()) }
+    };
+    router
+        .route("/openapi.json", axum::routing::get(served))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .with_state(app)
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(as_problem))
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
+}
+

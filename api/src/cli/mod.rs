@@ -1,0 +1,191 @@
+//! The command line.
+
+mod data;
+mod process;
+mod provision;
+mod schema;
+mod usage;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::identity::{Role, mint};
+use crate::server::{Settings, serve};
+
+/// Co-production of public services: server and command line.
+#[derive(Debug, Parser)]
+#[command(name = "interlink", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// The server that commands talk to.
+    #[arg(long, global = true, default_value = "http://127.0.0.1:7007", env = "INTERLINK_SERVER")]
+    server: String,
+    /// How answers are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server on a data directory.
+    Serve {
+        /// The data directory; made where it is not there.
+        #[arg(long, default_value = "interlink-data", env = "INTERLINK_DATA_DIR")]
+        data: PathBuf,
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:7007")]
+        listen: SocketAddr,
+        /// A directory of components to publish at the start, in place of those that ship.
+        #[arg(long)]
+        interlinkers: Option<PathBuf>,
+    },
+    /// Prints a token for a login, signed by the data directory's own key.
+    Token {
+        /// The login.
+        user: String,
+        /// What the token allows.
+        #[arg(long, value_enum, default_value_t = Role::Member)]
+        role: Role,
+        /// The data directory.
+        #[arg(long, default_value = "interlink-data", env = "INTERLINK_DATA_DIR")]
+        data: PathBuf,
+        /// How long it is good for: a number with s, m, h or d.
+        #[arg(long, default_value = "12h")]
+        expires: String,
+    },
+    /// Checks or imports a schema: a file, an INTERLINK bundle's directory or a zip.
+    #[command(subcommand)]
+    Schema(schema::Command),
+    /// Looks at processes.
+    #[command(subcommand)]
+    Process(process::Command),
+    /// Shows the registry of usage.
+    Usage(usage::Usage),
+    /// Shows the summary of adoption.
+    Adoption,
+    /// Plans or applies a service's declarative file.
+    #[command(subcommand)]
+    Provision(provision::Command),
+    /// Checks a data directory.
+    #[command(subcommand)]
+    Audit(data::Audit),
+    /// Works on the state of a data directory.
+    #[command(subcommand)]
+    State(data::StateCommand),
+    /// Measures this machine.
+    Bench(crate::cli::bench::Bench),
+}
+
+pub mod bench;
+
+/// Runs a command; errors go to standard error.
+pub fn run(cli: Cli) -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("INTERLINK_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sled=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), String> {
+    let Cli { server, output, command } = cli;
+    let client = || Client::new(&server, std::env::var("INTERLINK_TOKEN").ok());
+    match command {
+        Command::Serve { data, listen, interlinkers } => serve(&Settings { data, listen, interlinkers }),
+        Command::Token { user, role, data, expires } => token(&user, role, &data, &expires),
+        Command::Schema(command) => schema::run(command, client, output),
+        Command::Process(command) => process::run(command, &client()?, output),
+        Command::Usage(usage) => usage::run(&usage, &client()?, output),
+        Command::Adoption => usage::adoption(&client()?, output),
+        Command::Provision(command) => provision::run(command, &client()?, output),
+        Command::Audit(command) => data::audit(&command, output),
+        Command::State(command) => data::state(&command),
+        Command::Bench(bench) => bench::run(&bench, output),
+    }
+}
+
+fn token(user: &str, role: Role, data: &std::path::Path, expires: &str) -> Result<(), String> {
+    let secrets = interlink_runtime::keys::Secrets::read(data).map_err(|error| error.to_string())?;
+    let now_s = jsonwebtoken::get_current_timestamp();
+    println!("{}", mint(&secrets.tokens, user, role, now_s, seconds(expires)?)?);
+    Ok(())
+}
+
+/// A length of time such as `12h`, in seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let refuse = || format!("`{text}` is no length of time; write a number with s, m, h or d, such as 12h");
+    let unit = text.chars().last().ok_or_else(refuse)?;
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| refuse())?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(refuse()),
+    };
+    number.checked_mul(factor).filter(|length| *length > 0).ok_or_else(refuse)
+}
+
+/// Prints JSON for programs.
+fn print_json(value: &Value) {
+    println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// Prints rows as a table with a header.
+fn print_table(header: &[&str], rows: &[Vec<String>]) {
+    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded: Vec<_> = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        println!("{}", padded.join("  ").trim_end());
+    };
+    line(&mut header.iter().copied());
+    rows.iter().for_each(|row| line(&mut row.iter().map(String::as_str)));
+}
+
+/// A field as text.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".into(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_have_units() {
+        assert_eq!(seconds("12h"), Ok(43_200));
+        assert_eq!(seconds("90s"), Ok(90));
+        for bad in ["", "h", "12", "12w", "-1h", "0h", "é"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

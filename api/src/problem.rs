@@ -1,0 +1,272 @@
+//! Problem documents (RFC 9457): what every refusal looks like, the framework's own included.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use interlink_host::PublishError;
+use interlink_model::process::{Process, Rejection, Rule};
+use interlink_model::schema::finding::{Finding, Refusal, RefusalKind};
+use interlink_runtime::{Answer, Trouble};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+/// Why a request was not done, and what would change that.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// A stable address of the kind of problem; it ends in a slug.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here, and what would satisfy it.
+    pub detail: String,
+    /// Places in the input that do not fit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Misfit>,
+    /// Facts of this kind of problem.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub facts: Map<String, Value>,
+    /// When to come back.
+    #[serde(skip)]
+    pub retry_after_s: Option<u32>,
+}
+
+/// A place in the input that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Misfit {
+    /// JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What would fit.
+    pub detail: String,
+    /// Line in the source, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// Column in the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// File in a bundle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+impl Misfit {
+    /// A place and what would fit there.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into(), line: None, column: None, file: None }
+    }
+}
+
+impl From<Finding> for Misfit {
+    fn from(finding: Finding) -> Self {
+        let detail = match &finding.help {
+            Some(help) => format!("{}; {help}", finding.message),
+            None => finding.message,
+        };
+        Self { pointer: finding.pointer, detail, line: finding.line, column: finding.column, file: finding.file }
+    }
+}
+
+impl Problem {
+    /// A problem of a kind.
+    pub fn new(status: StatusCode, slug: &str, title: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("/problems/{slug}"),
+            title: title.into(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            facts: Map::new(),
+            retry_after_s: None,
+        }
+    }
+
+    /// 400: it cannot be read.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", "This cannot be read", detail)
+    }
+
+    /// 422: it can be read and does not fit.
+    pub fn invalid(errors: Vec<Misfit>) -> Self {
+        let detail = match errors.first() {
+            Some(first) if first.pointer.is_empty() => first.detail.clone(),
+            Some(first) => format!("{}: {}", first.pointer, first.detail),
+            None => String::from("it does not fit"),
+        };
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", "The input does not fit", detail) }
+    }
+
+    /// 404: it is not there, or not to be seen.
+    pub fn not_found(what: &str, id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "This is not there", format!("there is no {what} `{id}`"))
+    }
+
+    /// 403: it is not allowed.
+    pub fn forbidden(rule: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This is not allowed", rule)
+    }
+
+    fn with(mut self, fact: &str, value: Value) -> Self {
+        self.facts.insert(fact.into(), value);
+        self
+    }
+
+    /// The document as an answer that can be remembered.
+    pub fn answer(&self) -> Answer {
+        Answer {
+            status: self.status,
+            content_type: "application/problem+json".into(),
+            body: serde_json::to_vec(self).expect("a problem encodes"),
+            location: None,
+            etag: None,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).expect("a problem encodes");
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<Trouble> for Problem {
+    fn from(trouble: Trouble) -> Self {
+        Self::from(&trouble)
+    }
+}
+
+impl From<&Trouble> for Problem {
+    fn from(trouble: &Trouble) -> Self {
+        let detail = trouble.to_string();
+        match trouble {
+            Trouble::NotFound { what, id } => Self::not_found(what, id),
+            Trouble::Names { pointer, .. } => {
+                let problem = Self::invalid(vec![Misfit::new(pointer.clone(), detail.clone())]);
+                Self { kind: "/problems/no-such-thing".into(), detail, ..problem }
+            }
+            Trouble::Rejected(rejection, process) => Self::rejected(rejection, process),
+            Trouble::WrongVersion { found, .. } => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "wrong-version",
+                "It has changed since you looked",
+                format!("{detail}; read it again"),
+            )
+            .with("version", json!(found)),
+            Trouble::Input(errors) => {
+                Self::invalid(errors.iter().map(|error| Misfit::new(&error.pointer, &error.detail)).collect())
+            }
+            Trouble::Schema(refusal) => Self::schema(refusal),
+            Trouble::Component(error) => {
+                let status = match error {
+                    PublishError::NotWasm { .. } => StatusCode::BAD_REQUEST,
+                    PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                    _ => StatusCode::UNPROCESSABLE_ENTITY,
+                };
+                Self::new(status, "component-refused", "This component cannot be published", detail)
+            }
+            Trouble::Taken { found, .. } => Self::new(
+                StatusCode::CONFLICT,
+                "version-taken",
+                "This version is there with other content",
+                format!("{detail}; give the new content a new version"),
+            )
+            .with("found", json!(found)),
+            Trouble::Refused(problem) => {
+                let refused = Self::new(
+                    StatusCode::CONFLICT,
+                    &slug(&problem.code),
+                    "The Interlinker refuses",
+                    problem.detail.clone(),
+                );
+                let errors = problem.pointer.iter().map(|pointer| Misfit::new(pointer, &problem.detail));
+                let data = problem.data.as_deref().and_then(|data| serde_json::from_str(data).ok());
+                let refused = Self { errors: errors.collect(), ..refused };
+                match data {
+                    Some(data) => refused.with("data", data),
+                    None => refused,
+                }
+            }
+            Trouble::Failed(fault) => {
+                let limit = fault.limit();
+                if limit == "busy" {
+                    let busy = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "Too much waits already", detail);
+                    return Self { retry_after_s: Some(1), ..busy };
+                }
+                Self::new(StatusCode::BAD_GATEWAY, "interlinker-failed", "The Interlinker failed", detail)
+                    .with("limit", json!(limit))
+            }
+            Trouble::Busy { retry_after_s, .. } => {
+                let busy = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "Too much waits already", detail);
+                Self { retry_after_s: Some(*retry_after_s), ..busy }
+            }
+            Trouble::Unknown(reason) => {
+                tracing::error!(reason, "a command's outcome is not known");
+                let detail = format!("{detail}; repeat it with the same Idempotency-Key");
+                let unknown = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "outcome-unknown",
+                    "It is not known whether this was done",
+                    detail,
+                );
+                Self { retry_after_s: Some(5), ..unknown }
+            }
+            Trouble::Damaged { .. } => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", "What is on disk is damaged", detail)
+            }
+        }
+    }
+}
+
+impl Problem {
+    /// A broken rule, with what it waits for by name.
+    fn rejected(rejection: &Rejection, process: &Process) -> Self {
+        let Rejection { rule, detail, waiting_for } = rejection;
+        if matches!(rule, Rule::NoSuchItem | Rule::NoSuchAsset) {
+            return Self::new(StatusCode::NOT_FOUND, rule.slug(), rule.title(), detail.clone());
+        }
+        let problem = Self::new(StatusCode::CONFLICT, rule.slug(), rule.title(), detail.clone());
+        if waiting_for.is_empty() {
+            return problem;
+        }
+        let language = crate::language::Wanted::default();
+        let waiting = waiting_for.iter().map(|item| crate::views::brief(process, *item, &language));
+        let waiting: Vec<_> = waiting.collect();
+        problem.with("waiting_for", json!(waiting))
+    }
+
+    /// A refused schema, every finding with its place.
+    pub fn schema(refusal: &Refusal) -> Self {
+        let detail = refusal.to_string();
+        let (status, slug, title) = match refusal.kind {
+            RefusalKind::Malformed => (StatusCode::BAD_REQUEST, "malformed", "This cannot be read"),
+            RefusalKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large"),
+            RefusalKind::Invalid => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid-schema", "This is not a schema that can be run")
+            }
+        };
+        let errors = refusal.findings.iter().cloned().map(Misfit::from).collect();
+        Self { errors, ..Self::new(status, slug, title, detail) }
+    }
+}
+
+/// A slug from whatever an Interlinker gave as its code.
+fn slug(code: &str) -> String {
+    let kept: String = code
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
+        .take(64)
+        .collect();
+    let kept = kept.trim_matches('-');
+    if kept.is_empty() { "refused".into() } else { kept.into() }
+}

@@ -1,0 +1,208 @@
+//! The catalogue: Interlinkers and the problems that they address.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use interlink_model::facts::InterlinkerRef;
+use interlink_model::schema::{Text, digest};
+use interlink_runtime::Answer;
+use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, ProblemProfile};
+use serde_json::{Value, json};
+
+use super::listed;
+use crate::app::App;
+use crate::language::Wanted;
+use crate::problem::{Misfit, Problem};
+use crate::request::{Asked, Command, answer};
+use crate::views;
+
+/// The longest name of an entry, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+const NATURES: [&str; 4] = ["software", "knowledge", "external_software", "external_knowledge"];
+
+/// The catalogue, each entry in its newest version.
+#[utoipa::path(get, path = "/v1/interlinkers", tag = "interlinkers",
+    params(("query" = Option<String>, Query), ("nature" = Option<String>, Query), ("problem_profile" = Option<String>, Query),
+        ("language" = Option<String>, Query), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "`{items, next_cursor}`"), (status = 400, body = Problem)))]
+pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
+    let nature = asked.query("nature");
+    if nature.is_some_and(|nature| !NATURES.contains(&nature)) {
+        return Err(Problem::malformed(format!("`nature` is one of {}", NATURES.join(", "))));
+    }
+    let all = app.engine.interlinkers();
+    let shown = all.iter().map(|version| (version.reference.name.clone(), views::interlinker(version, &asked.wanted)));
+    let holds = |shown: &Value, field: &str, wanted: Option<&str>| {
+        let values = shown[field].as_array();
+        wanted.is_none_or(|wanted| values.is_some_and(|values| values.iter().any(|value| value == wanted)))
+    };
+    let fitting = shown.filter(|(_, shown)| {
+        let text = asked.query("query").map(str::to_lowercase);
+        let found = |text: &String| {
+            ["name", "title", "description"]
+                .iter()
+                .any(|field| shown[*field].to_string().to_lowercase().contains(text.as_str()))
+        };
+        nature.is_none_or(|nature| shown["nature"] == nature)
+            && holds(shown, "problem_profiles", asked.query("problem_profile"))
+            && holds(shown, "languages", asked.query("language"))
+            && text.as_ref().is_none_or(found)
+    });
+    let filters = ["query", "nature", "problem_profile", "language"].map(|name| asked.query(name));
+    let page = listed(&app, &asked, &format!("interlinkers{filters:?}"), fitting, |shown| shown)?;
+    Ok(asked.show(&page, None, None))
+}
+
+/// Publishes a component (`application/wasm`), or describes an Interlinker that does not run here (JSON).
+#[utoipa::path(post, path = "/v1/interlinkers", tag = "interlinkers",
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses((status = 201, description = "Published"), (status = 200, description = "It was there"),
+        (status = 400, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem),
+        (status = 413, body = Problem), (status = 422, body = Problem)))]
+pub async fn publish(State(app): State<App>, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let result = run_publish(&app, command).await;
+    Command::finish(&app, permit, result).await
+}
+
+async fn run_publish(app: &App, command: Command) -> Result<Answer, Problem> {
+    command.asked.known.operator("publishing an Interlinker")?;
+    let actor = command.caller.actor();
+    let wanted = &command.asked.wanted;
+    let created = |version: &InterlinkerVersion| shown(StatusCode::CREATED, version, wanted);
+    let made = match command.content_type.as_str() {
+        "application/wasm" => app.engine.publish(&command.body, actor, created, &command.permit).await?,
+        "application/json" => {
+            let (reference, entry) = description(&command)?;
+            app.engine.describe(reference, entry, actor, created, &command.permit).await?
+        }
+        other => {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "This cannot be taken",
+                format!("`{other}` is no Interlinker; send application/wasm or application/json"),
+            ));
+        }
+    };
+    let status = if made.new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(shown(status, &made.thing, wanted))
+}
+
+fn shown(status: StatusCode, version: &InterlinkerVersion, wanted: &Wanted) -> Answer {
+    let location = Some(format!("/v1/interlinkers/{}", version.reference.name));
+    Answer { location, ..answer(status, &views::interlinker(version, wanted)) }
+}
+
+/// Reads the description of an Interlinker that does not run here. What it says beyond the catalogue's fields is kept.
+fn description(command: &Command) -> Result<(InterlinkerRef, Value), Problem> {
+    let entry = command.json()?;
+    let mut errors = Vec::new();
+    let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = text("name");
+    let named = !name.is_empty() && name.len() <= NAME_BYTES_MAX;
+    if !named || name.contains(|letter: char| !(letter.is_ascii_alphanumeric() || "-_.".contains(letter))) {
+        errors.push(Misfit::new("/name", "`name` is letters, digits, `-`, `_` and `.`, at most 128"));
+    }
+    let version = if entry.get("version").is_some() { text("version") } else { "1.0.0".into() };
+    if semver::Version::parse(&version).is_err() {
+        errors.push(Misfit::new("/version", "`version` is a semantic version such as `1.0.0`"));
+    }
+    let nature = text("nature");
+    if !NATURES[1..].contains(&nature.as_str()) {
+        let detail = format!("`nature` is one of {}; software is published as a component", NATURES[1..].join(", "));
+        errors.push(Misfit::new("/nature", detail));
+    }
+    let profiles = entry.get("problem_profiles");
+    let texts = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(Value::is_string));
+    if profiles.is_some_and(|profiles| !texts(profiles)) {
+        errors.push(Misfit::new("/problem_profiles", "`problem_profiles` is a list of texts"));
+    }
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
+    let digest = digest::of(&digest::canonical(&entry));
+    Ok((InterlinkerRef { name, version, digest }, entry))
+}
+
+/// An entry of the catalogue.
+#[utoipa::path(get, path = "/v1/interlinkers/{name}", tag = "interlinkers", params(("name" = String, Path)),
+    responses((status = 200, description = "The entry"), (status = 404, body = Problem)))]
+pub async fn get(State(app): State<App>, Path(name): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    let version = app.engine.interlinker(&name)?;
+    Ok(asked.show(&views::interlinker(&version, &asked.wanted), None, None))
+}
+
+/// All versions of an entry, in the order of their publication.
+#[utoipa::path(get, path = "/v1/interlinkers/{name}/versions", tag = "interlinkers", params(("name" = String, Path)),
+    responses((status = 200, description = "`{items, next_cursor}`"), (status = 404, body = Problem)))]
+pub async fn versions(State(app): State<App>, Path(name): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    let all = app.engine.interlinker_versions(&name);
+    if all.is_empty() {
+        return Err(Problem::not_found("Interlinker", &name));
+    }
+    let numbered = all.iter().enumerate().map(|(number, version)| (format!("{number:08}"), version));
+    let list = format!("interlinker-versions:{name}");
+    let page = listed(&app, &asked, &list, numbered, |version| views::interlinker(version, &asked.wanted))?;
+    Ok(asked.show(&page, None, None))
+}
+
+/// What can be done with an Interlinker's assets, with JSON Schemas.
+#[utoipa::path(get, path = "/v1/interlinkers/{name}/actions", tag = "interlinkers", params(("name" = String, Path)),
+    responses((status = 200, description = "`{items, instantiate, view}`"), (status = 404, body = Problem)))]
+pub async fn actions(State(app): State<App>, Path(name): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    let version = app.engine.interlinker(&name)?;
+    match &version.entry {
+        CatalogueEntry::Software(manifest) => Ok(asked.show(&views::actions(manifest, &asked.wanted), None, None)),
+        CatalogueEntry::Described(_) => Ok(asked.show(&json!({"items": []}), None, None)),
+    }
+}
+
+/// All problem profiles.
+#[utoipa::path(get, path = "/v1/problem-profiles", tag = "interlinkers",
+    params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "`{items, next_cursor}`")))]
+pub async fn profiles(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
+    let all = app.engine.problem_profiles();
+    let named = all.iter().map(|profile| (profile.id.clone(), profile));
+    let page = listed(&app, &asked, "problem-profiles", named, |profile| shown_profile(profile, &asked.wanted))?;
+    Ok(asked.show(&page, None, None))
+}
+
+fn shown_profile(profile: &ProblemProfile, wanted: &Wanted) -> Value {
+    json!({
+        "id": profile.id,
+        "name": wanted.text(&profile.name, &[]),
+        "description": wanted.text(&profile.description, &[]),
+    })
+}
+
+/// Describes a problem profile, or describes it anew.
+#[utoipa::path(post, path = "/v1/problem-profiles", tag = "interlinkers", request_body = Object,
+    responses((status = 201, description = "Described"), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn describe_profile(State(app): State<App>, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let result = run_describe_profile(&app, command).await;
+    Command::finish(&app, permit, result).await
+}
+
+async fn run_describe_profile(app: &App, command: Command) -> Result<Answer, Problem> {
+    command.asked.known.operator("describing problem profiles")?;
+    let mut fields = command.fields()?;
+    let id = fields.text("id", NAME_BYTES_MAX);
+    let mut text = |name: &str| match fields.value(name) {
+        None => Text::default(),
+        Some(Value::String(text)) => Text([("en".to_owned(), text)].into()),
+        Some(value) => serde_json::from_value(value).unwrap_or_else(|_| {
+            fields.misfit(name, "is a text, or a map from languages to texts");
+            Text::default()
+        }),
+    };
+    let (name, description) = (text("name"), text("description"));
+    fields.end()?;
+    let profile = ProblemProfile { id, name, description };
+    let location = Some(format!("/v1/problem-profiles#{}", profile.id));
+    let shown = Answer { location, ..answer(StatusCode::CREATED, &shown_profile(&profile, &command.asked.wanted)) };
+    app.engine.describe_profile(profile, command.caller.actor(), &shown, &command.permit).await?;
+    Ok(shown)
+}

@@ -1,0 +1,278 @@
+//! Processes: made, driven, looked at.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use interlink_model::id::ProcessId;
+use interlink_model::process::{self as model, Process, ProcessStatus};
+use interlink_model::schema::outline::ItemRef;
+use interlink_runtime::{Answer, ProcessView, Trouble};
+use serde_json::{Value, json};
+
+use super::tasks::recommended;
+use crate::app::App;
+use crate::language::Wanted;
+use crate::problem::Problem;
+use crate::request::{Asked, Command, answer};
+use crate::views;
+
+/// The longest name of a process or an asset, in bytes.
+pub const NAME_BYTES_MAX: usize = 512;
+/// The longest comment or reason, in bytes.
+pub const COMMENT_BYTES_MAX: usize = 16 << 10;
+
+/// The process of an id in a path. What is no id is not there.
+pub fn process_of(app: &App, id: &str) -> Result<ProcessView, Problem> {
+    let id = process_id(id)?;
+    Ok(app.engine.process(id)?)
+}
+
+/// The id in a path.
+pub fn process_id(id: &str) -> Result<ProcessId, Problem> {
+    ProcessId::parse(id).ok_or_else(|| Problem::not_found("process", id))
+}
+
+/// The entity tag of a version.
+pub fn tag(version: u64) -> Option<String> {
+    Some(format!("\"{version}\""))
+}
+
+/// Processes in the order of their creation.
+#[utoipa::path(get, path = "/v1/processes", tag = "processes",
+    params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query), ("status" = Option<String>, Query)),
+    responses((status = 200, description = "`{items, next_cursor}`"), (status = 400, body = Problem)))]
+pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
+    let limit = asked.limit()?;
+    let status = asked.query("status").map(str::to_owned);
+    let known = |status: &String| ProcessStatus::ALL.iter().any(|known| known.as_str() == status);
+    if status.as_ref().is_some_and(|status| !known(status)) {
+        return Err(Problem::malformed("`status` is created, running, suspended, completed or cancelled"));
+    }
+    let list = format!("processes:{}", status.as_deref().unwrap_or_default());
+    let after = match asked.query("cursor") {
+        Some(cursor) => {
+            let place: Result<[u8; 16], _> = app.cursors.read(&list, cursor)?.try_into();
+            Some(ProcessId::from_bytes(place.map_err(|_| Problem::malformed("this cursor cannot be read"))?))
+        }
+        None => None,
+    };
+    let engine = std::sync::Arc::clone(&app.engine);
+    // Cold processes are read from disk.
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut items = Vec::new();
+        let mut reached = after;
+        // One more than the page, so that its end is known.
+        let mut ids = engine.process_ids(reached, limit + 1);
+        loop {
+            for id in &ids {
+                if items.len() == limit {
+                    return (items, reached);
+                }
+                reached = Some(*id);
+                if let Ok(ProcessView { process, name }) = engine.process(*id)
+                    && status.as_ref().is_none_or(|status| process.status.as_str() == status)
+                {
+                    items.push(views::process(&process, name));
+                }
+            }
+            if ids.len() <= limit {
+                return (items, None);
+            }
+            ids = engine.process_ids(reached, limit + 1);
+        }
+    });
+    let (items, next) = reading.await.map_err(|_| Problem::malformed("the list could not be read"))?;
+    let next = next.map(|next| app.cursors.make(&list, &next.bytes()));
+    Ok(asked.show(&json!({"items": items, "next_cursor": next}), None, None))
+}
+
+/// Makes a process from a schema; it has not begun.
+#[utoipa::path(post, path = "/v1/processes", tag = "processes", request_body = Object,
+    responses((status = 201, body = views::ProcessBody), (status = 400, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(State(app): State<App>, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let result = run_create(&app, command).await;
+    Command::finish(&app, permit, result).await
+}
+
+async fn run_create(app: &App, command: Command) -> Result<Answer, Problem> {
+    let mut fields = command.fields()?;
+    let schema = fields.text("schema", NAME_BYTES_MAX);
+    let name = fields.text("name", NAME_BYTES_MAX);
+    let language = fields.optional_text("language", 35);
+    fields.end()?;
+    let version = app.engine.schema(&schema).map_err(|_| Trouble::Names {
+        what: "schema",
+        id: schema,
+        pointer: "/schema".into(),
+    })?;
+    let shown = |process: &Process, name: &str| Answer {
+        location: Some(format!("/v1/processes/{}", process.id)),
+        etag: tag(process.version),
+        ..answer(StatusCode::CREATED, &views::process(process, Some(name.into())))
+    };
+    let (_, answer) =
+        app.engine.create_process(&command.caller, &version, name, language, shown, command.permit).await?;
+    Ok(answer)
+}
+
+/// A process.
+#[utoipa::path(get, path = "/v1/processes/{id}", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = views::ProcessBody), (status = 404, body = Problem)))]
+pub async fn get(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    let ProcessView { process, name } = process_of(&app, &id)?;
+    Ok(asked.show(&views::process(&process, name), Some(process.version), None))
+}
+
+/// Runs a command on a process and answers the process.
+async fn drive(app: App, id: String, what: model::Command, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let run = async {
+        let mut fields = command.fields()?;
+        let reason = fields.optional_text("reason", COMMENT_BYTES_MAX);
+        let comment = fields.optional_text("comment", COMMENT_BYTES_MAX);
+        fields.end()?;
+        let note = reason.or(comment);
+        let expected = command.asked.expected();
+        let shown = |done: &interlink_runtime::Done<'_>, name| Answer {
+            etag: tag(done.process.version),
+            ..answer(StatusCode::OK, &views::process(done.process, name))
+        };
+        let id = process_id(&id)?;
+        let done =
+            app.engine.command(&command.caller, id, &what, note.as_deref(), expected, shown, command.permit).await;
+        done.map_err(Problem::from)
+    };
+    let result = run.await;
+    Command::finish(&app, permit, result).await
+}
+
+/// Begins a process.
+#[utoipa::path(post, path = "/v1/processes/{id}/start", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = views::ProcessBody), (status = 409, body = Problem)))]
+pub async fn start(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
+    drive(app, id, model::Command::Start, command).await
+}
+
+/// Lets a process rest.
+#[utoipa::path(post, path = "/v1/processes/{id}/suspend", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = views::ProcessBody), (status = 409, body = Problem)))]
+pub async fn suspend(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
+    drive(app, id, model::Command::Suspend, command).await
+}
+
+/// Lets a process go on.
+#[utoipa::path(post, path = "/v1/processes/{id}/resume", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = views::ProcessBody), (status = 409, body = Problem)))]
+pub async fn resume(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
+    drive(app, id, model::Command::Resume, command).await
+}
+
+/// Gives a process up.
+#[utoipa::path(post, path = "/v1/processes/{id}/cancel", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = views::ProcessBody), (status = 409, body = Problem)))]
+pub async fn cancel(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
+    drive(app, id, model::Command::Cancel, command).await
+}
+
+/// The tree of a process, with what is derived of every item.
+#[utoipa::path(get, path = "/v1/processes/{id}/tree", tag = "processes",
+    params(("id" = String, Path), ("lang" = Option<String>, Query)),
+    responses((status = 200, description = "`{phases: [{objectives: [{tasks}]}]}`"), (status = 404, body = Problem)))]
+pub async fn tree(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    let ProcessView { process, .. } = process_of(&app, &id)?;
+    let language = language_of(&process, &asked.wanted);
+    Ok(asked.show(&views::tree(&process, &asked.wanted), Some(process.version), language.as_deref()))
+}
+
+/// The language in which a process's texts come.
+pub fn language_of(process: &Process, wanted: &Wanted) -> Option<String> {
+    let schema = &process.plan.schema;
+    wanted.language(&schema.title, &schema.languages).map(str::to_owned)
+}
+
+/// What to do next, by whom, and what everything else waits for.
+#[utoipa::path(get, path = "/v1/processes/{id}/guide", tag = "processes",
+    params(("id" = String, Path), ("lang" = Option<String>, Query)),
+    responses((status = 200, description = "`{next, waiting}`"), (status = 404, body = Problem)))]
+pub async fn guide(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    let ProcessView { process, .. } = process_of(&app, &id)?;
+    let wanted = &asked.wanted;
+    let guide = process.guide();
+    let next = guide.next.iter().map(|next| {
+        let outlined = &process.plan.outline.tasks[next.task];
+        json!({
+            "task": views::brief(&process, ItemRef::Task(next.task), wanted),
+            "why": why(&process, &next.after, wanted),
+            "roles": outlined.roles,
+            "person": next.person.map(|person| person.to_string()),
+            "recommendations": recommended(&app, &outlined.problem_profiles, wanted),
+        })
+    });
+    let waiting = guide.waiting.iter().map(|waiting| {
+        let items = waiting.for_items.iter().map(|item| views::brief(&process, *item, wanted));
+        json!({
+            "task": views::brief(&process, ItemRef::Task(waiting.task), wanted),
+            "for": items.collect::<Vec<_>>(),
+        })
+    });
+    let mut body = json!({
+        "process": {"id": process.id.to_string(), "status": process.status.as_str(), "progress": process.progress()},
+        "next": next.collect::<Vec<_>>(),
+        "waiting": waiting.collect::<Vec<_>>(),
+    });
+    if let Some(note) = note(process.status) {
+        body["note"] = Value::from(note);
+    }
+    let language = language_of(&process, wanted);
+    Ok(asked.show(&body, Some(process.version), language.as_deref()))
+}
+
+/// Why a task can be done now.
+fn why(process: &Process, after: &[ItemRef], wanted: &Wanted) -> String {
+    if after.is_empty() {
+        return "nothing is before it".into();
+    }
+    let names = after.iter().map(|item| match views::brief(process, *item, wanted).name {
+        Value::String(name) => format!("`{name}`"),
+        _ => format!("`{}`", process.plan.outline.id(*item).unwrap_or_default()),
+    });
+    format!("{} is finished", names.collect::<Vec<_>>().join(", "))
+}
+
+/// What the process as a whole waits for.
+fn note(status: ProcessStatus) -> Option<&'static str> {
+    match status {
+        ProcessStatus::Created => Some("the process has not begun: start it"),
+        ProcessStatus::Suspended => Some("the process rests: resume it"),
+        ProcessStatus::Completed => Some("everything is done"),
+        ProcessStatus::Cancelled => Some("the process was given up"),
+        ProcessStatus::Running => None,
+    }
+}
+
+/// The history of a process and its assets.
+#[utoipa::path(get, path = "/v1/processes/{id}/events", tag = "processes",
+    params(("id" = String, Path), ("after" = Option<String>, Query), ("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query)),
+    responses((status = 200, description = "`{items, next_cursor}`"), (status = 404, body = Problem)))]
+pub async fn events(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    let id = process_id(&id)?;
+    let limit = asked.limit()?;
+    let list = format!("events:{id}");
+    let after = match asked.query("after").or(asked.query("cursor")) {
+        Some(cursor) => {
+            let place: Result<[u8; 8], _> = app.cursors.read(&list, cursor)?.try_into();
+            u64::from_be_bytes(place.map_err(|_| Problem::malformed("this cursor cannot be read"))?)
+        }
+        None => 0,
+    };
+    let engine = std::sync::Arc::clone(&app.engine);
+    let reading = tokio::task::spawn_blocking(move || engine.events(id, after, limit + 1));
+    let mut events = reading.await.map_err(|_| Problem::malformed("the history could not be read"))??;
+    let more = events.len() > limit;
+    events.truncate(limit);
+    let last = events.last().filter(|_| more).map(|event| event.position);
+    let next = last.map(|position| app.cursors.make(&list, &position.to_be_bytes()));
+    let items: Vec<_> = events.iter().map(views::event).collect();
+    Ok(asked.show(&json!({"items": items, "next_cursor": next}), None, None))
+}

@@ -1,0 +1,681 @@
+//! Assets: a lane each, in which its changing calls run one at a time.
+//!
+//! A call runs on the state that the queued calls before it will give; its changes and its outcome go into one append.
+//! The lane is free for the next call as soon as that append is handed over, and the answer waits for its sync: ten
+//! thousand votes share theirs, and a guest that loops holds up its own asset, not its process. Views run outside
+//! lanes, on what is durable.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use interlink_host::{Call, CallContext, Called, Entry, Failure, Interlinker};
+use interlink_journal::{NewRecord, Position};
+use interlink_model::asset::Asset;
+use interlink_model::event::Stamp;
+use interlink_model::facts::*;
+use interlink_model::id::{AssetId, Micros, StreamKind};
+use interlink_model::keyvalues::KeyValues;
+use interlink_model::process::Command;
+use interlink_model::sealed::{Sealed, SealedField};
+use parking_lot::{Mutex, RwLock};
+use serde_json::Value as Json;
+
+use crate::ambient::asset_id;
+use crate::catalogue::{Catalogue, events_of};
+use crate::cells::Cells;
+use crate::core::{Core, Fate, settled};
+use crate::draft::{AnyEvent, Written, stream};
+use crate::error::{Outcome, Trouble};
+use crate::gate::{Answer, Permit};
+use crate::keys::SealingKey;
+use crate::people::Caller;
+use crate::processes::{Ask, Beside, ProcessCell, Processes, note_activity};
+use crate::state::{Found, State, Value, key, table};
+use crate::usage;
+
+/// Assets that are kept in memory while nothing waits in them: each holds its whole state.
+pub const CELLS_MAX: usize = 4_096;
+/// Calls that may wait for one asset's lane; one more is told to come back.
+pub const LANE_MAX: usize = 1_024;
+
+/// An asset with its state, at a version.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The head.
+    pub asset: Arc<Asset>,
+    /// Its keys, open.
+    pub values: KeyValues,
+}
+
+/// An asset in memory.
+pub(crate) struct AssetCell {
+    id: AssetId,
+    key: SealingKey,
+    lane: tokio::sync::Mutex<Lane>,
+    /// Calls in the lane or waiting for it.
+    waiting: AtomicUsize,
+    /// States that appends on their way will give, oldest first.
+    queue: Mutex<VecDeque<Snapshot>>,
+    committed: RwLock<Snapshot>,
+}
+
+struct Lane {
+    ahead: Snapshot,
+    last_at: Micros,
+}
+
+impl Lane {
+    fn time(&mut self, now: Micros) -> Micros {
+        self.last_at = self.last_at.max(now);
+        self.last_at
+    }
+}
+
+impl AssetCell {
+    fn new(snapshot: Snapshot, key: SealingKey) -> Self {
+        let last_at = snapshot.asset.touched_at;
+        Self {
+            id: snapshot.asset.id,
+            key,
+            lane: tokio::sync::Mutex::new(Lane { ahead: snapshot.clone(), last_at }),
+            waiting: AtomicUsize::new(0),
+            queue: Mutex::default(),
+            committed: RwLock::new(snapshot),
+        }
+    }
+
+    /// The asset as it is durable.
+    pub fn snapshot(&self) -> Snapshot {
+        self.committed.read().clone()
+    }
+
+    fn synced(&self) -> Option<Snapshot> {
+        let snapshot = self.queue.lock().pop_front()?;
+        *self.committed.write() = snapshot.clone();
+        Some(snapshot)
+    }
+
+    fn failed(&self) {
+        self.queue.lock().clear();
+    }
+
+    /// Opens the sealed name of the asset.
+    pub fn name(&self, asset: &Asset) -> Option<String> {
+        let mut name = asset.name.clone();
+        crate::processes::open_field(&mut name, &self.key, StreamKind::Asset, self.id.bytes(), "name");
+        name.opened().cloned()
+    }
+
+    /// Opens what the asset declared.
+    pub fn outcome(&self, asset: &Asset) -> Option<Json> {
+        let mut outcome = asset.outcome.clone()?;
+        crate::processes::open_field(&mut outcome, &self.key, StreamKind::Asset, self.id.bytes(), "outcome");
+        outcome.opened().cloned()
+    }
+}
+
+/// A place in a lane's queue, given back when it is dropped.
+struct Place<'a>(&'a AssetCell);
+
+impl<'a> Place<'a> {
+    fn take(cell: &'a AssetCell) -> Outcome<Self> {
+        if cell.waiting.fetch_add(1, Ordering::AcqRel) >= LANE_MAX {
+            cell.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(Trouble::Busy { what: "too many calls wait for this asset".into(), retry_after_s: 1 });
+        }
+        Ok(Self(cell))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// What a call did to an asset.
+pub struct Acted<'a> {
+    /// The asset afterwards.
+    pub asset: &'a Asset,
+    /// What the Interlinker answered.
+    pub output: &'a Json,
+}
+
+/// What is asked of an asset.
+pub struct Use<'a> {
+    /// The language to answer in.
+    pub language: &'a str,
+    /// The version that the caller saw.
+    pub expected: Option<u64>,
+}
+
+/// What a new asset is made of.
+pub struct NewAsset {
+    /// On which task.
+    pub task: String,
+    /// Of which Interlinker.
+    pub interlinker: InterlinkerRef,
+    /// What people call it.
+    pub name: String,
+    /// What it is instantiated with.
+    pub input: Json,
+}
+
+/// All assets.
+pub(crate) struct Assets {
+    cells: Cells<AssetId, AssetCell>,
+}
+
+impl Assets {
+    pub fn new() -> Self {
+        Self { cells: Cells::new(CELLS_MAX) }
+    }
+
+    /// The cell of an asset, loaded where it is not in memory. A removed asset is not there.
+    pub fn cell(&self, core: &Core, id: AssetId) -> Outcome<Arc<AssetCell>> {
+        let gone = || Trouble::NotFound { what: "asset", id: id.to_string() };
+        let cell = match self.cells.get(&id) {
+            Some(cell) => cell,
+            None => {
+                let head = core.journal.head(&stream(StreamKind::Asset, id.bytes())).ok_or_else(gone)?;
+                let found = from_rows(core, id).filter(|(snapshot, _)| snapshot.asset.version == head.version);
+                let (snapshot, key) = match found {
+                    Some(found) => found,
+                    None => from_stream(core, id)?,
+                };
+                self.cells.insert(id, AssetCell::new(snapshot, key))
+            }
+        };
+        if cell.committed.read().asset.removed_at.is_some() {
+            return Err(gone());
+        }
+        Ok(cell)
+    }
+
+    /// Instantiates an Interlinker on a task.
+    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
+    pub async fn instantiate(
+        &self,
+        core: &Arc<Core>,
+        processes: &Processes,
+        process: &Arc<ProcessCell>,
+        guest: &Arc<Interlinker>,
+        caller: &Caller,
+        new: NewAsset,
+        language: &str,
+        answer: impl FnOnce(Result<(&Asset, &str), &Trouble>) -> (Answer, Option<NewRecord>) + Send,
+        permit: Permit,
+    ) -> Outcome<Answer> {
+        guest.check_instantiate(&new.input).map_err(Trouble::Input)?;
+        let id = asset_id(&*core.ambient);
+        let command =
+            Command::AddAsset { task: new.task.clone(), asset: id, interlinker: new.interlinker.name.clone() };
+        let context = call_context(caller, process, &new.task, id, language, core.now());
+        let entry = Entry::Instantiate { input: new.input.clone() };
+        let called = run(core, guest, entry, KeyValues::default(), context).await;
+        let duration_us = called.cost.instantiate_us + called.cost.call_us;
+        let done = match called.result {
+            Ok(done) => done,
+            Err(failure) => {
+                let (trouble, used) = failed_use(failure, UseKind::Instantiate, &new.interlinker, &new.task, None, None, duration_us);
+                let (_, record) = answer(Err(&trouble));
+                let fate = processes.record_use(core, process, caller.actor(), used, record, permit);
+                settled(fate).await?;
+                return Err(trouble);
+            }
+        };
+        let at = stream(StreamKind::Asset, id.bytes());
+        let key = process.key.clone();
+        let made: OnceLock<Arc<Asset>> = OnceLock::new();
+        let name = new.name.clone();
+        let beside = |stamp: &Stamp| {
+            let instantiated = InterlinkerInstantiated {
+                interlinker: new.interlinker.clone(),
+                process: process.id,
+                task: new.task.clone(),
+                name: Sealed::Open(new.name),
+                input: Sealed::Open(new.input),
+                output: Sealed::Open(done.output),
+                changes: changes_of(&done.changes),
+                counts: done.counts,
+                duration_us,
+            };
+            let events = with_outcome(instantiated.into(), done.outcome);
+            let (written, asset) = written_events(core, at, None, process, &key, *stamp, events);
+            let _ = made.set(Arc::clone(&asset));
+            let settle = settle_events(core, written.clone(), asset, key, *stamp);
+            Some(Beside { written, settle: Box::new(settle) })
+        };
+        // `beside` runs before `answer`: the asset is there.
+        let answer = |_: &crate::processes::Done<'_>| answer(Ok((made.get().expect("made beside"), &name)));
+        let ask = Ask { command: &command, note: None, expected: None };
+        processes.command(core, process, caller.actor(), ask, beside, answer, permit).await
+    }
+
+    /// Runs an action.
+    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
+    pub async fn act(
+        &self,
+        core: &Arc<Core>,
+        processes: &Processes,
+        process: &Arc<ProcessCell>,
+        cell: &Arc<AssetCell>,
+        guest: &Arc<Interlinker>,
+        caller: &Caller,
+        action: &str,
+        input: Json,
+        asked: Use<'_>,
+        answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
+        permit: Permit,
+    ) -> Outcome<Answer> {
+        if guest.action(action).is_none() {
+            return Err(Trouble::NotFound { what: "action", id: action.into() });
+        }
+        guest.check_action(action, &input).map_err(Trouble::Input)?;
+        let (fate, answer) = {
+            let _place = Place::take(cell)?;
+            let mut lane = cell.lane.lock().await;
+            let Snapshot { asset, values } = lane.ahead.clone();
+            if asset.removed_at.is_some() {
+                return Err(Trouble::NotFound { what: "asset", id: cell.id.to_string() });
+            }
+            if let Some(expected) = asked.expected.filter(|expected| *expected != asset.version) {
+                return Err(Trouble::WrongVersion { expected, found: asset.version });
+            }
+            let context = call_context(caller, process, &asset.task, cell.id, asked.language, core.now());
+            let entry = Entry::Action { name: action.into(), input: input.clone() };
+            let called = run(core, guest, entry, values, context).await;
+            let duration_us = called.cost.instantiate_us + called.cost.call_us;
+            match called.result {
+                Ok(done) => {
+                    let stamp = core.stamp(lane.time(core.now()), caller.actor());
+                    let at = stream(StreamKind::Asset, cell.id.bytes());
+                    let performed = ActionPerformed {
+                        action: action.into(),
+                        input: Sealed::Open(input),
+                        output: Sealed::Open(done.output.clone()),
+                        changes: changes_of(&done.changes),
+                        counts: done.counts,
+                        duration_us,
+                    };
+                    let events = with_outcome(performed.into(), done.outcome);
+                    let (written, asset) = written_events(core, at, Some(&asset), process, &cell.key, stamp, events);
+                    let (answer, record) = answer(Ok(&Acted { asset: &asset, output: &done.output }));
+                    let snapshot = Snapshot { asset, values: done.state };
+                    (hand_over(core, cell, &mut lane, snapshot, written, stamp, record, permit), answer)
+                }
+                Err(failure) => {
+                    let action = Some(action.to_owned());
+                    let (trouble, used) = failed_use(
+                        failure,
+                        UseKind::Action,
+                        &asset.interlinker,
+                        &asset.task,
+                        Some(cell.id),
+                        action,
+                        duration_us,
+                    );
+                    // Decided on what calls before it will have left: its record is behind theirs in the journal.
+                    let (_, record) = answer(Err(&trouble));
+                    let fate = processes.record_use(core, process, caller.actor(), used, record, permit);
+                    drop(lane);
+                    settled(fate).await?;
+                    return Err(trouble);
+                }
+            }
+        };
+        settled(fate).await?;
+        Ok(answer)
+    }
+
+    /// Removes an asset from its task; its history stays.
+    #[expect(clippy::too_many_arguments, reason = "a removal with all that it needs to be answered")]
+    pub async fn remove(
+        &self,
+        core: &Arc<Core>,
+        processes: &Processes,
+        process: &Arc<ProcessCell>,
+        cell: &Arc<AssetCell>,
+        caller: &Caller,
+        expected: Option<u64>,
+        answer: Answer,
+    ) -> Outcome<Answer> {
+        let _place = Place::take(cell)?;
+        let lane = cell.lane.lock().await;
+        let Snapshot { asset, values } = lane.ahead.clone();
+        if asset.removed_at.is_some() {
+            return Err(Trouble::NotFound { what: "asset", id: cell.id.to_string() });
+        }
+        if let Some(expected) = expected.filter(|expected| *expected != asset.version) {
+            return Err(Trouble::WrongVersion { expected, found: asset.version });
+        }
+        let lane = parking_lot::Mutex::new(lane);
+        let beside = |stamp: &Stamp| {
+            let at = stream(StreamKind::Asset, cell.id.bytes());
+            let events = vec![AssetRemoved {}.into()];
+            let (written, removed) = written_events(core, at, Some(&asset), process, &cell.key, *stamp, events);
+            let keys: Vec<_> = values.iter().map(|(name, _)| value_key(cell.id, name)).collect();
+            let snapshot = Snapshot { asset: Arc::clone(&removed), values: KeyValues::default() };
+            cell.queue.lock().push_back(snapshot.clone());
+            lane.lock().ahead = snapshot;
+            let stamp = *stamp;
+            let put = settle_events(core, written.clone(), removed, cell.key.clone(), stamp);
+            let shared = Arc::clone(core);
+            let removing = Arc::clone(cell);
+            let settle = move |first: Option<Position>| {
+                match first {
+                    Some(position) => {
+                        removing.synced();
+                        shared.state.put(position, keys.into_iter().map(|name| (name, Value::Gone)));
+                    }
+                    None => removing.failed(),
+                }
+                put(first);
+            };
+            Some(Beside { written, settle: Box::new(settle) })
+        };
+        let command = Command::DropAsset(cell.id);
+        let ask = Ask { command: &command, note: None, expected: None };
+        let permit = Permit::default();
+        processes.command(core, process, caller.actor(), ask, beside, |_| (answer, None), permit).await
+    }
+
+    /// Shows an asset. That it was looked at is recorded; the answer does not wait for the record.
+    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
+    pub async fn view(
+        &self,
+        core: &Arc<Core>,
+        processes: &Processes,
+        process: &Arc<ProcessCell>,
+        cell: &AssetCell,
+        guest: &Arc<Interlinker>,
+        caller: &Caller,
+        query: Json,
+        language: &str,
+    ) -> Outcome<(Arc<Asset>, Json)> {
+        guest.check_view(&query).map_err(Trouble::Input)?;
+        let Snapshot { asset, values } = cell.snapshot();
+        let context = call_context(caller, process, &asset.task, cell.id, language, core.now());
+        let called = run(core, guest, Entry::View { query }, values, context).await;
+        let duration_us = called.cost.instantiate_us + called.cost.call_us;
+        match called.result {
+            Ok(done) => {
+                let used = InterlinkerUsed {
+                    kind: UseKind::View,
+                    outcome: UseOutcome::Done,
+                    interlinker: asset.interlinker.clone(),
+                    task: asset.task.clone(),
+                    asset: Some(cell.id),
+                    action: None,
+                    reason: None,
+                    duration_us,
+                };
+                drop(processes.record_use(core, process, caller.actor(), used, None, Permit::default()));
+                Ok((asset, done.output))
+            }
+            Err(failure) => {
+                let (trouble, used) = failed_use(
+                    failure,
+                    UseKind::View,
+                    &asset.interlinker,
+                    &asset.task,
+                    Some(cell.id),
+                    None,
+                    duration_us,
+                );
+                drop(processes.record_use(core, process, caller.actor(), used, None, Permit::default()));
+                Err(trouble)
+            }
+        }
+    }
+}
+
+/// Runs a call on the host's threads.
+async fn run(core: &Core, guest: &Arc<Interlinker>, entry: Entry, state: KeyValues, context: CallContext) -> Called {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let call = Call { entry, state, context };
+    core.host.call(guest, call, Box::new(move |called| drop(tell.send(called))));
+    told.await.expect("the host answers every call")
+}
+
+fn call_context(
+    caller: &Caller,
+    process: &ProcessCell,
+    task: &str,
+    asset: AssetId,
+    language: &str,
+    now: Micros,
+) -> CallContext {
+    let roles = if caller.operator { vec!["operator".to_owned()] } else { Vec::new() };
+    CallContext {
+        person: Some(caller.person.to_string()),
+        roles: roles.into_iter().chain(["contributor".to_owned()]).collect(),
+        process: process.id.to_string(),
+        task: task.into(),
+        asset: asset.to_string(),
+        language: language.into(),
+        at: jiff::Timestamp::from_microsecond(now.0).map(|at| at.to_string()).unwrap_or_default(),
+    }
+}
+
+/// What a failed call is for the caller, and for the registry: a slug, nothing that a person wrote.
+fn failed_use(
+    failure: Failure,
+    kind: UseKind,
+    interlinker: &InterlinkerRef,
+    task: &str,
+    asset: Option<AssetId>,
+    action: Option<String>,
+    duration_us: u64,
+) -> (Trouble, InterlinkerUsed) {
+    let (kind, outcome, reason, trouble) = match failure {
+        Failure::Refused(problem) => (kind, UseOutcome::Refused, problem.code.clone(), Trouble::Refused(problem)),
+        Failure::Failed(fault) => {
+            (UseKind::Failure, UseOutcome::Failed, fault.limit().to_owned(), Trouble::Failed(fault))
+        }
+    };
+    let interlinker = interlinker.clone();
+    let task = task.to_owned();
+    let reason = Some(reason);
+    (trouble, InterlinkerUsed { kind, outcome, interlinker, task, asset, action, reason, duration_us })
+}
+
+fn changes_of(changes: &[(String, Option<Arc<[u8]>>)]) -> Vec<Change> {
+    let change = |(name, value): &(String, Option<Arc<[u8]>>)| Change {
+        key: name.clone(),
+        value: value.as_ref().map(|value| Sealed::Open(serde_bytes::ByteBuf::from(value.to_vec()))),
+    };
+    changes.iter().map(change).collect()
+}
+
+fn with_outcome(event: AssetEvent, outcome: Option<Json>) -> Vec<AssetEvent> {
+    let declared = outcome.map(|outcome| OutcomeDeclared { outcome: Sealed::Open(outcome) }.into());
+    [event].into_iter().chain(declared).collect()
+}
+
+/// Seals events of an asset and applies them; `before` is absent for a new one.
+fn written_events(
+    core: &Core,
+    at: interlink_journal::Stream,
+    before: Option<&Asset>,
+    process: &ProcessCell,
+    key: &SealingKey,
+    stamp: Stamp,
+    events: Vec<AssetEvent>,
+) -> (Vec<Written>, Arc<Asset>) {
+    let mut asset = before.cloned();
+    let mut written = Vec::with_capacity(events.len());
+    for event in events {
+        let mut event = AnyEvent::Asset(event);
+        event.close(&*core.ambient, &at, key);
+        let AnyEvent::Asset(closed) = &event else { unreachable!("closing keeps the family") };
+        match (&mut asset, closed) {
+            (None, AssetEvent::InterlinkerInstantiated(made)) => {
+                asset = Some(Asset::created(AssetId::from_bytes(at.id), made, &stamp));
+            }
+            (Some(asset), event) => asset.apply(event, &stamp),
+            (None, _) => unreachable!("an asset begins with its instantiation"),
+        }
+        let version = asset.as_ref().map_or(0, |asset| asset.version);
+        written.push(Written { stream: at, version, process: Some(process.id), key: key.number, stamp, event });
+    }
+    (written, Arc::new(asset.expect("an asset has events")))
+}
+
+/// Hands the events of a call over, and takes what they give as what is ahead.
+#[expect(clippy::too_many_arguments, reason = "one step of a call, with all that it is made of")]
+fn hand_over(
+    core: &Arc<Core>,
+    cell: &Arc<AssetCell>,
+    lane: &mut Lane,
+    snapshot: Snapshot,
+    written: Vec<Written>,
+    stamp: Stamp,
+    record: Option<NewRecord>,
+    permit: Permit,
+) -> Fate {
+    lane.ahead = snapshot.clone();
+    let asset = Arc::clone(&snapshot.asset);
+    cell.queue.lock().push_back(snapshot);
+    let put = settle_events(core, written.clone(), asset, cell.key.clone(), stamp);
+    let settling = Arc::clone(cell);
+    core.commit(&written, record, move |first| {
+        match first {
+            Some(_) => drop(settling.synced()),
+            None => settling.failed(),
+        }
+        put(first);
+        drop(permit);
+    })
+}
+
+/// Puts what an asset's events changed into the state, once they are durable.
+fn settle_events(
+    core: &Arc<Core>,
+    written: Vec<Written>,
+    asset: Arc<Asset>,
+    key: SealingKey,
+    stamp: Stamp,
+) -> impl FnOnce(Option<Position>) + Send + 'static {
+    let core = Arc::clone(core);
+    move |first| {
+        let Some(first) = first else { return };
+        for (fact, position) in written.iter().zip(first..) {
+            if let AnyEvent::Asset(event) = &fact.event {
+                put_event(&core.state, position, &asset, event, &stamp);
+            }
+        }
+        let last = first + written.len() as u64 - 1;
+        core.state.put(last, [(asset_key(asset.id), Value::Asset(asset, key))]);
+        note_activity(&core, last, &stamp);
+    }
+}
+
+/// Puts what one event of an asset changed into the state, its head apart: the keys, and the use that it is.
+pub(crate) fn put_event(state: &State, position: Position, asset: &Asset, event: &AssetEvent, stamp: &Stamp) {
+    let changes = match event {
+        AssetEvent::InterlinkerInstantiated(event) => &event.changes[..],
+        AssetEvent::ActionPerformed(event) => &event.changes[..],
+        AssetEvent::OutcomeDeclared(_) | AssetEvent::AssetRemoved(_) => &[],
+    };
+    let rows = changes.iter().map(|change| {
+        let value = match &change.value {
+            Some(Sealed::Closed(sealed)) => Value::bytes(sealed.as_slice()),
+            _ => Value::Gone,
+        };
+        (value_key(asset.id, &change.key), value)
+    });
+    state.put(position, rows);
+    if let Some(used) = usage::use_of_asset(asset, event, stamp) {
+        usage::record(state, position, &used);
+    }
+}
+
+/// Key of an asset's head.
+pub(crate) fn asset_key(id: AssetId) -> Vec<u8> {
+    key(table::ASSET, &[&id.bytes()])
+}
+
+/// Key of one key of an asset's state.
+pub(crate) fn value_key(id: AssetId, name: &str) -> Vec<u8> {
+    key(table::VALUE, &[&id.bytes(), name.as_bytes()])
+}
+
+/// An asset from its rows; `None` where one is missing or damaged.
+fn from_rows(core: &Core, id: AssetId) -> Option<(Snapshot, SealingKey)> {
+    let row_key = asset_key(id);
+    let (asset, key) = match core.state.get(&row_key)? {
+        Found::Live(_, Value::Asset(asset, key)) => (asset, key),
+        Found::Stored(stored) => {
+            let key = core.keys.key(stored.key).ok()?;
+            (Arc::new(crate::state::open_asset(&key, &row_key, &stored)?), key)
+        }
+        Found::Live(..) => return None,
+    };
+    let mut values = KeyValues::default();
+    let at = stream(StreamKind::Asset, id.bytes());
+    let prefix = value_key(id, "");
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        const ROWS: usize = 1_024;
+        let rows = core.state.scan(&prefix, after.as_deref(), ROWS);
+        for (row_key, found) in &rows {
+            let name = std::str::from_utf8(&row_key[prefix.len()..]).ok()?;
+            values.set(name, open_value(&key, &at, &usage::bytes_of(found))?);
+        }
+        match rows.last() {
+            Some((last, _)) if rows.len() == ROWS => after = Some(last.clone()),
+            _ => break,
+        }
+    }
+    (values.len() as u64 == asset.keys).then_some((Snapshot { asset, values }, key))
+}
+
+fn open_value(key: &SealingKey, at: &interlink_journal::Stream, sealed: &[u8]) -> Option<Arc<[u8]>> {
+    let mut value = Sealed::<serde_bytes::ByteBuf>::Closed(sealed.to_vec());
+    value.open(&mut |sealed| key.open(&[&[at.kind], &at.id, b"changes"], sealed));
+    value.opened().map(|value| value.as_slice().into())
+}
+
+/// Folds an asset from its stream.
+fn from_stream(core: &Core, id: AssetId) -> Outcome<(Snapshot, SealingKey)> {
+    let at = stream(StreamKind::Asset, id.bytes());
+    let damaged = || Trouble::Damaged { what: "asset", id: id.to_string() };
+    let mut asset: Option<Asset> = None;
+    let mut values = KeyValues::default();
+    let events = events_of::<AssetEvent>(core, &at, "asset", &id)?;
+    let number = events.first().map(|(.., key)| *key).ok_or_else(damaged)?;
+    let key = core.keys.key(number).map_err(|error| Trouble::Unknown(error.to_string()))?;
+    for (event, stamp, ..) in &events {
+        match (&mut asset, event) {
+            (None, AssetEvent::InterlinkerInstantiated(made)) => asset = Some(Asset::created(id, made, stamp)),
+            (None, _) => return Err(damaged()),
+            (Some(asset), event) => asset.apply(event, stamp),
+        }
+        let changes = match event {
+            AssetEvent::InterlinkerInstantiated(event) => &event.changes[..],
+            AssetEvent::ActionPerformed(event) => &event.changes[..],
+            AssetEvent::OutcomeDeclared(_) => &[],
+            AssetEvent::AssetRemoved(_) => {
+                values = KeyValues::default();
+                &[]
+            }
+        };
+        for change in changes {
+            match &change.value {
+                Some(Sealed::Closed(sealed)) => {
+                    values.set(&change.key, open_value(&key, &at, sealed).ok_or_else(damaged)?);
+                }
+                _ => drop(values.delete(&change.key)),
+            }
+        }
+    }
+    let asset = Arc::new(asset.ok_or_else(damaged)?);
+    Ok((Snapshot { asset, values }, key))
+}
+
+/// The catalogue's component for an asset.
+pub(crate) async fn guest_of(core: &Core, catalogue: &Catalogue, asset: &Asset) -> Outcome<Arc<Interlinker>> {
+    catalogue.load(core, &asset.interlinker).await
+}

@@ -1,0 +1,505 @@
+//! What processes are made of: schemas, Interlinkers, problem profiles. Small, so all of it is in memory, read from its
+//! streams at the start.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use interlink_host::Interlinker;
+use interlink_journal::{Position, Stream};
+use interlink_model::event::{Actor, Stamp, decode};
+use interlink_model::facts::*;
+use interlink_model::id::{Micros, ProcessId, StreamKind, named};
+use interlink_model::manifest::Manifest;
+use interlink_model::process::Plan;
+use interlink_model::schema::authoring::{self, Parsed, Syntax};
+use interlink_model::schema::{Text, bundle};
+use parking_lot::RwLock;
+use serde_json::Value;
+
+use crate::core::{Core, settled};
+use crate::draft::{AnyEvent, Written, stream};
+use crate::error::{Outcome, Trouble};
+
+/// A schema in one version.
+#[derive(Debug, Clone)]
+pub struct SchemaVersion {
+    /// The schema, numbered.
+    pub plan: Arc<Plan>,
+    /// How it was written.
+    pub source: SchemaSource,
+    /// When it was imported.
+    pub at: Micros,
+    /// By whom.
+    pub actor: Actor,
+}
+
+/// A version of an entry of the catalogue.
+#[derive(Debug, Clone)]
+pub struct InterlinkerVersion {
+    /// Name, version, digest.
+    pub reference: InterlinkerRef,
+    /// What it is.
+    pub entry: CatalogueEntry,
+    /// When it was published.
+    pub at: Micros,
+    /// By whom.
+    pub actor: Actor,
+}
+
+impl InterlinkerVersion {
+    /// Names of the problems that it addresses.
+    pub fn problem_profiles(&self) -> Vec<String> {
+        match &self.entry {
+            CatalogueEntry::Software(manifest) => manifest.problem_profiles.clone(),
+            CatalogueEntry::Described(entry) => entry
+                .get("problem_profiles")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect(),
+        }
+    }
+}
+
+/// What an entry of the catalogue is.
+#[derive(Debug, Clone)]
+pub enum CatalogueEntry {
+    /// A component that runs here.
+    Software(Arc<Manifest>),
+    /// A description of something that does not: knowledge, or a link.
+    Described(Arc<Value>),
+}
+
+/// A named kind of problem.
+#[derive(Debug, Clone)]
+pub struct ProblemProfile {
+    /// Its id.
+    pub id: String,
+    /// Name for people.
+    pub name: Text,
+    /// What the problem is.
+    pub description: Text,
+}
+
+/// A provisioned service.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// The declarative file that it was made from last.
+    pub document: Value,
+    /// The process that was opened for it.
+    pub process: Option<ProcessId>,
+    /// How often it was provisioned, less one.
+    pub version: u64,
+    /// When it was provisioned last.
+    pub at: Micros,
+    /// By whom.
+    pub actor: Actor,
+}
+
+/// What was made, or was there already.
+#[derive(Debug, Clone)]
+pub struct Made<T> {
+    /// The thing.
+    pub thing: T,
+    /// Whether it is new.
+    pub new: bool,
+}
+
+/// Everything of the catalogue.
+pub(crate) struct Catalogue {
+    schemas: RwLock<BTreeMap<String, Vec<SchemaVersion>>>,
+    plans: RwLock<HashMap<String, Arc<Plan>>>,
+    interlinkers: RwLock<BTreeMap<String, Vec<InterlinkerVersion>>>,
+    loaded: RwLock<HashMap<String, Arc<Interlinker>>>,
+    profiles: RwLock<BTreeMap<String, ProblemProfile>>,
+    services: RwLock<BTreeMap<String, Service>>,
+    making: tokio::sync::Mutex<()>,
+    components: PathBuf,
+}
+
+/// Orders versions: highest precedence last, then the latest import.
+fn is_newer(version: &semver::Version, than: &semver::Version) -> bool {
+    version.cmp_precedence(than).is_ge()
+}
+
+impl Catalogue {
+    pub fn new(data: &Path) -> std::io::Result<Self> {
+        let components = data.join("components");
+        std::fs::create_dir_all(&components)?;
+        Ok(Self {
+            schemas: RwLock::default(),
+            plans: RwLock::default(),
+            interlinkers: RwLock::default(),
+            loaded: RwLock::default(),
+            profiles: RwLock::default(),
+            services: RwLock::default(),
+            making: tokio::sync::Mutex::default(),
+            components,
+        })
+    }
+
+    /// Takes in an event of the catalogue that is durable. Others are not its business.
+    pub fn apply(&self, event: &AnyEvent, stamp: &Stamp) -> Result<(), String> {
+        match event {
+            AnyEvent::Schema(SchemaEvent::SchemaImported(imported)) => {
+                let plan = plan_of(imported)?;
+                self.plans.write().insert(imported.schema.digest.clone(), Arc::clone(&plan));
+                let version = SchemaVersion { plan, source: imported.source, at: stamp.at, actor: stamp.actor };
+                self.schemas.write().entry(imported.schema.name.clone()).or_default().push(version);
+            }
+            AnyEvent::Interlinker(event) => {
+                let (reference, entry) = match event {
+                    InterlinkerEvent::InterlinkerPublished(published) => {
+                        let manifest = serde_json::from_str(&published.manifest).map_err(|error| error.to_string())?;
+                        (published.interlinker.clone(), CatalogueEntry::Software(Arc::new(manifest)))
+                    }
+                    InterlinkerEvent::InterlinkerDescribed(described) => {
+                        let entry = serde_json::from_str(&described.entry).map_err(|error| error.to_string())?;
+                        (described.interlinker.clone(), CatalogueEntry::Described(Arc::new(entry)))
+                    }
+                };
+                let name = reference.name.clone();
+                let version = InterlinkerVersion { reference, entry, at: stamp.at, actor: stamp.actor };
+                self.interlinkers.write().entry(name).or_default().push(version);
+            }
+            AnyEvent::ProblemProfile(ProblemProfileEvent::ProblemProfileDescribed(described)) => {
+                let ProblemProfileDescribed { id, name, description } = described.clone();
+                self.profiles.write().insert(id.clone(), ProblemProfile { id, name, description });
+            }
+            AnyEvent::Service(ServiceEvent::ServiceProvisioned(provisioned)) => {
+                let document = serde_json::from_str(&provisioned.document).map_err(|error| error.to_string())?;
+                let mut services = self.services.write();
+                let service = services.entry(provisioned.name.clone());
+                let version = match &service {
+                    std::collections::btree_map::Entry::Occupied(known) => known.get().version + 1,
+                    std::collections::btree_map::Entry::Vacant(_) => 0,
+                };
+                let name = provisioned.name.clone();
+                let process = provisioned.process;
+                let next = Service { name, document, process, version, at: stamp.at, actor: stamp.actor };
+                service.insert_entry(next);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// All services.
+    pub fn services(&self) -> Vec<Service> {
+        self.services.read().values().cloned().collect()
+    }
+
+    /// A service.
+    pub fn service(&self, name: &str) -> Option<Service> {
+        self.services.read().get(name).cloned()
+    }
+
+    /// Reads every stream of the catalogue.
+    pub fn read(&self, core: &Core) -> Vec<String> {
+        let mut troubles = Vec::new();
+        for kind in [StreamKind::Schema, StreamKind::Interlinker, StreamKind::ProblemProfile, StreamKind::Service] {
+            for found in core.journal.streams(kind as u8, None, usize::MAX) {
+                if let Err(trouble) = self.read_stream(core, &found) {
+                    troubles.push(format!("{found}: {trouble}"));
+                }
+            }
+        }
+        troubles
+    }
+
+    fn read_stream(&self, core: &Core, found: &Stream) -> Result<(), String> {
+        let records = core.journal.read_stream(found, 0, Position::MAX).map_err(|error| error.to_string())?;
+        for record in records {
+            let decoded = AnyEvent::decode(found, &record.body).map_err(|error| error.to_string())?;
+            if let Some((event, stamp)) = decoded {
+                self.apply(&event, &stamp)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan of a digest.
+    pub fn plan(&self, digest: &str) -> Option<Arc<Plan>> {
+        self.plans.read().get(digest).cloned()
+    }
+
+    /// All schemas, each in its newest version, in order of their names.
+    pub fn schemas(&self) -> Vec<SchemaVersion> {
+        self.schemas.read().values().filter_map(|versions| newest_schema(versions).cloned()).collect()
+    }
+
+    /// All versions of a schema, in the order of their import.
+    pub fn schema_versions(&self, name: &str) -> Vec<SchemaVersion> {
+        self.schemas.read().get(name).cloned().unwrap_or_default()
+    }
+
+    /// The schema of `name` (its newest version) or `name@version`.
+    pub fn schema(&self, wanted: &str) -> Option<SchemaVersion> {
+        let (name, version) = split(wanted);
+        let schemas = self.schemas.read();
+        let versions = schemas.get(name)?;
+        match version {
+            Some(version) => {
+                versions.iter().rev().find(|found| found.plan.schema.version.to_string() == version).cloned()
+            }
+            None => newest_schema(versions).cloned(),
+        }
+    }
+
+    /// All Interlinkers, each in its newest version, in order of their names.
+    pub fn interlinkers(&self) -> Vec<InterlinkerVersion> {
+        self.interlinkers.read().values().filter_map(|versions| newest_interlinker(versions).cloned()).collect()
+    }
+
+    /// All versions of an Interlinker, in the order of their publication.
+    pub fn interlinker_versions(&self, name: &str) -> Vec<InterlinkerVersion> {
+        self.interlinkers.read().get(name).cloned().unwrap_or_default()
+    }
+
+    /// The Interlinker of `name` (its newest version) or `name@version`.
+    pub fn interlinker(&self, wanted: &str) -> Option<InterlinkerVersion> {
+        let (name, version) = split(wanted);
+        let interlinkers = self.interlinkers.read();
+        let versions = interlinkers.get(name)?;
+        match version {
+            Some(version) => versions.iter().rev().find(|found| found.reference.version == version).cloned(),
+            None => newest_interlinker(versions).cloned(),
+        }
+    }
+
+    /// All problem profiles.
+    pub fn profiles(&self) -> Vec<ProblemProfile> {
+        self.profiles.read().values().cloned().collect()
+    }
+
+    /// Imports a schema. The same content again is the one that is there.
+    pub async fn import(
+        self: &Arc<Self>,
+        core: &Core,
+        parsed: Parsed,
+        source: SchemaSource,
+        actor: Actor,
+        settle: impl FnOnce(&SchemaVersion) -> Option<interlink_journal::NewRecord>,
+    ) -> Outcome<Made<SchemaVersion>> {
+        let _making = self.making.lock().await;
+        let Parsed { schema, document, .. } = parsed;
+        let wanted = format!("{}@{}", schema.name, schema.version);
+        if let Some(found) = self.schema(&wanted) {
+            if found.plan.schema.digest == schema.digest {
+                return Ok(Made { thing: found, new: false });
+            }
+            let found = found.plan.schema.digest.clone();
+            return Err(Trouble::Taken { what: "schema", id: wanted, found });
+        }
+        let plan = Arc::new(Plan::new(schema));
+        let stamp = core.stamp(core.now(), actor);
+        let version = SchemaVersion { plan: Arc::clone(&plan), source, at: stamp.at, actor };
+        let answer = settle(&version);
+        let document = document.to_string();
+        let imported = SchemaImported { schema: plan.reference(), source, document };
+        let at = stream(StreamKind::Schema, named(StreamKind::Schema, &plan.schema.name));
+        self.write(core, at, stamp, AnyEvent::Schema(imported.into()), answer).await?;
+        Ok(Made { thing: version, new: true })
+    }
+
+    /// Publishes a component. The same content again is the one that is there.
+    pub async fn publish(
+        self: &Arc<Self>,
+        core: &Core,
+        bytes: &[u8],
+        actor: Actor,
+        settle: impl FnOnce(&InterlinkerVersion) -> Option<interlink_journal::NewRecord>,
+    ) -> Outcome<Made<InterlinkerVersion>> {
+        let inspected = core.host.inspect(bytes).map_err(Trouble::Component)?;
+        let _making = self.making.lock().await;
+        let reference = InterlinkerRef {
+            name: inspected.manifest.name.clone(),
+            version: inspected.manifest.version.to_string(),
+            digest: inspected.digest.clone(),
+        };
+        let wanted = format!("{}@{}", reference.name, reference.version);
+        if let Some(found) = self.interlinker(&wanted) {
+            if found.reference.digest == reference.digest {
+                return Ok(Made { thing: found, new: false });
+            }
+            return Err(Trouble::Taken { what: "Interlinker", id: wanted, found: found.reference.digest });
+        }
+        let path = self.component_path(&reference.digest);
+        write_durably(&path, bytes).map_err(|error| Trouble::Unknown(format!("writing the component: {error}")))?;
+        let stamp = core.stamp(core.now(), actor);
+        let manifest = serde_json::to_string(&inspected.manifest).expect("a manifest encodes");
+        let entry = CatalogueEntry::Software(Arc::new(inspected.manifest));
+        let version = InterlinkerVersion { reference: reference.clone(), entry, at: stamp.at, actor };
+        let answer = settle(&version);
+        let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, &reference.name));
+        let published =
+            InterlinkerPublished { interlinker: reference, manifest, size_bytes: bytes.len() as u64 };
+        self.write(core, at, stamp, AnyEvent::Interlinker(published.into()), answer).await?;
+        Ok(Made { thing: version, new: true })
+    }
+
+    /// Describes an Interlinker that does not run here.
+    pub async fn describe(
+        self: &Arc<Self>,
+        core: &Core,
+        reference: InterlinkerRef,
+        entry: Value,
+        actor: Actor,
+        settle: impl FnOnce(&InterlinkerVersion) -> Option<interlink_journal::NewRecord>,
+    ) -> Outcome<Made<InterlinkerVersion>> {
+        let _making = self.making.lock().await;
+        let wanted = format!("{}@{}", reference.name, reference.version);
+        if let Some(found) = self.interlinker(&wanted) {
+            if found.reference.digest == reference.digest {
+                return Ok(Made { thing: found, new: false });
+            }
+            return Err(Trouble::Taken { what: "Interlinker", id: wanted, found: found.reference.digest });
+        }
+        let stamp = core.stamp(core.now(), actor);
+        let text = entry.to_string();
+        let entry = CatalogueEntry::Described(Arc::new(entry));
+        let version = InterlinkerVersion { reference: reference.clone(), entry, at: stamp.at, actor };
+        let answer = settle(&version);
+        let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, &reference.name));
+        let described = InterlinkerDescribed { interlinker: reference, entry: text };
+        self.write(core, at, stamp, AnyEvent::Interlinker(described.into()), answer).await?;
+        Ok(Made { thing: version, new: true })
+    }
+
+    /// Describes a problem profile, or describes it anew.
+    pub async fn describe_profile(
+        self: &Arc<Self>,
+        core: &Core,
+        profile: ProblemProfile,
+        actor: Actor,
+        answer: Option<interlink_journal::NewRecord>,
+    ) -> Outcome<Made<ProblemProfile>> {
+        let _making = self.making.lock().await;
+        let new = !self.profiles.read().contains_key(&profile.id);
+        let ProblemProfile { id, name, description } = profile.clone();
+        let at = stream(StreamKind::ProblemProfile, named(StreamKind::ProblemProfile, &id));
+        let described = ProblemProfileDescribed { id, name, description };
+        let stamp = core.stamp(core.now(), actor);
+        self.write(core, at, stamp, AnyEvent::ProblemProfile(described.into()), answer).await?;
+        Ok(Made { thing: profile, new })
+    }
+
+    async fn write(
+        self: &Arc<Self>,
+        core: &Core,
+        at: Stream,
+        stamp: Stamp,
+        event: AnyEvent,
+        answer: Option<interlink_journal::NewRecord>,
+    ) -> Outcome<()> {
+        let version = core.journal.head(&at).map_or(0, |head| head.version + 1);
+        let written = Written { stream: at, version, process: None, key: 0, stamp, event };
+        let catalogue = Arc::clone(self);
+        let fact = written.clone();
+        let fate = core.commit(std::slice::from_ref(&written), answer, move |first| {
+            if first.is_some()
+                && let Err(error) = catalogue.apply(&fact.event, &fact.stamp)
+            {
+                tracing::error!(%error, "an event of the catalogue cannot be read back");
+            }
+        });
+        settled(fate).await?;
+        Ok(())
+    }
+
+    fn component_path(&self, digest: &str) -> PathBuf {
+        self.components.join(format!("{}.wasm", digest.trim_start_matches("sha256:")))
+    }
+
+    /// The component of a version, ready to run: compiled, or loaded from the ahead-of-time cache, when it is first
+    /// needed.
+    pub async fn load(&self, core: &Core, reference: &InterlinkerRef) -> Outcome<Arc<Interlinker>> {
+        if let Some(loaded) = self.loaded.read().get(&reference.digest) {
+            return Ok(Arc::clone(loaded));
+        }
+        let path = self.component_path(&reference.digest);
+        let host = core.host.clone();
+        let id = format!("{}@{}", reference.name, reference.version);
+        let damaged = || Trouble::Damaged { what: "component of Interlinker", id: id.clone() };
+        let loading = tokio::task::spawn_blocking(move || {
+            let bytes = std::fs::read(path).ok()?;
+            host.load(&bytes).ok()
+        });
+        let loaded = loading.await.ok().flatten().filter(|loaded| loaded.digest() == reference.digest);
+        let loaded = loaded.ok_or_else(damaged)?;
+        self.loaded.write().insert(reference.digest.clone(), Arc::clone(&loaded));
+        Ok(loaded)
+    }
+}
+
+fn split(wanted: &str) -> (&str, Option<&str>) {
+    match wanted.split_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (wanted, None),
+    }
+}
+
+fn newest_schema(versions: &[SchemaVersion]) -> Option<&SchemaVersion> {
+    versions.iter().reduce(|newest, next| {
+        if is_newer(&next.plan.schema.version, &newest.plan.schema.version) { next } else { newest }
+    })
+}
+
+fn newest_interlinker(versions: &[InterlinkerVersion]) -> Option<&InterlinkerVersion> {
+    let version = |found: &InterlinkerVersion| semver::Version::parse(&found.reference.version).ok();
+    versions.iter().reduce(|newest, next| match (version(newest), version(next)) {
+        (Some(before), Some(after)) if !is_newer(&after, &before) => newest,
+        _ => next,
+    })
+}
+
+/// The plan of a schema that was imported: its document is parsed again.
+fn plan_of(imported: &SchemaImported) -> Result<Arc<Plan>, String> {
+    let parsed = match imported.source {
+        SchemaSource::Authored => authoring::parse(imported.document.as_bytes(), Syntax::Json),
+        SchemaSource::Bundle => {
+            let document: Value = serde_json::from_str(&imported.document).map_err(|error| error.to_string())?;
+            let files = document.get("files").and_then(Value::as_object).ok_or("a bundle without files")?;
+            let files = files.iter().map(|(path, file)| (path.clone(), file.to_string().into_bytes())).collect();
+            bundle::import(&files)
+        }
+    };
+    let parsed = parsed.map_err(|refusal| refusal.to_string())?;
+    if parsed.schema.digest != imported.schema.digest {
+        return Err(format!("{} has digest {} now", imported.schema.digest, parsed.schema.digest));
+    }
+    Ok(Arc::new(Plan::new(parsed.schema)))
+}
+
+/// Writes a file named by its content; durable on return.
+fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let making = path.with_extension("new");
+    let mut file = File::create(&making)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&making, path)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Reads the events of one family from a stream.
+pub(crate) fn events_of<E: interlink_model::event::Event>(
+    core: &Core,
+    at: &Stream,
+    what: &'static str,
+    id: &dyn std::fmt::Display,
+) -> Outcome<Vec<(E, Stamp, Position, u64)>> {
+    let damaged = || Trouble::Damaged { what, id: id.to_string() };
+    let records = core.journal.read_stream(at, 0, Position::MAX).map_err(|_| damaged())?;
+    let read = |record: &interlink_journal::Record| decode::<E>(&record.body).map(|(event, stamp)| (event, stamp));
+    records
+        .iter()
+        .map(|record| read(record).map(|(event, stamp)| (event, stamp, record.position, record.key)))
+        .collect::<Result<_, _>>()
+        .map_err(|_| damaged())
+}

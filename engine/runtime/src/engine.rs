@@ -1,0 +1,615 @@
+//! The door: everything that the API and the command line ask of the engine.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use interlink_host::{Host, HostConfig, Interlinker};
+use interlink_journal::{Append, Body, FileJournal, Journal, NewRecord, Position, RecordKind, Stream};
+use interlink_model::asset::Asset;
+use interlink_model::event::{Actor, Stamp};
+use interlink_model::facts::{AssetEvent, InterlinkerRef, ProcessEvent, SchemaSource};
+use interlink_model::id::{AssetId, Micros, PersonId, ProcessId, StreamKind};
+use interlink_model::process::{Command, Process};
+use interlink_model::schema::authoring::Parsed;
+use parking_lot::Mutex;
+use serde_json::Value as Json;
+
+use crate::ambient::{Ambient, System};
+use crate::assets::{Acted, AssetCell, Assets, NewAsset, Use as AssetUse, guest_of};
+use crate::catalogue::{Catalogue, InterlinkerVersion, Made, ProblemProfile, SchemaVersion, events_of};
+use crate::core::Core;
+use crate::draft::{AnyEvent, stream};
+use crate::error::{Outcome, Trouble};
+use crate::gate::{Answer, Entry, Gate, Permit, Request};
+use crate::keys::{KeyError, Keys, mac};
+use crate::people::{Caller, People};
+use crate::processes::{Ask, Done, NewProcess, Processes};
+use crate::recover::replay;
+use crate::state::{Checkpointer, State, StateError};
+use crate::usage::adoption::{self, Adoption, Reach};
+use crate::usage::registry::{self, UseFilter, UsePage};
+
+/// How an engine is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Time and randomness.
+    pub ambient: Arc<dyn Ambient>,
+    /// Size of the journal's segments, in bytes.
+    pub segment_bytes: u64,
+    /// Threads on which Interlinkers run.
+    pub guest_threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            ambient: Arc::new(System),
+            segment_bytes: interlink_journal::SEGMENT_BYTES,
+            guest_threads: threads.max(2),
+        }
+    }
+}
+
+/// Why an engine could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the directory.
+    #[error("{0} is in use by another interlink; one server at a time has a data directory")]
+    InUse(PathBuf),
+    /// The operating system refused.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: String,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] interlink_journal::OpenError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The host of Interlinkers.
+    #[error("the Interlinker host: {0}")]
+    Host(String),
+}
+
+/// Takes a data directory, so that nobody else does.
+pub(crate) fn lock(data: &Path) -> Result<File, OpenError> {
+    let io = |what: &str| {
+        let what = what.to_owned();
+        move |source| OpenError::Io { what, source }
+    };
+    let path = data.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(io("opening the lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(data.into())),
+        Err(std::fs::TryLockError::Error(source)) => Err(OpenError::Io { what: "locking".into(), source }),
+    }
+}
+
+/// What opening found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Opened {
+    /// Records that the state did not include.
+    pub replayed: u64,
+    /// Damage in the journal.
+    pub damaged: usize,
+}
+
+/// The engine on one data directory.
+pub struct Engine {
+    pub(crate) core: Arc<Core>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) processes: Processes,
+    assets: Assets,
+    people: People,
+    gate: Arc<Gate>,
+    checkpointer: Mutex<Checkpointer>,
+    pub(crate) provisioning: tokio::sync::Mutex<()>,
+    opened: Opened,
+    /// Held as long as the engine lives.
+    _lock: File,
+}
+
+/// An event as it is shown.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// Its place in the one order.
+    pub position: Position,
+    /// Its stream.
+    pub stream: Stream,
+    /// Its version there.
+    pub version: u64,
+    /// What happened.
+    pub kind: &'static str,
+    /// When and by whom.
+    pub stamp: Stamp,
+    /// Its fields, opened where their key exists.
+    pub data: Json,
+}
+
+/// An asset as it is shown.
+#[derive(Debug, Clone)]
+pub struct AssetView {
+    /// The head.
+    pub asset: Arc<Asset>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it declared last.
+    pub outcome: Option<Json>,
+}
+
+/// A process as it is shown.
+#[derive(Debug, Clone)]
+pub struct ProcessView {
+    /// The state.
+    pub process: Arc<Process>,
+    /// What people call it; nothing where its key was destroyed.
+    pub name: Option<String>,
+}
+
+impl Engine {
+    /// Opens the engine on a data directory, which it makes where it is new: recovers the journal, brings the state up
+    /// to it, reads the catalogue. `progress` is told how many records have been replayed.
+    pub fn open(data: &Path, options: Options, progress: &mut dyn FnMut(u64)) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(data)
+            .map_err(|source| OpenError::Io { what: format!("making {}", data.display()), source })?;
+        let lock = lock(data)?;
+        let journal: Arc<dyn Journal> = Arc::new(FileJournal::open_with(data, options.segment_bytes)?);
+        let damaged = journal.damage();
+        damaged.iter().for_each(|damage| tracing::error!(%damage, "the journal is damaged"));
+        let keys = Keys::open(data, journal.highest_key(), Arc::clone(&options.ambient))?;
+        let config = HostConfig {
+            threads: options.guest_threads,
+            cache: Some(data.join("cache")),
+            secret: keys.secrets().integrity,
+            limits: interlink_host::Limits::default(),
+        };
+        let host = Host::new(config).map_err(|error| OpenError::Host(error.to_string()))?;
+        let (state, included) = State::open(data, journal.identity(), journal.durable().unwrap_or(0))?;
+        let identity = journal.identity();
+        let checkpointer = Checkpointer::start(Arc::clone(&state), identity, Arc::clone(&options.ambient))
+            .map_err(|source| OpenError::Io { what: "starting checkpoints".into(), source })?;
+        let core = Arc::new(Core { journal, state, keys, host, ambient: options.ambient });
+        let catalogue = Catalogue::new(data)
+            .map_err(|source| OpenError::Io { what: "making components/".into(), source })?;
+        let catalogue = Arc::new(catalogue);
+        for trouble in catalogue.read(&core) {
+            tracing::error!(trouble, "an entry of the catalogue cannot be read");
+        }
+        let replayed = replay(&core, &catalogue, included, progress);
+        Ok(Self {
+            core,
+            catalogue,
+            processes: Processes::new(),
+            assets: Assets::new(),
+            people: People::default(),
+            gate: Arc::new(Gate::default()),
+            checkpointer: Mutex::new(checkpointer),
+            provisioning: tokio::sync::Mutex::default(),
+            opened: Opened { replayed, damaged: damaged.len() },
+            _lock: lock,
+        })
+    }
+
+    /// What opening found.
+    pub fn opened(&self) -> Opened {
+        self.opened
+    }
+
+    /// How many processes there are, and the last position.
+    pub fn size(&self) -> (usize, Position) {
+        let processes = self.core.journal.stream_count(StreamKind::Process as u8);
+        (processes, self.core.journal.durable().unwrap_or(0))
+    }
+
+    /// Which journal this is: cursors carry it.
+    pub fn identity(&self) -> interlink_journal::Identity {
+        self.core.journal.identity()
+    }
+
+    /// The secret that signs the directory's own tokens.
+    pub fn token_secret(&self) -> [u8; 32] {
+        self.core.keys.secrets().tokens
+    }
+
+    /// The time.
+    pub fn now(&self) -> Micros {
+        self.core.now()
+    }
+
+    /// Writes a signed checkpoint into the journal: position and hash of the last batch.
+    pub fn write_checkpoint(&self) {
+        let at = stream(StreamKind::Checkpoint, [0; 16]);
+        let version = self.core.journal.head(&at).map_or(0, |head| head.version + 1);
+        let position = self.core.journal.durable().unwrap_or(0);
+        let (batch_hash, time_us) = self.core.journal.last_batch();
+        let mac = mac(&self.core.keys.secrets().integrity, &[b"checkpoint", &position.to_be_bytes(), &batch_hash]);
+        let bytes = |bytes: [u8; 32]| serde_bytes::ByteBuf::from(bytes);
+        let body = serde_checkpoint(position, bytes(batch_hash), bytes(mac));
+        let record = NewRecord {
+            stream: at,
+            version,
+            process: [0; 16],
+            kind: RecordKind::Checkpoint,
+            key: 0,
+            body: Body::new(body),
+        };
+        let (tell, told) = std::sync::mpsc::channel();
+        let append = Append { records: vec![record], at_us: time_us };
+        self.core.journal.submit(append, Box::new(move |fate| drop(tell.send(fate))));
+        if let Ok(Ok(committed)) = told.recv() {
+            self.core.state.advance(committed.last);
+        }
+    }
+
+    /// Stops in order: a last checkpoint, everything that waits written.
+    pub fn close(&self) {
+        self.write_checkpoint();
+        self.core.journal.close();
+        self.checkpointer.lock().stop();
+    }
+
+    /// The last position whose changes the state has taken in.
+    pub fn state_position(&self) -> Position {
+        self.core.state.applied()
+    }
+
+    /// Views whose record could not be written.
+    pub fn uses_lost(&self) -> u64 {
+        self.processes.uses_lost.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Waits until there is room for more changes in memory.
+    pub async fn room(&self) {
+        self.core.state.room().await;
+    }
+
+    // People and requests.
+
+    /// The person of a login, made on first use.
+    pub async fn caller(&self, issuer: &str, login: &str, operator: bool) -> Outcome<Caller> {
+        self.people.caller(&self.core, issuer, login, operator).await
+    }
+
+    /// The login that a person came with, for themselves.
+    pub fn login_of(&self, caller: &Caller) -> Option<String> {
+        crate::people::login_of(&self.core, caller)
+    }
+
+    /// Lets a request with an idempotency key in.
+    pub async fn enter(&self, caller: &Caller, request: Request<'_>) -> Outcome<Entry> {
+        self.gate.enter(&self.core, caller, request).await
+    }
+
+    /// Remembers an answer that changed nothing.
+    pub async fn remember(&self, permit: Permit, answer: &Answer) -> Outcome<()> {
+        permit.remember(&self.core, answer).await
+    }
+
+    // The catalogue.
+
+    /// Imports a schema.
+    pub async fn import_schema(
+        &self,
+        parsed: Parsed,
+        source: SchemaSource,
+        actor: Actor,
+        answer: impl FnOnce(&SchemaVersion) -> Answer,
+        permit: &Permit,
+    ) -> Outcome<Made<SchemaVersion>> {
+        let settle = |version: &SchemaVersion| self.with_record(permit, || answer(version));
+        self.catalogue.import(&self.core, parsed, source, actor, settle).await
+    }
+
+    /// All schemas, each in its newest version.
+    pub fn schemas(&self) -> Vec<SchemaVersion> {
+        self.catalogue.schemas()
+    }
+
+    /// The schema of `name` or `name@version`.
+    pub fn schema(&self, wanted: &str) -> Outcome<SchemaVersion> {
+        self.catalogue.schema(wanted).ok_or_else(|| Trouble::NotFound { what: "schema", id: wanted.into() })
+    }
+
+    /// All versions of a schema.
+    pub fn schema_versions(&self, name: &str) -> Vec<SchemaVersion> {
+        self.catalogue.schema_versions(name)
+    }
+
+    /// Publishes a component.
+    pub async fn publish(
+        &self,
+        bytes: &[u8],
+        actor: Actor,
+        answer: impl FnOnce(&InterlinkerVersion) -> Answer,
+        permit: &Permit,
+    ) -> Outcome<Made<InterlinkerVersion>> {
+        let settle = |version: &InterlinkerVersion| self.with_record(permit, || answer(version));
+        self.catalogue.publish(&self.core, bytes, actor, settle).await
+    }
+
+    /// Describes an Interlinker that does not run here.
+    pub async fn describe(
+        &self,
+        reference: InterlinkerRef,
+        entry: Json,
+        actor: Actor,
+        answer: impl FnOnce(&InterlinkerVersion) -> Answer,
+        permit: &Permit,
+    ) -> Outcome<Made<InterlinkerVersion>> {
+        let settle = |version: &InterlinkerVersion| self.with_record(permit, || answer(version));
+        self.catalogue.describe(&self.core, reference, entry, actor, settle).await
+    }
+
+    /// All Interlinkers, each in its newest version.
+    pub fn interlinkers(&self) -> Vec<InterlinkerVersion> {
+        self.catalogue.interlinkers()
+    }
+
+    /// The Interlinker of `name` or `name@version`.
+    pub fn interlinker(&self, wanted: &str) -> Outcome<InterlinkerVersion> {
+        self.catalogue.interlinker(wanted).ok_or_else(|| Trouble::NotFound { what: "Interlinker", id: wanted.into() })
+    }
+
+    /// All versions of an Interlinker.
+    pub fn interlinker_versions(&self, name: &str) -> Vec<InterlinkerVersion> {
+        self.catalogue.interlinker_versions(name)
+    }
+
+    /// All problem profiles.
+    pub fn problem_profiles(&self) -> Vec<ProblemProfile> {
+        self.catalogue.profiles()
+    }
+
+    /// Describes a problem profile.
+    pub async fn describe_profile(
+        &self,
+        profile: ProblemProfile,
+        actor: Actor,
+        answer: &Answer,
+        permit: &Permit,
+    ) -> Outcome<Made<ProblemProfile>> {
+        let record = permit.record(&self.core, answer);
+        self.catalogue.describe_profile(&self.core, profile, actor, record).await
+    }
+
+    fn with_record(&self, permit: &Permit, answer: impl FnOnce() -> Answer) -> Option<NewRecord> {
+        if permit.is_open() { permit.record(&self.core, &answer()) } else { None }
+    }
+
+    // Processes.
+
+    /// Makes a process.
+    pub async fn create_process(
+        &self,
+        caller: &Caller,
+        schema: &SchemaVersion,
+        name: String,
+        language: Option<String>,
+        answer: impl FnOnce(&Process, &str) -> Answer + Send,
+        permit: Permit,
+    ) -> Outcome<(Arc<Process>, Answer)> {
+        let remember = permit.clone();
+        let settle = |process: &Process, name: &str| {
+            let answer = answer(process, name);
+            let record = remember.record(&self.core, &answer);
+            (answer, record)
+        };
+        let new = NewProcess { plan: Arc::clone(&schema.plan), name, language, start: false };
+        self.processes.create(&self.core, caller, new, |_, _| None, settle, permit).await
+    }
+
+    /// A process.
+    pub fn process(&self, id: ProcessId) -> Outcome<ProcessView> {
+        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let process = cell.process();
+        let name = cell.name(&process);
+        Ok(ProcessView { process, name })
+    }
+
+    /// Processes in the order of their creation, those after one, at most `limit`. Damaged ones are left out.
+    pub fn process_ids(&self, after: Option<ProcessId>, limit: usize) -> Vec<ProcessId> {
+        let after = after.map(ProcessId::bytes);
+        let streams = self.core.journal.streams(StreamKind::Process as u8, after, limit);
+        streams.into_iter().map(|found| ProcessId::from_bytes(found.id)).collect()
+    }
+
+    /// Runs a command on a process.
+    #[expect(clippy::too_many_arguments, reason = "a command with all that it needs to be answered")]
+    pub async fn command(
+        &self,
+        caller: &Caller,
+        id: ProcessId,
+        command: &Command,
+        note: Option<&str>,
+        expected: Option<u64>,
+        answer: impl FnOnce(&Done<'_>, Option<String>) -> Answer + Send,
+        permit: Permit,
+    ) -> Outcome<Answer> {
+        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let remember = permit.clone();
+        let settle = |done: &Done<'_>| {
+            let answer = answer(done, cell.name(done.process));
+            let record = remember.record(&self.core, &answer);
+            (answer, record)
+        };
+        let ask = Ask { command, note, expected };
+        self.processes.command(&self.core, &cell, caller.actor(), ask, |_| None, settle, permit).await
+    }
+
+    /// The history of a process, its assets' included: events behind a position, in order, at most `limit`.
+    pub fn events(&self, id: ProcessId, after: Position, limit: usize) -> Outcome<Vec<Happened>> {
+        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let at = stream(StreamKind::Process, id.bytes());
+        let own = events_of::<ProcessEvent>(&self.core, &at, "process", &id)?;
+        let assets = own.iter().filter_map(|(event, ..)| match event {
+            ProcessEvent::AssetAdded(added) => Some(added.asset),
+            _ => None,
+        });
+        let mut happened = Vec::new();
+        for asset in assets {
+            let at = stream(StreamKind::Asset, asset.bytes());
+            let events = events_of::<AssetEvent>(&self.core, &at, "asset", &asset)?;
+            happened.extend(events.into_iter().zip(0..).map(|((event, stamp, position, _), version)| {
+                (AnyEvent::Asset(event), stamp, position, at, version)
+            }));
+        }
+        happened.extend(own.into_iter().zip(0..).map(|((event, stamp, position, _), version)| {
+            (AnyEvent::Process(event), stamp, position, at, version)
+        }));
+        happened.retain(|(_, _, position, ..)| *position > after);
+        happened.sort_by_key(|(_, _, position, ..)| *position);
+        happened.truncate(limit);
+        let shown = happened.into_iter().map(|(mut event, stamp, position, stream, version)| {
+            event.open(&stream, &cell.key);
+            Happened { position, stream, version, kind: event.kind(), stamp, data: event.data() }
+        });
+        Ok(shown.collect())
+    }
+
+    // Assets.
+
+    /// The component of an Interlinker, ready to run.
+    pub async fn load(&self, reference: &InterlinkerRef) -> Outcome<Arc<Interlinker>> {
+        self.catalogue.load(&self.core, reference).await
+    }
+
+    /// Instantiates an Interlinker on a task.
+    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
+    pub async fn instantiate(
+        &self,
+        caller: &Caller,
+        id: ProcessId,
+        new: NewAsset,
+        language: &str,
+        answer: impl FnOnce(Result<(&Asset, &str), &Trouble>) -> Answer + Send,
+        permit: Permit,
+    ) -> Outcome<Answer> {
+        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        if cell.process().plan.outline.task_index(&new.task).is_none() {
+            return Err(Trouble::NotFound { what: "task", id: new.task });
+        }
+        let guest = self.load(&new.interlinker).await?;
+        let remember = permit.clone();
+        let settle = |made: Result<(&Asset, &str), &Trouble>| {
+            let keep = matches!(made, Ok(_) | Err(Trouble::Refused(_)));
+            let answer = answer(made);
+            let record = if keep { remember.record(&self.core, &answer) } else { None };
+            (answer, record)
+        };
+        self.assets
+            .instantiate(&self.core, &self.processes, &cell, &guest, caller, new, language, settle, permit)
+            .await
+    }
+
+    fn asset_cell(&self, id: AssetId) -> Outcome<Arc<AssetCell>> {
+        self.assets.cell(&self.core, id)
+    }
+
+    /// An asset.
+    pub fn asset(&self, id: AssetId) -> Outcome<AssetView> {
+        let cell = self.asset_cell(id)?;
+        let asset = cell.snapshot().asset;
+        let (name, outcome) = (cell.name(&asset), cell.outcome(&asset));
+        Ok(AssetView { asset, name, outcome })
+    }
+
+    /// Runs an action of an asset.
+    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
+    pub async fn act(
+        &self,
+        caller: &Caller,
+        id: AssetId,
+        action: &str,
+        input: Json,
+        language: &str,
+        expected: Option<u64>,
+        answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> Answer + Send,
+        permit: Permit,
+    ) -> Outcome<Answer> {
+        let cell = self.asset_cell(id)?;
+        let asset = cell.snapshot().asset;
+        let process = self.processes.cell(&self.core, &self.catalogue, asset.process)?;
+        let guest = guest_of(&self.core, &self.catalogue, &asset).await?;
+        let remember = permit.clone();
+        let settle = |acted: Result<&Acted<'_>, &Trouble>| {
+            let keep = matches!(acted, Ok(_) | Err(Trouble::Refused(_)));
+            let answer = answer(acted);
+            let record = if keep { remember.record(&self.core, &answer) } else { None };
+            (answer, record)
+        };
+        let asked = AssetUse { language, expected };
+        self.assets
+            .act(&self.core, &self.processes, &process, &cell, &guest, caller, action, input, asked, settle, permit)
+            .await
+    }
+
+    /// Shows an asset.
+    pub async fn view(&self, caller: &Caller, id: AssetId, query: Json, language: &str) -> Outcome<(Arc<Asset>, Json)> {
+        let cell = self.asset_cell(id)?;
+        let asset = cell.snapshot().asset;
+        let process = self.processes.cell(&self.core, &self.catalogue, asset.process)?;
+        let guest = guest_of(&self.core, &self.catalogue, &asset).await?;
+        self.assets.view(&self.core, &self.processes, &process, &cell, &guest, caller, query, language).await
+    }
+
+    /// Removes an asset.
+    pub async fn remove_asset(
+        &self,
+        caller: &Caller,
+        id: AssetId,
+        expected: Option<u64>,
+        answer: Answer,
+    ) -> Outcome<Answer> {
+        let cell = self.asset_cell(id)?;
+        let process = cell.snapshot().asset.process;
+        let process = self.processes.cell(&self.core, &self.catalogue, process)?;
+        self.assets.remove(&self.core, &self.processes, &process, &cell, caller, expected, answer).await
+    }
+
+    // Usage and adoption. They go through many rows: call them off the asynchronous workers.
+
+    /// A page of the registry of usage.
+    pub fn uses(&self, filter: &UseFilter, after: Position, limit: usize) -> UsePage {
+        registry::page(&self.core.state, filter, after, limit)
+    }
+
+    /// The summary of adoption over all processes.
+    pub fn adoption(&self) -> Adoption {
+        adoption::summary(&self.core.state, self.core.now())
+    }
+
+    /// Who and what a filter of the registry reaches.
+    pub fn reach(&self, filter: &UseFilter) -> Reach {
+        adoption::reach(&self.core.state, filter)
+    }
+
+    /// People who did something in a process.
+    pub fn people_of(&self, id: ProcessId) -> Outcome<Vec<PersonId>> {
+        let at = stream(StreamKind::Process, id.bytes());
+        let events = events_of::<ProcessEvent>(&self.core, &at, "process", &id)?;
+        let mut people: Vec<_> = events.iter().filter_map(|(_, stamp, ..)| stamp.actor.person()).collect();
+        people.sort();
+        people.dedup();
+        Ok(people)
+    }
+}
+
+fn serde_checkpoint(position: Position, batch_hash: serde_bytes::ByteBuf, mac: serde_bytes::ByteBuf) -> Vec<u8> {
+    #[derive(serde::Serialize)]
+    struct Checkpoint {
+        position: Position,
+        batch_hash: serde_bytes::ByteBuf,
+        mac: serde_bytes::ByteBuf,
+    }
+    rmp_serde::to_vec_named(&Checkpoint { position, batch_hash, mac }).expect("numbers and bytes encode")
+}

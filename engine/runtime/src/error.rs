@@ -1,0 +1,97 @@
+//! What the engine answers when it does not do what was asked.
+
+use interlink_host::{Fault, InputError, Problem, PublishError};
+use interlink_journal::AppendError;
+use interlink_model::process::{Process, Rejection};
+use interlink_model::schema::finding::Refusal;
+use std::sync::Arc;
+
+/// Why something was not done. Nothing has changed, unless it says that this is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// It is not there.
+    #[error("there is no {what} `{id}`")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// Which.
+        id: String,
+    },
+    /// Something that a request names is not there.
+    #[error("there is no {what} `{id}`")]
+    Names {
+        /// What kind of thing.
+        what: &'static str,
+        /// Which.
+        id: String,
+        /// JSON pointer to where it is named.
+        pointer: String,
+    },
+    /// A rule of the process was broken.
+    #[error("{}", .0.detail)]
+    Rejected(Rejection, Arc<Process>),
+    /// It is at another version than the caller saw.
+    #[error("it is at version {found}, not at {expected}")]
+    WrongVersion {
+        /// The version that the caller saw.
+        expected: u64,
+        /// The version that it is at.
+        found: u64,
+    },
+    /// The input does not fit its schema.
+    #[error("the input does not fit")]
+    Input(Vec<InputError>),
+    /// A schema was refused.
+    #[error("the schema was refused")]
+    Schema(Refusal),
+    /// A component was refused.
+    #[error("{0}")]
+    Component(PublishError),
+    /// Something of this name is there with other content.
+    #[error("{what} `{id}` is there with other content ({found})")]
+    Taken {
+        /// What kind of thing.
+        what: &'static str,
+        /// Name and version.
+        id: String,
+        /// Digest of what is there.
+        found: String,
+    },
+    /// The Interlinker refuses.
+    #[error("{}", .0.detail)]
+    Refused(Problem),
+    /// The Interlinker failed.
+    #[error("the Interlinker failed: {0}")]
+    Failed(Fault),
+    /// Too much waits already.
+    #[error("{what}: try again in {retry_after_s} s")]
+    Busy {
+        /// What is busy.
+        what: String,
+        /// When to come back.
+        retry_after_s: u32,
+    },
+    /// Whether it was done is not known; the same request with the same key tells.
+    #[error("not known whether it was done: {0}")]
+    Unknown(String),
+    /// What is on disk is damaged.
+    #[error("{what} `{id}` is damaged and read-only")]
+    Damaged {
+        /// What kind of thing.
+        what: &'static str,
+        /// Which.
+        id: String,
+    },
+}
+
+impl From<AppendError> for Trouble {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Damaged { stream } => Self::Damaged { what: "stream", id: stream.to_string() },
+            other => Self::Unknown(other.to_string()),
+        }
+    }
+}
+
+/// What came of something.
+pub type Outcome<T> = Result<T, Trouble>;

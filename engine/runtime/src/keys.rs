@@ -1,0 +1,315 @@
+//! Keys: what seals what people write, so that destroying a key erases it.
+//!
+//! `keys/master.key` wraps everything else. Keys of people and processes lie in slots, filled with random wrapped keys
+//! and synced in blocks of 4,096 ahead of use, so that making a process costs no sync of its own. A slot's number is
+//! never used twice: the next one follows the highest that the journal names.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
+use parking_lot::{Mutex, RwLock};
+use sha2::Sha256;
+
+use crate::ambient::{Ambient, random};
+
+/// Slots in a block: one file, one sync.
+pub const SLOTS_PER_BLOCK: u64 = 4_096;
+/// A block is made when fewer slots than this are left: making one takes some milliseconds.
+const SLOTS_AHEAD: u64 = 2_048;
+const NONCE_BYTES: usize = 24;
+const KEY_BYTES: usize = 32;
+const SLOT_BYTES: u64 = (NONCE_BYTES + KEY_BYTES + 16) as u64;
+
+/// Why keys could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The operating system refused.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: String,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The data directory has no keys.
+    #[error("{0} holds no keys/master.key; start `interlink serve` on it first")]
+    Missing(PathBuf),
+    /// A file is not what it should be.
+    #[error("{0} is damaged")]
+    Damaged(String),
+    /// The slot was destroyed: what it sealed is erased.
+    #[error("key {0} was destroyed")]
+    Destroyed(u64),
+}
+
+fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> KeyError {
+    let what = what.into();
+    move |source| KeyError::Io { what, source }
+}
+
+/// An HMAC-SHA256.
+pub(crate) fn mac(secret: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+/// Secrets of a data directory, each derived from the master key for one purpose.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Signs the data directory's own tokens (HS256).
+    pub tokens: [u8; 32],
+    /// Turns logins into stream ids.
+    pub logins: [u8; 32],
+    /// Turns the scopes of idempotency keys into stream ids, and bodies into what is compared.
+    pub answers: [u8; 32],
+    /// Signs checkpoints and cached native code.
+    pub integrity: [u8; 32],
+}
+
+impl Secrets {
+    /// Reads the secrets of a data directory that exists.
+    pub fn read(data: &Path) -> Result<Self, KeyError> {
+        let path = data.join("keys/master.key");
+        if !path.exists() {
+            return Err(KeyError::Missing(data.into()));
+        }
+        Ok(Self::derive(&read_master(&path)?))
+    }
+
+    fn derive(master: &[u8; 32]) -> Self {
+        let derive = |purpose: &str| mac(master, &[b"interlink 1 ", purpose.as_bytes()]);
+        Self {
+            tokens: derive("tokens"),
+            logins: derive("logins"),
+            answers: derive("answers"),
+            integrity: derive("integrity"),
+        }
+    }
+}
+
+fn read_master(path: &Path) -> Result<[u8; 32], KeyError> {
+    let bytes = std::fs::read(path).map_err(io("reading keys/master.key"))?;
+    bytes.try_into().map_err(|_| KeyError::Damaged("keys/master.key".into()))
+}
+
+/// A key, ready to seal and open. It is never printed.
+#[derive(Clone)]
+pub struct SealingKey {
+    /// Number of its slot.
+    pub number: u64,
+    cipher: Arc<XChaCha20Poly1305>,
+}
+
+impl std::fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SealingKey({})", self.number)
+    }
+}
+
+impl SealingKey {
+    fn new(number: u64, key: &[u8; KEY_BYTES]) -> Self {
+        Self { number, cipher: Arc::new(XChaCha20Poly1305::new(&Key::from(*key))) }
+    }
+
+    /// Seals: a random nonce, then the ciphertext. What it belongs to is bound to it.
+    pub fn seal(&self, ambient: &dyn Ambient, belongs_to: &[&[u8]], plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; NONCE_BYTES] = random(ambient);
+        let payload = Payload { msg: plain, aad: &belongs_to.concat() };
+        let closed = self.cipher.encrypt(&XNonce::from(nonce), payload).expect("a message of less than 256 GB");
+        [&nonce[..], &closed].concat()
+    }
+
+    /// Opens what was sealed for the same thing.
+    pub fn open(&self, belongs_to: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, closed) = sealed.split_at_checked(NONCE_BYTES)?;
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
+        let payload = Payload { msg: closed, aad: &belongs_to.concat() };
+        self.cipher.decrypt(&XNonce::from(nonce), payload).ok()
+    }
+}
+
+/// The keys of a data directory.
+pub struct Keys {
+    directory: PathBuf,
+    master: SealingKey,
+    secrets: Secrets,
+    ambient: Arc<dyn Ambient>,
+    next: AtomicU64,
+    blocks: RwLock<Vec<Arc<File>>>,
+    making: Mutex<()>,
+}
+
+impl Keys {
+    /// Opens the keys of a data directory, or makes them. `highest` is the highest number in use.
+    pub fn open(data: &Path, highest: u64, ambient: Arc<dyn Ambient>) -> Result<Arc<Self>, KeyError> {
+        let directory = data.join("keys");
+        std::fs::create_dir_all(&directory).map_err(io("making keys/"))?;
+        let path = directory.join("master.key");
+        if !path.exists() {
+            write_whole(&path, &random::<KEY_BYTES>(&*ambient)).map_err(io("writing keys/master.key"))?;
+            File::open(data).and_then(|data| data.sync_all()).map_err(io("syncing the data directory"))?;
+        }
+        let master = read_master(&path)?;
+        let mut blocks = Vec::new();
+        loop {
+            let path = block_path(&directory, blocks.len() as u64);
+            if !path.exists() {
+                break;
+            }
+            let file = File::options().read(true).write(true).open(&path).map_err(io("opening key slots"))?;
+            blocks.push(Arc::new(file));
+        }
+        let keys = Arc::new(Self {
+            directory,
+            master: SealingKey::new(0, &master),
+            secrets: Secrets::derive(&master),
+            ambient,
+            next: AtomicU64::new(highest + 1),
+            blocks: RwLock::new(blocks),
+            making: Mutex::new(()),
+        });
+        while keys.capacity() < highest + 1 + SLOTS_AHEAD {
+            keys.make_block()?;
+        }
+        Ok(keys)
+    }
+
+    /// The directory's secrets.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// Numbers below this one have a slot.
+    fn capacity(&self) -> u64 {
+        self.blocks.read().len() as u64 * SLOTS_PER_BLOCK
+    }
+
+    /// A key that nothing has used yet.
+    pub fn draw(self: &Arc<Self>) -> Result<SealingKey, KeyError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        while number >= self.capacity() {
+            self.make_block()?;
+        }
+        if number + SLOTS_AHEAD == self.capacity() {
+            let keys = Arc::clone(self);
+            // A block that cannot be made now is made when it is needed, and the error is told then.
+            std::thread::spawn(move || keys.make_block());
+        }
+        self.key(number)
+    }
+
+    /// The key of a number.
+    pub fn key(&self, number: u64) -> Result<SealingKey, KeyError> {
+        let block = self.blocks.read().get((number / SLOTS_PER_BLOCK) as usize).cloned();
+        let file = block.ok_or_else(|| KeyError::Damaged(format!("key slot {number}")))?;
+        let mut slot = [0; SLOT_BYTES as usize];
+        file.read_exact_at(&mut slot, (number % SLOTS_PER_BLOCK) * SLOT_BYTES).map_err(io("reading a key slot"))?;
+        let key = self.master.open(&[b"slot", &number.to_be_bytes()], &slot).ok_or(KeyError::Destroyed(number))?;
+        let key = key.try_into().map_err(|_| KeyError::Damaged(format!("key slot {number}")))?;
+        Ok(SealingKey::new(number, &key))
+    }
+
+    /// Destroys a key: what it sealed is erased, everywhere and for good.
+    pub fn destroy(&self, number: u64) -> Result<(), KeyError> {
+        let block = self.blocks.read().get((number / SLOTS_PER_BLOCK) as usize).cloned();
+        let file = block.ok_or_else(|| KeyError::Damaged(format!("key slot {number}")))?;
+        let at = (number % SLOTS_PER_BLOCK) * SLOT_BYTES;
+        file.write_all_at(&[0; SLOT_BYTES as usize], at).map_err(io("overwriting a key slot"))?;
+        file.sync_all().map_err(io("syncing key slots"))
+    }
+
+    /// Makes the next block, unless another thread has just done so.
+    fn make_block(&self) -> Result<(), KeyError> {
+        let before = self.blocks.read().len() as u64;
+        let _making = self.making.lock();
+        if self.blocks.read().len() as u64 > before {
+            return Ok(());
+        }
+        let slots = before * SLOTS_PER_BLOCK..(before + 1) * SLOTS_PER_BLOCK;
+        let wrapped = slots.flat_map(|number| {
+            let key: [u8; KEY_BYTES] = random(&*self.ambient);
+            self.master.seal(&*self.ambient, &[b"slot", &number.to_be_bytes()], &key)
+        });
+        let path = block_path(&self.directory, before);
+        write_whole(&path, &wrapped.collect::<Vec<u8>>()).map_err(io("writing key slots"))?;
+        let file = File::options().read(true).write(true).open(&path).map_err(io("opening key slots"))?;
+        self.blocks.write().push(Arc::new(file));
+        Ok(())
+    }
+}
+
+fn block_path(directory: &Path, block: u64) -> PathBuf {
+    directory.join(format!("slots-{block:08}.keys"))
+}
+
+/// Writes a file that is there whole or not at all, readable by its owner only; durable on return.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let making = path.with_extension("new-key");
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&making)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&making, path)?;
+    File::open(path.parent().expect("keys lie in a directory"))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::System;
+
+    fn keys(data: &Path, highest: u64) -> Arc<Keys> {
+        Keys::open(data, highest, Arc::new(System)).expect("opens")
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_its_key_for_what_it_belongs_to_and_with_nothing_else() {
+        let data = tempfile::tempdir().expect("a directory");
+        let keys = keys(data.path(), 0);
+        let (ana, boris) = (keys.draw().expect("drawn"), keys.draw().expect("drawn"));
+        let sealed = ana.seal(&System, &[b"stream", b"name"], b"Playground");
+        assert_eq!(ana.open(&[b"stream", b"name"], &sealed).as_deref(), Some(&b"Playground"[..]));
+        assert_eq!(ana.open(&[b"stream", b"reason"], &sealed), None);
+        assert_eq!(boris.open(&[b"stream", b"name"], &sealed), None);
+        assert!(!sealed.windows(10).any(|window| window == b"Playground"));
+    }
+
+    #[test]
+    fn keys_survive_reopening_and_numbers_go_on_behind_the_highest_in_use() {
+        let data = tempfile::tempdir().expect("a directory");
+        let first = keys(data.path(), 0);
+        let key = first.draw().expect("drawn");
+        let sealed = key.seal(&System, &[], b"x");
+        let second = keys(data.path(), 7);
+        assert_eq!(second.draw().expect("drawn").number, 8);
+        assert!(second.key(key.number).expect("there").open(&[], &sealed).is_some());
+        assert_eq!(first.secrets().tokens, Secrets::read(data.path()).expect("there").tokens);
+    }
+
+    #[test]
+    fn a_destroyed_key_opens_nothing_any_more_and_its_neighbours_do() {
+        let data = tempfile::tempdir().expect("a directory");
+        let keys = keys(data.path(), 0);
+        let (gone, kept) = (keys.draw().expect("drawn"), keys.draw().expect("drawn"));
+        keys.destroy(gone.number).expect("destroyed");
+        assert!(matches!(keys.key(gone.number), Err(KeyError::Destroyed(_))));
+        assert!(keys.key(kept.number).is_ok());
+    }
+
+    #[test]
+    fn blocks_are_made_ahead_of_use() {
+        let data = tempfile::tempdir().expect("a directory");
+        let keys = keys(data.path(), SLOTS_PER_BLOCK - 10);
+        assert_eq!(keys.capacity(), 2 * SLOTS_PER_BLOCK);
+        for _ in 0..20 {
+            keys.draw().expect("drawn across the end of a block");
+        }
+    }
+}

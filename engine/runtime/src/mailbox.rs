@@ -1,0 +1,120 @@
+//! A process's mailbox: commands in, events out, without I/O.
+//!
+//! Commands are decided on the state that the queued events will give ([`Mailbox::ahead`]) and shown only once they are
+//! durable ([`Mailbox::committed`]): a queue of a thousand votes shares its syncs, and no reader sees what a power cut
+//! could take back. The shell around it holds the lock, hands appends to the journal in the order in which they were
+//! decided, and tells the mailbox what came of them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use interlink_model::event::Stamp;
+use interlink_model::facts::ProcessEvent;
+use interlink_model::id::Micros;
+use interlink_model::process::{Command, Context, Process, Rejection, decide};
+
+/// Appends of one process that may wait for their sync at once: beyond it callers are told to come back.
+pub const QUEUED_MAX: usize = 10_000;
+
+/// Why a command was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotTaken {
+    /// A rule was broken.
+    Rejected(Rejection),
+    /// The process is at another version than the caller saw.
+    WrongVersion {
+        /// The version that it is at.
+        found: u64,
+    },
+    /// Too much waits already.
+    Full,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Mailbox {
+    committed: Arc<Process>,
+    ahead: Arc<Process>,
+    /// States that appends on their way will give, oldest first.
+    queue: VecDeque<Arc<Process>>,
+    /// Version that the next event of the usage stream takes.
+    next_use: u64,
+    last_at: Micros,
+}
+
+impl Mailbox {
+    /// The mailbox of a process as the journal has it.
+    pub fn new(process: Arc<Process>, next_use: u64) -> Self {
+        let last_at = process.touched_at;
+        Self { committed: Arc::clone(&process), ahead: process, queue: VecDeque::new(), next_use, last_at }
+    }
+
+    /// What is durable.
+    pub fn committed(&self) -> &Arc<Process> {
+        &self.committed
+    }
+
+    /// What will be durable when everything that waits is.
+    pub fn ahead(&self) -> &Arc<Process> {
+        &self.ahead
+    }
+
+    /// Whether nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// The time of the next event: the clock's, but never before the last one's.
+    pub fn time(&mut self, now: Micros) -> Micros {
+        self.last_at = self.last_at.max(now);
+        self.last_at
+    }
+
+    /// Decides a command on what is ahead. Nothing has changed until [`Mailbox::push`].
+    pub fn decide(
+        &self,
+        command: &Command,
+        note: Option<&str>,
+        expected: Option<u64>,
+        context: &Context,
+    ) -> Result<Vec<ProcessEvent>, NotTaken> {
+        if let Some(expected) = expected
+            && expected != self.ahead.version
+        {
+            return Err(NotTaken::WrongVersion { found: self.ahead.version });
+        }
+        if self.queue.len() >= QUEUED_MAX {
+            return Err(NotTaken::Full);
+        }
+        decide(&self.ahead, command, note, context).map_err(NotTaken::Rejected)
+    }
+
+    /// Takes in events that are about to be appended; answers the state that they give.
+    pub fn push<'a>(&mut self, events: impl IntoIterator<Item = &'a ProcessEvent>, stamp: &Stamp) -> Arc<Process> {
+        let mut process = (*self.ahead).clone();
+        events.into_iter().for_each(|event| process.apply(event, stamp));
+        self.ahead = Arc::new(process);
+        self.queue.push_back(Arc::clone(&self.ahead));
+        Arc::clone(&self.ahead)
+    }
+
+    /// The version that the next event of the usage stream takes.
+    pub fn next_use(&mut self) -> u64 {
+        self.next_use += 1;
+        self.next_use - 1
+    }
+
+    /// The oldest append that waited is durable.
+    pub fn synced(&mut self) {
+        if let Some(process) = self.queue.pop_front() {
+            self.committed = process;
+        }
+    }
+
+    /// An append failed: whatever was decided ahead is dropped. The journal takes nothing more, so nothing that was
+    /// decided later can still become durable.
+    pub fn failed(&mut self) {
+        self.queue.clear();
+        self.ahead = Arc::clone(&self.committed);
+    }
+}

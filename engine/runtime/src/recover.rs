@@ -1,0 +1,149 @@
+//! Replay: from the position that the state includes to the end of the journal. Rebuilding is the same from nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlink_journal::{Position, Record, RecordKind};
+use interlink_model::asset::Asset;
+use interlink_model::event::Stamp;
+use interlink_model::facts::{AssetEvent, LoginEvent, ProcessEvent};
+use interlink_model::id::{AssetId, ProcessId, StreamKind};
+use interlink_model::process::Process;
+
+use crate::assets::{asset_key, put_event, value_key};
+use crate::catalogue::Catalogue;
+use crate::core::Core;
+use crate::draft::AnyEvent;
+use crate::keys::SealingKey;
+use crate::people::login_row;
+use crate::processes::{from_stream, note_activity};
+use crate::state::{Found, Value, key, open_asset, open_process_row, table};
+use crate::usage;
+
+/// Brings the state up to the journal. `progress` is told how many records have been taken in, now and then.
+pub(crate) fn replay(core: &Core, catalogue: &Catalogue, after: Position, progress: &mut dyn FnMut(u64)) -> u64 {
+    let mut taken = 0;
+    let read = core.journal.read_all(Some(after), &mut |record| {
+        take_in(core, catalogue, &record);
+        core.state.advance(record.position);
+        taken += 1;
+        if taken % 10_000 == 0 {
+            progress(taken);
+        }
+        while core.state.is_full() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
+    });
+    if let Err(error) = read {
+        tracing::error!(%error, "the journal cannot be read to its end; what is behind is not in the state");
+    }
+    taken
+}
+
+/// Takes in one record. What cannot be read is left out: its stream refuses work by itself.
+fn take_in(core: &Core, catalogue: &Catalogue, record: &Record) {
+    if record.kind == RecordKind::Answer {
+        return crate::gate::put_answer(&core.state, record.position, &record.stream, record.body.clone());
+    }
+    let (event, stamp) = match AnyEvent::decode(&record.stream, &record.body) {
+        Ok(Some(decoded)) => decoded,
+        Ok(None) => return,
+        Err(error) => return tracing::error!(stream = %record.stream, record.version, %error, "unreadable event"),
+    };
+    let id = record.stream.id;
+    match &event {
+        AnyEvent::Process(event) => process(core, catalogue, record, event, &stamp),
+        AnyEvent::Asset(event) => asset(core, record, event, &stamp),
+        AnyEvent::Usage(event) => {
+            let used = usage::use_of_usage(ProcessId::from_bytes(id), event, &stamp);
+            usage::record(&core.state, record.position, &used);
+        }
+        AnyEvent::Login(LoginEvent::LoginLinked(linked)) => {
+            core.state.put(record.position, [login_row(id, linked.person, record.key)]);
+        }
+        _ => {}
+    }
+    let of_work = [StreamKind::Process, StreamKind::Asset, StreamKind::Usage].map(|kind| kind as u8);
+    if of_work.contains(&record.stream.kind) {
+        note_activity(core, record.position, &stamp);
+    }
+}
+
+fn process(core: &Core, catalogue: &Catalogue, record: &Record, event: &ProcessEvent, stamp: &Stamp) {
+    let id = ProcessId::from_bytes(record.stream.id);
+    let row_key = key(table::PROCESS, &[&record.stream.id]);
+    let found = core.state.get(&row_key);
+    if found.as_ref().is_some_and(|found| usage::position_of(found) >= record.position) {
+        return;
+    }
+    let known: Option<(Process, SealingKey)> = match found {
+        Some(Found::Live(_, Value::Process(process, key))) => Some(((*process).clone(), key)),
+        Some(Found::Stored(stored)) => core.keys.key(stored.key).ok().and_then(|key| {
+            let row = open_process_row(&key, &row_key, &stored)?;
+            Some((Process::from_row(id, &row, |schema| catalogue.plan(&schema.digest))?, key))
+        }),
+        _ => None,
+    };
+    let next = match (known, event) {
+        (None, ProcessEvent::ProcessCreated(created)) => {
+            let plan = catalogue.plan(&created.schema.digest);
+            let key = core.keys.key(record.key).ok();
+            plan.zip(key).map(|(plan, key)| (Process::created(id, created, stamp, plan), key))
+        }
+        (Some((mut process, key)), event) if process.version + 1 == record.version => {
+            process.apply(event, stamp);
+            Some((process, key))
+        }
+        // The row was lost or does not fit: the whole stream makes it again.
+        _ => from_stream(core, catalogue, id).ok().map(|(process, key)| ((*process).clone(), key)),
+    };
+    match next {
+        Some((process, key)) => {
+            let position = if process.version == record.version {
+                record.position
+            } else {
+                core.journal.head(&record.stream).map_or(record.position, |head| head.position)
+            };
+            core.state.put(position, [(row_key, Value::Process(Arc::new(process), key))]);
+        }
+        None => tracing::error!(process = %id, "the process cannot be made from its stream"),
+    }
+}
+
+fn asset(core: &Core, record: &Record, event: &AssetEvent, stamp: &Stamp) {
+    let id = AssetId::from_bytes(record.stream.id);
+    let row_key = asset_key(id);
+    let found = core.state.get(&row_key);
+    let newer = found.as_ref().is_some_and(|found| usage::position_of(found) >= record.position);
+    let known: Option<(Asset, SealingKey)> = match found {
+        Some(Found::Live(_, Value::Asset(asset, key))) => Some(((*asset).clone(), key)),
+        Some(Found::Stored(stored)) => core.keys.key(stored.key).ok().and_then(|key| {
+            let asset = open_asset(&key, &row_key, &stored)?;
+            Some((asset, key))
+        }),
+        _ => None,
+    };
+    let next = match (known, event) {
+        (Some(known), _) if newer => Some(known),
+        (Some((mut asset, key)), event) => {
+            asset.apply(event, stamp);
+            Some((asset, key))
+        }
+        (None, AssetEvent::InterlinkerInstantiated(made)) => {
+            core.keys.key(record.key).ok().map(|key| (Asset::created(id, made, stamp), key))
+        }
+        (None, _) => None,
+    };
+    let Some((asset, key)) = next else {
+        return tracing::error!(asset = %id, "the asset cannot be made from its stream");
+    };
+    if let AssetEvent::AssetRemoved(_) = event {
+        let rows = core.state.scan(&value_key(id, ""), None, usize::MAX);
+        core.state.put(record.position, rows.into_iter().map(|(row_key, _)| (row_key, Value::Gone)));
+    }
+    put_event(&core.state, record.position, &asset, event, stamp);
+    if !newer {
+        core.state.put(record.position, [(row_key, Value::Asset(Arc::new(asset), key))]);
+    }
+}
