@@ -11,9 +11,7 @@ use crate::problem::{Problem, Result};
 use crate::session::Session;
 
 /// A person, as the server knows them: opaque, and the same in every call.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct PersonId(String);
 
@@ -87,12 +85,8 @@ impl Call {
     ///
     /// When the context is not what the world says.
     pub fn new(context: &str, session: Session) -> Result<Self> {
-        let context = serde_json::from_str(context).map_err(|error| {
-            Problem::new(
-                "context-not-understood",
-                format!("the host's context: {error}"),
-            )
-        })?;
+        let context = serde_json::from_str(context)
+            .map_err(|error| Problem::new("context-not-understood", format!("the host's context: {error}")))?;
         Ok(Self { context, session })
     }
 
@@ -104,8 +98,7 @@ impl Call {
     #[must_use]
     #[track_caller]
     pub fn person(&self) -> &PersonId {
-        self.caller()
-            .expect("no person makes this call: ask `caller()`, which may be None")
+        self.caller().expect("no person makes this call: ask `caller()`, which may be None")
     }
 
     /// Who calls, unless the server does so by itself.
@@ -117,10 +110,7 @@ impl Call {
     /// The caller's roles here.
     #[must_use]
     pub fn roles(&self) -> &[String] {
-        self.context
-            .person
-            .as_ref()
-            .map_or(&[], |person| &person.roles)
+        self.context.person.as_ref().map_or(&[], |person| &person.roles)
     }
 
     /// Whether the caller has a role here.
@@ -180,8 +170,6 @@ impl Receipt {
     /// The receipt of this call.
     #[must_use]
     pub fn of(cx: &Call) -> Self {
-        Self {
-            at: cx.at().to_owned(),
-        }
+        Self { at: cx.at().to_owned() }
     }
 }

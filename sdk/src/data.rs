@@ -32,24 +32,7 @@ macro_rules! outputs {
     ($($ty:ty),+) => { $(impl Output for $ty {})+ };
 }
 
-outputs!(
-    (),
-    bool,
-    u8,
-    u16,
-    u32,
-    u64,
-    i8,
-    i16,
-    i32,
-    i64,
-    f32,
-    f64,
-    String,
-    Json,
-    PersonId,
-    Receipt
-);
+outputs!((), bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, String, Json, PersonId, Receipt);
 impl<T: Output> Output for Option<T> {}
 impl<T: Output> Output for Vec<T> {}
 impl<T: Output + Ord> Output for BTreeSet<T> {}
@@ -92,19 +75,14 @@ pub fn parse<T: Input>(input: &str) -> Result<T> {
         let detail = message.split(" at line ").next().unwrap_or_default();
         Problem::new("invalid-input", detail).at(pointer(error.path()))
     })?;
-    json.end()
-        .map_err(|error| Problem::new("invalid-input", error.to_string()).at(""))?;
+    json.end().map_err(|error| Problem::new("invalid-input", error.to_string()).at(""))?;
     Ok(value)
 }
 
 /// Writes an output.
 pub fn render<T: Output>(output: &T) -> Result<String> {
-    serde_json::to_string(output).map_err(|error| {
-        Problem::new(
-            "output-not-json",
-            format!("the answer cannot be JSON: {error}"),
-        )
-    })
+    serde_json::to_string(output)
+        .map_err(|error| Problem::new("output-not-json", format!("the answer cannot be JSON: {error}")))
 }
 
 /// A path as JSON pointer (RFC 6901).
@@ -113,9 +91,7 @@ fn pointer(path: &Path) -> String {
     for segment in path {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => {
-                pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1")))
-            }
+            Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }

@@ -55,19 +55,12 @@ pub trait Interlinker: State {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Request<'input> {
     Instantiate(&'input str),
-    Call {
-        action: &'input str,
-        input: &'input str,
-    },
+    Call { action: &'input str, input: &'input str },
     View(&'input str),
 }
 
 /// Runs one request in a fresh session.
-pub(crate) fn run<I: Interlinker>(
-    session: Session,
-    context: &str,
-    request: Request<'_>,
-) -> Result<String> {
+pub(crate) fn run<I: Interlinker>(session: Session, context: &str, request: Request<'_>) -> Result<String> {
     let mut state = I::bind(&session);
     let cx = Call::new(context, session)?;
     match request {

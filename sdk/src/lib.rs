@@ -119,9 +119,7 @@ pub mod prelude {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::TestHost;
     pub use crate::log;
-    pub use crate::{
-        Call, Input, Map, MapKey, Nothing, Output, PersonId, Problem, Receipt, Result, State, Value,
-    };
+    pub use crate::{Call, Input, Map, MapKey, Nothing, Output, PersonId, Problem, Receipt, Result, State, Value};
     pub use crate::{ensure, interlinker, refuse};
     pub use serde_json::json;
 }

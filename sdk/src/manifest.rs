@@ -97,10 +97,7 @@ pub struct View {
 
 #[doc(hidden)]
 pub fn text(translations: &[(&str, &str)]) -> Text {
-    translations
-        .iter()
-        .map(|(language, text)| ((*language).to_owned(), (*text).to_owned()))
-        .collect()
+    translations.iter().map(|(language, text)| ((*language).to_owned(), (*text).to_owned())).collect()
 }
 
 impl Manifest {
@@ -108,17 +105,9 @@ impl Manifest {
     #[doc(hidden)]
     #[must_use]
     pub fn common_languages(&self) -> Vec<String> {
-        let texts = self
-            .actions
-            .iter()
-            .map(|action| &action.title)
-            .chain([&self.instantiate.title]);
+        let texts = self.actions.iter().map(|action| &action.title).chain([&self.instantiate.title]);
         let texts: Vec<&Text> = texts.collect();
-        self.title
-            .keys()
-            .filter(|language| texts.iter().all(|text| text.contains_key(*language)))
-            .cloned()
-            .collect()
+        self.title.keys().filter(|language| texts.iter().all(|text| text.contains_key(*language))).cloned().collect()
     }
 }
 
@@ -131,10 +120,7 @@ impl Manifest {
 #[cfg(not(target_arch = "wasm32"))]
 pub fn write(manifest: &Manifest) {
     let json = serde_json::to_string(manifest).expect("a manifest holds nothing but JSON");
-    assert!(
-        !manifest.languages.is_empty(),
-        "no language has the title of the Interlinker and of every action"
-    );
+    assert!(!manifest.languages.is_empty(), "no language has the title of the Interlinker and of every action");
     if let Some(path) = std::env::var_os(OUTPUT_VARIABLE) {
         std::fs::write(&path, json).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }

@@ -55,10 +55,7 @@ impl<K: OwnedMapKey, V: Serialize + DeserializeOwned> Map<K, V> {
     {
         let host_key = self.host_key(key);
         if self.session.contains(&host_key) {
-            return Err(Problem::new(
-                "already-there",
-                format!("`{host_key}` is there already"),
-            ));
+            return Err(Problem::new("already-there", format!("`{host_key}` is there already")));
         }
         self.session.set(&host_key, &value)
     }
@@ -120,13 +117,7 @@ impl<K: OwnedMapKey, V: Serialize + DeserializeOwned> Map<K, V> {
     }
 
     fn entries(&self, prefix: String, after: Option<String>) -> Entries<'_, K, V> {
-        Entries {
-            map: self,
-            prefix,
-            after,
-            page: Vec::new().into_iter(),
-            exhausted: false,
-        }
+        Entries { map: self, prefix, after, page: Vec::new().into_iter(), exhausted: false }
     }
 
     fn host_key<Q: MapKey + ?Sized>(&self, key: &Q) -> String {
@@ -159,19 +150,13 @@ impl<A: OwnedMapKey, B: OwnedMapKey, V: Serialize + DeserializeOwned> Map<(A, B)
 
 impl<K, V> Field for Map<K, V> {
     fn bind(session: Session, name: &'static str) -> Self {
-        Self {
-            session,
-            prefix: format!("{name}/"),
-            content: PhantomData,
-        }
+        Self { session, prefix: format!("{name}/"), content: PhantomData }
     }
 }
 
 impl<K, V> fmt::Debug for Map<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map")
-            .field("prefix", &self.prefix)
-            .finish_non_exhaustive()
+        f.debug_struct("Map").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 
@@ -189,10 +174,7 @@ impl<K: OwnedMapKey, V: Serialize + DeserializeOwned> Iterator for Entries<'_, K
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.as_slice().is_empty() && !self.exhausted {
-            let page = self
-                .map
-                .session
-                .range(&self.prefix, self.after.as_deref(), PAGE_ENTRIES);
+            let page = self.map.session.range(&self.prefix, self.after.as_deref(), PAGE_ENTRIES);
             self.exhausted = page.len() < PAGE_ENTRIES as usize;
             self.page = page.into_iter();
         }
@@ -215,9 +197,6 @@ impl<'map, K: OwnedMapKey, V: Serialize + DeserializeOwned> IntoIterator for &'m
 
 impl<K, V> fmt::Debug for Entries<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entries")
-            .field("prefix", &self.prefix)
-            .field("after", &self.after)
-            .finish_non_exhaustive()
+        f.debug_struct("Entries").field("prefix", &self.prefix).field("after", &self.after).finish_non_exhaustive()
     }
 }

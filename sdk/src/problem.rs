@@ -31,12 +31,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with a code and a sentence.
     pub fn new(code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            detail: detail.into(),
-            pointer: None,
-            data: None,
-        }
+        Self { code: code.into(), detail: detail.into(), pointer: None, data: None }
     }
 
     /// Points at the part of the input that is wrong.

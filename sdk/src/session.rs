@@ -71,17 +71,10 @@ impl Session {
     }
 
     pub(crate) fn set<T: Serialize>(&self, key: &str, value: &T) -> Result<()> {
-        let bytes = serde_json::to_vec(value).map_err(|error| {
-            Problem::new(
-                "value-not-json",
-                format!("`{key}` cannot be kept as JSON: {error}"),
-            )
-        })?;
+        let bytes = serde_json::to_vec(value)
+            .map_err(|error| Problem::new("value-not-json", format!("`{key}` cannot be kept as JSON: {error}")))?;
         if bytes.len() > VALUE_BYTES_MAX {
-            let detail = format!(
-                "this takes {} bytes as JSON, a value holds {VALUE_BYTES_MAX}",
-                bytes.len()
-            );
+            let detail = format!("this takes {} bytes as JSON, a value holds {VALUE_BYTES_MAX}", bytes.len());
             return Err(Problem::new("value-too-large", detail));
         }
         self.note_change(key, bytes.len())?;
@@ -95,12 +88,7 @@ impl Session {
         Ok(())
     }
 
-    pub(crate) fn range<T: DeserializeOwned>(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Vec<(String, T)> {
+    pub(crate) fn range<T: DeserializeOwned>(&self, prefix: &str, after: Option<&str>, limit: u32) -> Vec<(String, T)> {
         let entries = self.0.host.range(prefix, after, limit);
         entries
             .into_iter()
@@ -116,17 +104,10 @@ impl Session {
     }
 
     pub(crate) fn declare_outcome(&self, outcome: &impl Serialize) -> Result<()> {
-        let json = serde_json::to_string(outcome).map_err(|error| {
-            Problem::new(
-                "outcome-not-json",
-                format!("the outcome cannot be JSON: {error}"),
-            )
-        })?;
+        let json = serde_json::to_string(outcome)
+            .map_err(|error| Problem::new("outcome-not-json", format!("the outcome cannot be JSON: {error}")))?;
         if self.0.outcome_declared.replace(true) {
-            return Err(Problem::new(
-                "outcome-declared-twice",
-                "one call declares one outcome",
-            ));
+            return Err(Problem::new("outcome-declared-twice", "one call declares one outcome"));
         }
         self.0.host.declare_outcome(&json);
         Ok(())
@@ -134,22 +115,15 @@ impl Session {
 
     fn note_change(&self, key: &str, value_bytes: usize) -> Result<()> {
         if key.len() > KEY_BYTES_MAX {
-            let detail = format!(
-                "`{key}` takes {} bytes as a key, which holds {KEY_BYTES_MAX}",
-                key.len()
-            );
+            let detail = format!("`{key}` takes {} bytes as a key, which holds {KEY_BYTES_MAX}", key.len());
             return Err(Problem::new("key-too-long", detail));
         }
         let mut changed_bytes = self.0.changed_bytes.borrow_mut();
-        let others: usize = changed_bytes
-            .iter()
-            .filter(|(other, _)| *other != key)
-            .map(|(key, size)| key.len() + size)
-            .sum();
+        let others: usize =
+            changed_bytes.iter().filter(|(other, _)| *other != key).map(|(key, size)| key.len() + size).sum();
         let total = others + key.len() + value_bytes;
         if total > CHANGES_BYTES_MAX {
-            let detail =
-                format!("this call changes {total} bytes, a call may change {CHANGES_BYTES_MAX}");
+            let detail = format!("this call changes {total} bytes, a call may change {CHANGES_BYTES_MAX}");
             return Err(Problem::new("changes-too-large", detail));
         }
         changed_bytes.insert(key.to_owned(), value_bytes);
@@ -159,9 +133,7 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("changed_bytes", &self.0.changed_bytes.borrow())
-            .finish_non_exhaustive()
+        f.debug_struct("Session").field("changed_bytes", &self.0.changed_bytes.borrow()).finish_non_exhaustive()
     }
 }
 

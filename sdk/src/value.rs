@@ -69,25 +69,17 @@ impl<T: Serialize + DeserializeOwned> Value<T> {
 
 /// The first of JSON's empty values that is a `T`.
 fn nothing<T: DeserializeOwned>() -> Option<T> {
-    ["null", "false", "0", "\"\"", "[]", "{}"]
-        .iter()
-        .find_map(|json| serde_json::from_str(json).ok())
+    ["null", "false", "0", "\"\"", "[]", "{}"].iter().find_map(|json| serde_json::from_str(json).ok())
 }
 
 impl<T> Field for Value<T> {
     fn bind(session: Session, name: &'static str) -> Self {
-        Self {
-            session,
-            key: name,
-            content: PhantomData,
-        }
+        Self { session, key: name, content: PhantomData }
     }
 }
 
 impl<T> fmt::Debug for Value<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Value")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Value").field("key", &self.key).finish_non_exhaustive()
     }
 }

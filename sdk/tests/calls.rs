@@ -61,29 +61,15 @@ impl Room {
         Ok(())
     }
 
-    #[action(
-        title(en = "Say", es = "Decir"),
-        help(en = "Out loud."),
-        allow(contributor, "town crier"),
-        anonymous
-    )]
+    #[action(title(en = "Say", es = "Decir"), help(en = "Out loud."), allow(contributor, "town crier"), anonymous)]
     fn say_lines(&mut self, input: Say, cx: &Call) -> Result<Said> {
         log::info!("{} says {} lines", cx.person(), input.lines.len());
-        let loud = input
-            .lines
-            .iter()
-            .any(|line| matches!(line.tone, Tone::VeryLoud));
+        let loud = input.lines.iter().any(|line| matches!(line.tone, Tone::VeryLoud));
         for line in input.lines {
             self.lines.insert(&self.lines.len(), line.text)?;
         }
         let (by, roles, at) = (cx.person().clone(), cx.roles().to_vec(), cx.at().to_owned());
-        Ok(Said {
-            by,
-            roles,
-            at,
-            lines: self.lines.len(),
-            loud,
-        })
+        Ok(Said { by, roles, at, lines: self.lines.len(), loud })
     }
 
     #[view]
@@ -92,11 +78,7 @@ impl Room {
         Ok(self
             .lines
             .iter()
-            .map(|(_, text)| {
-                text.chars()
-                    .take(query.length.unwrap_or(99) as usize)
-                    .collect()
-            })
+            .map(|(_, text)| text.chars().take(query.length.unwrap_or(99) as usize).collect())
             .collect())
     }
 }
@@ -110,33 +92,20 @@ fn an_action_knows_who_calls_and_when() {
     let mut room = room();
     room.give_roles("boris", &["town crier"]);
     room.wait_seconds(60);
-    let said = room
-        .act_as(
-            "boris",
-            "say-lines",
-            json!({"lines": [{"text": "Oyez", "tone": "very-loud"}]}),
-        )
-        .ok();
+    let said = room.act_as("boris", "say-lines", json!({"lines": [{"text": "Oyez", "tone": "very-loud"}]})).ok();
     let expected = json!({
         "by": "person-boris", "roles": ["town crier"], "at": "2026-01-01T09:01:01Z", "lines": 1, "loud": true
     });
     assert_eq!(said, expected);
-    assert_eq!(
-        room.logs(),
-        [(Level::Info, "person-boris says 1 lines".to_owned())]
-    );
+    assert_eq!(room.logs(), [(Level::Info, "person-boris says 1 lines".to_owned())]);
 }
 
 #[test]
 fn a_view_takes_a_query_and_may_refuse() {
     let mut room = room();
-    room.act_as("boris", "say-lines", json!({"lines": [{"text": "Oyez"}]}))
-        .ok();
+    room.act_as("boris", "say-lines", json!({"lines": [{"text": "Oyez"}]})).ok();
     assert_eq!(room.view(), json!(["Oyez"]));
-    assert_eq!(
-        room.view_as("eva", json!({"length": 2})).ok(),
-        json!(["Oy"])
-    );
+    assert_eq!(room.view_as("eva", json!({"length": 2})).ok(), json!(["Oy"]));
     room.view_as("deaf", json!({})).refused("deaf");
 }
 
@@ -144,115 +113,59 @@ fn a_view_takes_a_query_and_may_refuse() {
 fn who_has_none_of_the_roles_is_refused() {
     let mut room = room();
     room.give_roles("eva", &["observer"]);
-    room.act_as("eva", "say-lines", json!({"lines": [{"text": "?"}]}))
-        .refused("not-allowed");
+    room.act_as("eva", "say-lines", json!({"lines": [{"text": "?"}]})).refused("not-allowed");
 }
 
 #[test]
 fn input_is_checked_against_the_schema_first() {
     let mut room = room();
     assert_eq!(
-        room.act_as("eva", "say-lines", json!({"lines": []}))
-            .refused("invalid-input")
-            .pointer
-            .as_deref(),
+        room.act_as("eva", "say-lines", json!({"lines": []})).refused("invalid-input").pointer.as_deref(),
         Some("/lines")
     );
-    room.act_as(
-        "eva",
-        "say-lines",
-        json!({"lines": [{"text": "?"}], "more": 1}),
-    )
-    .refused("invalid-input");
-    room.act_as("eva", "sing", json!({}))
-        .refused("no-such-action");
+    room.act_as("eva", "say-lines", json!({"lines": [{"text": "?"}], "more": 1})).refused("invalid-input");
+    room.act_as("eva", "sing", json!({})).refused("no-such-action");
     assert!(TestHost::try_open::<Room>(json!({"size": 3})).is_err());
 }
 
 #[test]
 fn a_guest_points_at_input_that_does_not_fit_by_itself_too() {
-    let pointer = |input: &str| {
-        data::parse::<Say>(input)
-            .err()
-            .and_then(|problem| problem.pointer)
-    };
-    assert_eq!(
-        pointer(r#"{"lines": [{"text": "a"}, {"text": 1}]}"#).as_deref(),
-        Some("/lines/1/text")
-    );
-    assert_eq!(
-        pointer(r#"{"lines": [], "more": 1}"#).as_deref(),
-        Some("/more")
-    );
+    let pointer = |input: &str| data::parse::<Say>(input).err().and_then(|problem| problem.pointer);
+    assert_eq!(pointer(r#"{"lines": [{"text": "a"}, {"text": 1}]}"#).as_deref(), Some("/lines/1/text"));
+    assert_eq!(pointer(r#"{"lines": [], "more": 1}"#).as_deref(), Some("/more"));
     assert_eq!(pointer("{}").as_deref(), Some(""));
-    assert_eq!(
-        data::parse::<Say>("{}")
-            .err()
-            .map(|problem| problem.detail)
-            .as_deref(),
-        Some("missing field `lines`")
-    );
-    assert!(
-        data::parse::<Query>("").is_ok(),
-        "nothing is an empty input"
-    );
+    assert_eq!(data::parse::<Say>("{}").err().map(|problem| problem.detail).as_deref(), Some("missing field `lines`"));
+    assert!(data::parse::<Query>("").is_ok(), "nothing is an empty input");
 }
 
 #[test]
 fn the_manifest_says_what_the_macros_were_told() {
     let manifest = Room::manifest();
     assert_eq!(
-        (
-            manifest.name.as_str(),
-            manifest.version.as_str(),
-            manifest.licence.as_str()
-        ),
+        (manifest.name.as_str(), manifest.version.as_str(), manifest.licence.as_str()),
         ("room", "2.1.0-beta.1", "MIT")
     );
-    assert_eq!(
-        manifest.languages,
-        ["en", "es"],
-        "the languages that all titles have"
-    );
-    assert_eq!(
-        manifest.problem_profiles,
-        ["talk-together", "decide-together"]
-    );
+    assert_eq!(manifest.languages, ["en", "es"], "the languages that all titles have");
+    assert_eq!(manifest.problem_profiles, ["talk-together", "decide-together"]);
     let action = &manifest.actions[0];
     assert_eq!(
-        (
-            action.name.as_str(),
-            action.title["es"].as_str(),
-            action.help["en"].as_str()
-        ),
+        (action.name.as_str(), action.title["es"].as_str(), action.help["en"].as_str()),
         ("say-lines", "Decir", "Out loud.")
     );
     assert_eq!(
         (action.allow.as_slice(), action.anonymous),
-        (
-            &["contributor".to_owned(), "town crier".to_owned()][..],
-            true
-        )
+        (&["contributor".to_owned(), "town crier".to_owned()][..], true)
     );
-    assert_eq!(
-        action.input["properties"]["lines"]["items"]["additionalProperties"],
-        json!(false)
-    );
+    assert_eq!(action.input["properties"]["lines"]["items"]["additionalProperties"], json!(false));
     assert_eq!(
         action.input["properties"]["lines"]["items"]["properties"]["tone"]["enum"],
         json!(["plain", "very-loud"])
     );
     assert_eq!(action.output["properties"]["by"]["type"], "string");
     assert_eq!(manifest.view.output["items"]["type"], "string");
-    assert_eq!(
-        manifest.instantiate.input["additionalProperties"],
-        json!(false)
-    );
+    assert_eq!(manifest.instantiate.input["additionalProperties"], json!(false));
     let json = serde_json::to_value(&manifest).expect("a manifest is JSON");
-    assert_eq!(
-        serde_json::from_value::<Manifest>(json).expect("and reads back"),
-        manifest
-    );
+    assert_eq!(serde_json::from_value::<Manifest>(json).expect("and reads back"), manifest);
 }
 
 /// A host whose context is of a later version, and that nobody may change.
@@ -277,8 +190,5 @@ impl Host for Fixed {
 fn a_context_of_a_later_host_is_understood() {
     let context = r#"{"person": {"id": "p", "team": "t"}, "asset": "a", "at": "2026-01-01T00:00:00Z", "moon": "full"}"#;
     let cx = Call::new(context, Session::new(Fixed)).expect("what is new is ignored");
-    assert_eq!(
-        (cx.person().as_str(), cx.asset(), cx.task(), cx.roles()),
-        ("p", Some("a"), None, &[][..])
-    );
+    assert_eq!((cx.person().as_str(), cx.asset(), cx.task(), cx.roles()), ("p", Some("a"), None, &[][..]));
 }

@@ -12,11 +12,7 @@ const WORLD_PACKAGE: &str = "interlink:interlinker/";
 
 /// Makes a component of a core module that wit-bindgen has written its world into, and appends the manifest.
 pub fn make(module: &[u8], manifest: &str) -> Result<Vec<u8>, Box<dyn Error>> {
-    let encoder = ComponentEncoder::default()
-        .validate(true)
-        .module(module)
-        .map_err(describe)?
-        .encode();
+    let encoder = ComponentEncoder::default().validate(true).module(module).map_err(describe)?.encode();
     let mut component = encoder.map_err(describe)?;
     refuse_foreign_imports(&component)?;
     append_section(&mut component, MANIFEST_SECTION, manifest.as_bytes());
@@ -95,12 +91,8 @@ mod tests {
     fn a_component_imports_its_world_and_nothing_else() {
         let own = importing("interlink:interlinker/state@0.1.0");
         assert!(refuse_foreign_imports(&own).is_ok());
-        let error = refuse_foreign_imports(&importing("wasi:cli/environment@0.2.0"))
-            .expect_err("no host has it");
-        assert_eq!(
-            error.to_string(),
-            "it imports what no host offers: wasi:cli/environment@0.2.0"
-        );
+        let error = refuse_foreign_imports(&importing("wasi:cli/environment@0.2.0")).expect_err("no host has it");
+        assert_eq!(error.to_string(), "it imports what no host offers: wasi:cli/environment@0.2.0");
     }
 
     #[test]
@@ -112,9 +104,7 @@ mod tests {
             let sections: Vec<_> = Parser::new(0)
                 .parse_all(&component)
                 .filter_map(|payload| match payload.expect("well formed") {
-                    Payload::CustomSection(section) => {
-                        Some((section.name().to_owned(), section.data().to_owned()))
-                    }
+                    Payload::CustomSection(section) => Some((section.name().to_owned(), section.data().to_owned())),
                     _ => None,
                 })
                 .collect();

@@ -43,19 +43,11 @@ fn build(root: &Path, toolchain: Toolchain, ship: bool) -> Outcome<()> {
         let start = Instant::now();
         let manifest = manifest(root, &target, &guest.package)?;
         let module = compile(root, &target, &toolchain, &guest.package)?;
-        let component = component::make(&module, &manifest)
-            .map_err(|error| format!("{}: {error}", guest.name))?;
+        let component = component::make(&module, &manifest).map_err(|error| format!("{}: {error}", guest.name))?;
         let path = components.join(&guest.name).with_extension("wasm");
         fs::write(&path, &component)?;
-        let (name, size_kib, seconds) = (
-            &guest.name,
-            component.len() / 1024,
-            start.elapsed().as_secs_f32(),
-        );
-        println!(
-            "{name:<10} {size_kib} KiB  {seconds:.1} s  sha256:{}",
-            hex_sha256(&component)
-        );
+        let (name, size_kib, seconds) = (&guest.name, component.len() / 1024, start.elapsed().as_secs_f32());
+        println!("{name:<10} {size_kib} KiB  {seconds:.1} s  sha256:{}", hex_sha256(&component));
         built.push((guest.name, component));
     }
     if ship {
@@ -75,11 +67,7 @@ fn ship_to(folder: &Path, root: &Path, built: &[(String, Vec<u8>)]) -> Outcome<(
     }
     let digest = sources::shipped_sources_digest(root)?;
     fs::write(folder.join(sources::DIGEST_FILE), format!("{digest}\n"))?;
-    println!(
-        "shipped    {} to {}",
-        built.len(),
-        folder.strip_prefix(root)?.display()
-    );
+    println!("shipped    {} to {}", built.len(), folder.strip_prefix(root)?.display());
     Ok(())
 }
 
@@ -90,11 +78,7 @@ fn check(root: &Path) -> Outcome<()> {
     for guest in sources::guests(root)? {
         let path = folder.join(&guest.name).with_extension("wasm");
         if !path.exists() {
-            return Err(format!(
-                "{} is missing: run `cargo xtask guests --ship`",
-                path.display()
-            )
-            .into());
+            return Err(format!("{} is missing: run `cargo xtask guests --ship`", path.display()).into());
         }
     }
     if shipped.trim() != sources::shipped_sources_digest(root)? {
@@ -107,77 +91,40 @@ fn check(root: &Path) -> Outcome<()> {
 
 /// The guest's manifest, which its own code writes, natively: the test that `#[interlinker]` adds to the crate.
 fn manifest(root: &Path, target: &Path, package: &str) -> Outcome<String> {
-    let path = target
-        .join("guests")
-        .join(package)
-        .with_extension("manifest.json");
+    let path = target.join("guests").join(package).with_extension("manifest.json");
     if path.exists() {
         fs::remove_file(&path)?;
     }
     let mut command = Command::new(env!("CARGO"));
-    command
-        .args([
-            "test",
-            "--quiet",
-            "--package",
-            package,
-            "--lib",
-            "--target-dir",
-        ])
-        .arg(target)
-        .arg(MANIFEST_TEST);
-    let output = command
-        .current_dir(root)
-        .env(MANIFEST_VARIABLE, &path)
-        .output()?;
+    command.args(["test", "--quiet", "--package", package, "--lib", "--target-dir"]).arg(target).arg(MANIFEST_TEST);
+    let output = command.current_dir(root).env(MANIFEST_VARIABLE, &path).output()?;
     if !output.status.success() {
-        let (log, errors) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
+        let (log, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         return Err(format!("{package} does not write its manifest:\n{log}{errors}").into());
     }
-    fs::read_to_string(&path).map_err(|_| {
-        format!("{package} has no `#[interlinker]`, or a library without tests").into()
-    })
+    fs::read_to_string(&path)
+        .map_err(|_| format!("{package} has no `#[interlinker]`, or a library without tests").into())
 }
 
 /// The guest as a core module.
 fn compile(root: &Path, target: &Path, toolchain: &Toolchain, package: &str) -> Outcome<Vec<u8>> {
     let target = target.join("guest-build").join(toolchain.name());
     let mut command = toolchain.cargo(root);
-    command.args([
-        "build",
-        "--quiet",
-        "--profile",
-        "guest",
-        "--target",
-        TARGET,
-        "--package",
-        package,
-    ]);
+    command.args(["build", "--quiet", "--profile", "guest", "--target", TARGET, "--package", package]);
     command.arg("--target-dir").arg(&target).current_dir(root);
     if !command.status()?.success() {
         return Err(format!("{package} does not compile for {TARGET}").into());
     }
-    let module = target
-        .join(TARGET)
-        .join("guest")
-        .join(package.replace('-', "_"))
-        .with_extension("wasm");
+    let module = target.join(TARGET).join("guest").join(package.replace('-', "_")).with_extension("wasm");
     fs::read(&module).map_err(|error| format!("{}: {error}", module.display()).into())
 }
 
 /// The folder that this program's workspace is in.
 fn workspace_root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask
-        .parent()
-        .expect("xtask is a folder of the workspace")
-        .to_owned()
+    xtask.parent().expect("xtask is a folder of the workspace").to_owned()
 }
 
 fn target_folder(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root.join("target"), |folder| root.join(folder))
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }

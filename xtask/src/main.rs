@@ -8,18 +8,15 @@ mod toolchain;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
+cargo xtask test                                 run every test
 cargo xtask guests [--ship] [--toolchain NAME]   build interlinkers/* into target/guests; --ship: into interlinkers/dist, too
 cargo xtask guests --check                       fail when interlinkers/dist is older than its sources";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match arguments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["guests", options @ ..] => guests::run(options),
+        ["test"] => test(),
         _ => Err(USAGE.into()),
     };
     match outcome {
@@ -29,4 +26,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs every test of the workspace; INTERLINK's published data is read where it lies beside the checkout.
+fn test() -> Result<(), String> {
+    let mut tests = std::process::Command::new(env!("CARGO"));
+    tests.args(["test", "--workspace"]);
+    let data = std::path::Path::new("../shared/interlink-data");
+    if std::env::var_os("INTERLINK_DATA").is_none()
+        && let Ok(data) = data.canonicalize()
+    {
+        tests.env("INTERLINK_DATA", data);
+    }
+    let status = tests.status().map_err(|error| format!("starting cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err("tests failed".into()) }
 }

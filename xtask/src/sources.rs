@@ -32,13 +32,7 @@ pub fn guests(root: &Path) -> io::Result<Vec<Guest>> {
         }
     }
     names.sort();
-    Ok(names
-        .into_iter()
-        .map(|name| Guest {
-            package: format!("interlinker-{name}"),
-            name,
-        })
-        .collect())
+    Ok(names.into_iter().map(|name| Guest { package: format!("interlinker-{name}"), name }).collect())
 }
 
 /// Where the shipped components are.
@@ -62,11 +56,7 @@ pub fn shipped_sources_digest(root: &Path) -> io::Result<String> {
     files.sort();
     let mut digest = Sha256::new();
     for path in files {
-        let name = path
-            .strip_prefix(root)
-            .expect("every file is below the root")
-            .to_string_lossy()
-            .replace('\\', "/");
+        let name = path.strip_prefix(root).expect("every file is below the root").to_string_lossy().replace('\\', "/");
         let content = fs::read(&path)?;
         digest.update(format!("{name}\0{}\0", content.len()));
         digest.update(&content);

@@ -35,11 +35,7 @@ impl fmt::Display for Toolchain {
         match self {
             Self::Rustup => write!(f, "the current toolchain with {TARGET}"),
             Self::Debian { version, linker } => {
-                write!(
-                    f,
-                    "Debian's rustc {version}, the standard library from source, {}",
-                    linker.display()
-                )
+                write!(f, "Debian's rustc {version}, the standard library from source, {}", linker.display())
             }
         }
     }
@@ -47,9 +43,7 @@ impl fmt::Display for Toolchain {
 
 /// The first toolchain that works here.
 pub fn find() -> Outcome<Toolchain> {
-    rustup().or_else(|rustup| {
-        debian().map_err(|debian| format!("no compiler for {TARGET}: {rustup}; {debian}").into())
-    })
+    rustup().or_else(|rustup| debian().map_err(|debian| format!("no compiler for {TARGET}: {rustup}; {debian}").into()))
 }
 
 /// The toolchain of a name: `rustup` or `debian`.
@@ -57,9 +51,7 @@ pub fn named(name: &str) -> Outcome<Toolchain> {
     match name {
         "rustup" => rustup(),
         "debian" => debian(),
-        other => {
-            Err(format!("there are the toolchains `rustup` and `debian`, but not `{other}`").into())
-        }
+        other => Err(format!("there are the toolchains `rustup` and `debian`, but not `{other}`").into()),
     }
 }
 
@@ -84,17 +76,13 @@ impl Toolchain {
             Self::Rustup => Command::new(env!("CARGO")),
             Self::Debian { linker, .. } => {
                 let mut command = Command::new("/usr/bin/cargo");
-                command
-                    .env("RUSTC", "/usr/bin/rustc")
-                    .env("RUSTC_BOOTSTRAP", "1");
+                command.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
                 command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
                 command.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
                 command
             }
         };
-        command
-            .env_remove("RUSTFLAGS")
-            .env("CARGO_ENCODED_RUSTFLAGS", cut.join("\u{1f}"));
+        command.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", cut.join("\u{1f}"));
         command
     }
 }
@@ -107,51 +95,28 @@ fn cargo_home() -> Option<PathBuf> {
 fn rustup() -> Outcome<Toolchain> {
     let installed = || -> Outcome<bool> {
         let sysroot = output_of(Command::new(rustc_beside_cargo()).args(["--print", "sysroot"]))?;
-        Ok(Path::new(sysroot.trim())
-            .join("lib/rustlib")
-            .join(TARGET)
-            .join("lib")
-            .exists())
+        Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib").exists())
     };
     if !installed()? {
         output_of(Command::new("rustup").args(["target", "add", TARGET]))?;
     }
-    if installed()? {
-        Ok(Toolchain::Rustup)
-    } else {
-        Err(format!("rustup does not install {TARGET}").into())
-    }
+    if installed()? { Ok(Toolchain::Rustup) } else { Err(format!("rustup does not install {TARGET}").into()) }
 }
 
 /// The rustc of the cargo that runs this program.
 fn rustc_beside_cargo() -> PathBuf {
     let beside = Path::new(env!("CARGO")).with_file_name("rustc");
-    if beside.exists() {
-        beside
-    } else {
-        PathBuf::from("rustc")
-    }
+    if beside.exists() { beside } else { PathBuf::from("rustc") }
 }
 
 fn debian() -> Outcome<Toolchain> {
-    if !Path::new("/usr/bin/cargo").exists()
-        || standard_library_source().is_none()
-        || linker().is_none()
-    {
+    if !Path::new("/usr/bin/cargo").exists() || standard_library_source().is_none() || linker().is_none() {
         println!("installing {}", DEBIAN_PACKAGES.join(", "));
         output_of(Command::new("apt-get").arg("update"))?;
-        output_of(
-            Command::new("apt-get")
-                .args(["install", "--yes", "--no-install-recommends"])
-                .args(DEBIAN_PACKAGES),
-        )?;
+        output_of(Command::new("apt-get").args(["install", "--yes", "--no-install-recommends"]).args(DEBIAN_PACKAGES))?;
     }
     let version = output_of(Command::new("/usr/bin/rustc").arg("--version"))?;
-    let version = version
-        .split_whitespace()
-        .nth(1)
-        .unwrap_or_default()
-        .to_owned();
+    let version = version.split_whitespace().nth(1).unwrap_or_default().to_owned();
     let source = standard_library_source().ok_or("Debian's rustc has no source in /usr/src")?;
     let linker = linker().ok_or("there is no wasm-ld in /usr/lib/llvm-*/bin")?;
     let link = Path::new("/usr/lib/rustlib/src/rust");
@@ -164,42 +129,26 @@ fn debian() -> Outcome<Toolchain> {
 /// The source of Debian's compiler, of the same version.
 fn standard_library_source() -> Option<PathBuf> {
     let version = output_of(Command::new("/usr/bin/rustc").arg("--version")).ok()?;
-    let source =
-        Path::new("/usr/src").join(format!("rustc-{}", version.split_whitespace().nth(1)?));
+    let source = Path::new("/usr/src").join(format!("rustc-{}", version.split_whitespace().nth(1)?));
     source.join("library").exists().then_some(source)
 }
 
 /// The newest LLVM's wasm-ld.
 fn linker() -> Option<PathBuf> {
-    let folders = fs::read_dir("/usr/lib")
-        .ok()?
-        .flatten()
-        .filter_map(|entry| {
-            let number: u32 = entry
-                .file_name()
-                .to_str()?
-                .strip_prefix("llvm-")?
-                .parse()
-                .ok()?;
-            let linker = entry.path().join("bin/wasm-ld");
-            linker.exists().then_some((number, linker))
-        });
+    let folders = fs::read_dir("/usr/lib").ok()?.flatten().filter_map(|entry| {
+        let number: u32 = entry.file_name().to_str()?.strip_prefix("llvm-")?.parse().ok()?;
+        let linker = entry.path().join("bin/wasm-ld");
+        linker.exists().then_some((number, linker))
+    });
     folders.max().map(|(_, linker)| linker)
 }
 
 /// What a command prints, or what it complains about.
 fn output_of(command: &mut Command) -> Outcome<String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{program}: {error}"))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(String::from_utf8(output.stdout)?);
     }
-    Err(format!(
-        "{program}: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    )
-    .into())
+    Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim()).into())
 }

@@ -185,13 +185,8 @@ impl Committer {
         }
         let seal = self.active.seal();
         let length = (self.buffer.len() + BATCH_HEAD_BYTES) as u64;
-        let mut frame = BatchHead {
-            count: many,
-            length,
-            first: self.chain.next,
-            time_us: draft.time_us,
-            hash: self.chain.batch,
-        };
+        let mut frame =
+            BatchHead { count: many, length, first: self.chain.next, time_us: draft.time_us, hash: self.chain.batch };
         let header = frame.encode(End::Header, seal);
         let mut hash = BatchHash::begin(&header);
         draft.record_hashes.iter().for_each(|record| hash.add(record));
@@ -202,8 +197,7 @@ impl Committer {
         self.active.file.sync_data()?;
         self.active.extend(frame.first, self.offset, self.offset + length);
         self.offset += length;
-        self.chain =
-            Chain { next: frame.first + u64::from(many), batch: frame.hash, time_us: draft.time_us };
+        self.chain = Chain { next: frame.first + u64::from(many), batch: frame.hash, time_us: draft.time_us };
         Ok(())
     }
 

@@ -11,9 +11,7 @@ use crate::committer::Committer;
 use crate::format::{HeaderFault, RecordHead, SEGMENT_BYTES, SEGMENT_BYTES_MIN, SegmentHeader};
 use crate::recovery::{self, Chain, Damage, DamageKind, Visit};
 use crate::segment::{Segment, Stretch, index_batch, io, sync_directory};
-use crate::{
-    Append, AppendError, Done, Head, Identity, Journal, OpenError, Position, ReadError, Record, Stream,
-};
+use crate::{Append, AppendError, Done, Head, Identity, Journal, OpenError, Position, ReadError, Record, Stream};
 
 /// Random bytes from the operating system.
 pub(crate) fn random<const N: usize>() -> std::io::Result<[u8; N]> {

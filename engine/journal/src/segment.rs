@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use crate::format::{
-    BATCH_HEAD_BYTES, BatchHead, End, RECORD_HEAD_BYTES, RecordHead, Seal, SegmentHeader,
-};
+use crate::format::{BATCH_HEAD_BYTES, BatchHead, End, RECORD_HEAD_BYTES, RecordHead, Seal, SegmentHeader};
 use crate::{OpenError, Position, ReadError, Record};
 
 /// A segment's index has an entry for each stretch of at least this many bytes: what a reader must go through to find
@@ -126,11 +124,7 @@ impl Segment {
     }
 
     /// Calls `each` with the records after a position until it returns false; says whether it never did.
-    pub fn read_from(
-        &self,
-        after: Option<Position>,
-        each: &mut dyn FnMut(Record) -> bool,
-    ) -> Result<bool, ReadError> {
+    pub fn read_from(&self, after: Option<Position>, each: &mut dyn FnMut(Record) -> bool) -> Result<bool, ReadError> {
         let from = after.map_or(0, |after| after + 1);
         for (offset, bytes) in self.stretches(from) {
             let stretch = Stretch { seal: self.seal(), bytes: self.read(offset, bytes)? };

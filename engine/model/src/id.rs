@@ -76,9 +76,8 @@ impl StreamKind {
     /// The kind that a byte stands for.
     pub fn from_byte(byte: u8) -> Option<Self> {
         use StreamKind::*;
-        let all = [
-            Process, Asset, Usage, Person, Login, Schema, Interlinker, ProblemProfile, Service, Answer, Checkpoint,
-        ];
+        let all =
+            [Process, Asset, Usage, Person, Login, Schema, Interlinker, ProblemProfile, Service, Answer, Checkpoint];
         all.into_iter().find(|kind| *kind as u8 == byte)
     }
 }

@@ -102,11 +102,7 @@ impl<H: Holds> Holds for Vec<H> {
 }
 
 /// Visits a field.
-pub fn visit(
-    field: &mut impl Holds,
-    name: &'static str,
-    each: &mut dyn FnMut(&'static str, &mut dyn SealedField),
-) {
+pub fn visit(field: &mut impl Holds, name: &'static str, each: &mut dyn FnMut(&'static str, &mut dyn SealedField)) {
     field.visit(name, each);
 }
 

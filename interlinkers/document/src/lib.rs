@@ -154,11 +154,7 @@ struct Document {
     problems("write-together")
 )]
 impl Document {
-    #[instantiate(title(
-        en = "Begin a document",
-        es = "Empezar un documento",
-        it = "Inizia un documento"
-    ))]
+    #[instantiate(title(en = "Begin a document", es = "Empezar un documento", it = "Inizia un documento"))]
     fn open(&mut self, cx: &Call, input: Open) -> Result<()> {
         ensure!(!input.title.trim().is_empty(), at "/title", "a document has a title");
         ensure!(
@@ -170,24 +166,14 @@ impl Document {
             let pointer = format!("/sections/{index}");
             ensure!(is_kebab(&id), at format!("{pointer}/id"), "an id is lower-case words with `-` between them");
             ensure!(!self.sections.contains(&id), at format!("{pointer}/id"), "`{id}` is a section already");
-            let write = Write {
-                section: id,
-                heading: Some(heading),
-                text,
-                based_on: None,
-            };
-            self.keep(cx, write)
-                .map_err(|problem| problem.at(pointer))?;
+            let write = Write { section: id, heading: Some(heading), text, based_on: None };
+            self.keep(cx, write).map_err(|problem| problem.at(pointer))?;
         }
         Ok(())
     }
 
     #[action(
-        title(
-            en = "Write a section",
-            es = "Escribir una sección",
-            it = "Scrivi una sezione"
-        ),
+        title(en = "Write a section", es = "Escribir una sección", it = "Scrivi una sezione"),
         help(
             en = "Replaces the text of a section, or adds the section at the end.",
             es = "Sustituye el texto de una sección o añade la sección al final.",
@@ -197,10 +183,7 @@ impl Document {
     )]
     fn write(&mut self, cx: &Call, input: Write) -> Result<Written> {
         ensure!(is_kebab(&input.section), at "/section", "an id is lower-case words with `-` between them");
-        let revision = self
-            .sections
-            .get(&input.section)
-            .map_or(0, |section| section.revision);
+        let revision = self.sections.get(&input.section).map_or(0, |section| section.revision);
         ensure!(
             input.based_on.is_none_or(|based_on| based_on == revision),
             code "changed-meanwhile", at "/based_on",
@@ -214,11 +197,7 @@ impl Document {
     }
 
     #[action(
-        title(
-            en = "Who wrote what",
-            es = "Quién escribió qué",
-            it = "Chi ha scritto cosa"
-        ),
+        title(en = "Who wrote what", es = "Quién escribió qué", it = "Chi ha scritto cosa"),
         help(
             en = "Lists the writes, the newest first.",
             es = "Enumera lo escrito, lo más reciente primero.",
@@ -230,34 +209,12 @@ impl Document {
         let before = input.before.map_or(end, |before| before.clamp(1, end));
         let page = input.limit.unwrap_or(HISTORY_PAGE).min(HISTORY_PAGE);
         let first = before.saturating_sub(page).max(1);
-        let writes = self
-            .revisions
-            .iter_after(&(first - 1))
-            .take_while(|(number, _)| *number < before);
+        let writes = self.revisions.iter_after(&(first - 1)).take_while(|(number, _)| *number < before);
         let mut revisions: Vec<Entry> = writes
-            .map(
-                |(
-                    number,
-                    Revision {
-                        section,
-                        revision,
-                        by,
-                        at,
-                    },
-                )| Entry {
-                    number,
-                    section,
-                    revision,
-                    by,
-                    at,
-                },
-            )
+            .map(|(number, Revision { section, revision, by, at })| Entry { number, section, revision, by, at })
             .collect();
         revisions.reverse();
-        Ok(History {
-            revisions,
-            next_before: (first > 1).then_some(first),
-        })
+        Ok(History { revisions, next_before: (first > 1).then_some(first) })
     }
 
     #[view]
@@ -265,51 +222,17 @@ impl Document {
         let in_order: BTreeMap<u64, SectionView> = self
             .sections
             .iter()
-            .map(
-                |(
-                    id,
-                    Section {
-                        position,
-                        heading,
-                        text,
-                        revision,
-                        by,
-                    },
-                )| {
-                    (
-                        position,
-                        SectionView {
-                            id,
-                            heading,
-                            text,
-                            revision,
-                            by,
-                        },
-                    )
-                },
-            )
+            .map(|(id, Section { position, heading, text, revision, by })| {
+                (position, SectionView { id, heading, text, revision, by })
+            })
             .collect();
-        DocumentView {
-            title: self.title.get(),
-            sections: in_order.into_values().collect(),
-        }
+        DocumentView { title: self.title.get(), sections: in_order.into_values().collect() }
     }
 
     /// Keeps a section's new text as its next revision.
-    fn keep(
-        &mut self,
-        cx: &Call,
-        Write {
-            section: id,
-            heading,
-            text,
-            ..
-        }: Write,
-    ) -> Result<Written> {
+    fn keep(&mut self, cx: &Call, Write { section: id, heading, text, .. }: Write) -> Result<Written> {
         let old = self.sections.get(&id);
-        let position = old
-            .as_ref()
-            .map_or_else(|| self.sections.len(), |section| section.position);
+        let position = old.as_ref().map_or_else(|| self.sections.len(), |section| section.position);
         let old_bytes = old.as_ref().map_or(0, |section| section.text.len() as u64);
         let text_bytes = self.text_bytes.get() - old_bytes + text.len() as u64;
         ensure!(
@@ -317,47 +240,20 @@ impl Document {
             code "document-full", "with this, the document has {text_bytes} bytes of text, it holds {TEXT_BYTES_MAX}"
         );
         let revision = old.as_ref().map_or(0, |section| section.revision) + 1;
-        let heading = heading
-            .or(old.map(|section| section.heading))
-            .unwrap_or_else(|| id.replace('-', " "));
+        let heading = heading.or(old.map(|section| section.heading)).unwrap_or_else(|| id.replace('-', " "));
         let (by, at) = (cx.caller().cloned(), cx.at().to_owned());
         self.text_bytes.set(text_bytes)?;
-        self.sections.set(
-            &id,
-            Section {
-                position,
-                heading,
-                text,
-                revision,
-                by: by.clone(),
-            },
-        )?;
+        self.sections.set(&id, Section { position, heading, text, revision, by: by.clone() })?;
         let number = self.revisions.len() + 1;
-        self.revisions.insert(
-            &number,
-            Revision {
-                section: id.clone(),
-                revision,
-                by,
-                at: at.clone(),
-            },
-        )?;
-        Ok(Written {
-            section: id,
-            revision,
-            at,
-        })
+        self.revisions.insert(&number, Revision { section: id.clone(), revision, by, at: at.clone() })?;
+        Ok(Written { section: id, revision, at })
     }
 }
 
 /// Whether a text is lower-case words and numbers with `-` between them.
 fn is_kebab(text: &str) -> bool {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     text.len() <= 64 && text.split('-').all(is_word)
 }
 

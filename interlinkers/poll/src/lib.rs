@@ -61,20 +61,14 @@ struct Poll {
     problems("decide-together")
 )]
 impl Poll {
-    #[instantiate(title(
-        en = "Open a poll",
-        es = "Abrir una votación",
-        it = "Apri un sondaggio"
-    ))]
+    #[instantiate(title(en = "Open a poll", es = "Abrir una votación", it = "Apri un sondaggio"))]
     fn open(&mut self, input: Open) -> Result<()> {
         ensure!(!input.question.trim().is_empty(), at "/question", "a poll asks a question");
         ensure!(input.options.len() >= 2, at "/options", "a poll needs two options or more");
         for (index, option) in input.options.iter().enumerate() {
             let pointer = format!("/options/{index}");
             ensure!(!option.trim().is_empty(), at pointer, "an option has a text");
-            let repeats = input.options[..index]
-                .iter()
-                .any(|earlier| earlier.trim() == option.trim());
+            let repeats = input.options[..index].iter().any(|earlier| earlier.trim() == option.trim());
             ensure!(!repeats, at pointer, "`{option}` is an option already");
         }
         ensure!(input.quorum >= 1, at "/quorum", "a quorum is one vote or more");
@@ -94,15 +88,13 @@ impl Poll {
         ensure!(!self.closed.get(), code "poll-closed", "this poll is closed");
         ensure!(!self.votes.contains(cx.person()), code "already-voted", "you have voted already");
         let open = self.open.get();
-        let Some(index) = (0_u32..)
-            .zip(&open.options)
-            .find_map(|(index, option)| (*option == input.option).then_some(index))
+        let Some(index) =
+            (0_u32..).zip(&open.options).find_map(|(index, option)| (*option == input.option).then_some(index))
         else {
             refuse!(code "no-such-option", at "/option", "`{}` is not an option of this poll", input.option);
         };
         self.votes.insert(cx.person(), index)?;
-        self.counts
-            .set(&index, self.counts.get(&index).unwrap_or_default() + 1)?;
+        self.counts.set(&index, self.counts.get(&index).unwrap_or_default() + 1)?;
         if self.votes.len() == open.quorum {
             log::info!("the quorum of {} is reached", open.quorum);
             cx.declare_outcome(self.tally())?;
@@ -111,11 +103,7 @@ impl Poll {
     }
 
     #[action(
-        title(
-            en = "Close the poll",
-            es = "Cerrar la votación",
-            it = "Chiudi il sondaggio"
-        ),
+        title(en = "Close the poll", es = "Cerrar la votación", it = "Chiudi il sondaggio"),
         help(
             en = "Nobody can vote after that.",
             es = "Después nadie puede votar.",
@@ -131,24 +119,11 @@ impl Poll {
 
     #[view]
     fn tally(&self) -> Tally {
-        let Open {
-            question,
-            options,
-            quorum,
-        } = self.open.get();
+        let Open { question, options, quorum } = self.open.get();
         let counts: BTreeMap<u32, u64> = self.counts.iter().collect();
         let count = |index| counts.get(&index).copied().unwrap_or_default();
-        let votes = (0_u32..)
-            .zip(&options)
-            .map(|(index, option)| (option.clone(), count(index)))
-            .collect();
-        Tally {
-            question,
-            options,
-            votes,
-            closed: self.closed.get(),
-            quorum,
-        }
+        let votes = (0_u32..).zip(&options).map(|(index, option)| (option.clone(), count(index))).collect();
+        Tally { question, options, votes, closed: self.closed.get(), quorum }
     }
 }
 

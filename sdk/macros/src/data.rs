@@ -25,8 +25,7 @@ pub fn derive(item: &DeriveInput, role: Role) -> Result<TokenStream> {
         Role::Input => (format_ident!("Input"), input_strictness(item)),
         Role::Output => (format_ident!("Output"), None),
     };
-    let also_output =
-        (role == Role::Input).then(|| quote!(impl ::interlink_sdk::Output for #name {}));
+    let also_output = (role == Role::Input).then(|| quote!(impl ::interlink_sdk::Output for #name {}));
     let copy = description(item);
     let copy_name = &copy.ident;
     Ok(quote! {
@@ -74,27 +73,17 @@ pub fn derive(item: &DeriveInput, role: Role) -> Result<TokenStream> {
 /// The copy, with the attributes that change the JSON or its schema: comments are a schema's descriptions.
 fn description(item: &DeriveInput) -> DeriveInput {
     let keep = |attributes: &mut Vec<syn::Attribute>| {
-        attributes.retain(|attribute| {
-            ["serde", "schemars", "doc"]
-                .iter()
-                .any(|name| attribute.path().is_ident(name))
-        });
+        attributes.retain(|attribute| ["serde", "schemars", "doc"].iter().any(|name| attribute.path().is_ident(name)));
     };
     let mut copy = item.clone();
     copy.ident = format_ident!("{}Description", item.ident);
     keep(&mut copy.attrs);
     match &mut copy.data {
-        Data::Struct(data) => data
-            .fields
-            .iter_mut()
-            .for_each(|field| keep(&mut field.attrs)),
+        Data::Struct(data) => data.fields.iter_mut().for_each(|field| keep(&mut field.attrs)),
         Data::Enum(data) => {
             for variant in &mut data.variants {
                 keep(&mut variant.attrs);
-                variant
-                    .fields
-                    .iter_mut()
-                    .for_each(|field| keep(&mut field.attrs));
+                variant.fields.iter_mut().for_each(|field| keep(&mut field.attrs));
             }
         }
         Data::Union(_) => {}
@@ -104,39 +93,23 @@ fn description(item: &DeriveInput) -> DeriveInput {
 
 /// Unknown fields are mistakes, except where serde cannot tell.
 fn input_strictness(item: &DeriveInput) -> Option<TokenStream> {
-    let flattens = fields(&item.data).any(|field| {
-        field
-            .attrs
-            .iter()
-            .any(|attribute| mentions(attribute, "flatten"))
-    });
-    let untagged = item
-        .attrs
-        .iter()
-        .any(|attribute| mentions(attribute, "untagged"));
+    let flattens = fields(&item.data).any(|field| field.attrs.iter().any(|attribute| mentions(attribute, "flatten")));
+    let untagged = item.attrs.iter().any(|attribute| mentions(attribute, "untagged"));
     (!flattens && !untagged).then(|| quote!(, deny_unknown_fields))
 }
 
 fn mentions(attribute: &syn::Attribute, word: &str) -> bool {
-    attribute.path().is_ident("serde")
-        && attribute.meta.to_token_stream().to_string().contains(word)
+    attribute.path().is_ident("serde") && attribute.meta.to_token_stream().to_string().contains(word)
 }
 
 fn check(item: &DeriveInput, role: Role) -> Result<()> {
-    let what = if role == Role::Input {
-        "an input"
-    } else {
-        "an output"
-    };
+    let what = if role == Role::Input { "an input" } else { "an output" };
     let mut errors = Errors::default();
     if let Data::Union(union) = &item.data {
         errors.add(union.union_token, format!("{what} is a struct or an enum"));
     }
     if !item.generics.params.is_empty() {
-        errors.add(
-            &item.generics,
-            format!("{what} has no parameters: write out the types of its fields"),
-        );
+        errors.add(&item.generics, format!("{what} has no parameters: write out the types of its fields"));
     }
     for field in fields(&item.data) {
         refuse_hashed(&mut errors, &field.ty);
@@ -147,11 +120,7 @@ fn check(item: &DeriveInput, role: Role) -> Result<()> {
 fn fields(data: &Data) -> impl Iterator<Item = &Field> {
     let all: Vec<&Field> = match data {
         Data::Struct(data) => data.fields.iter().collect(),
-        Data::Enum(data) => data
-            .variants
-            .iter()
-            .flat_map(|variant| &variant.fields)
-            .collect(),
+        Data::Enum(data) => data.variants.iter().flat_map(|variant| &variant.fields).collect(),
         Data::Union(_) => Vec::new(),
     };
     all.into_iter()

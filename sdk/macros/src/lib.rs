@@ -18,27 +18,21 @@ use syn::{DeriveInput, ItemImpl, parse_macro_input};
 #[proc_macro_derive(Input, attributes(serde, schemars))]
 pub fn derive_input(item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as DeriveInput);
-    data::derive(&item, data::Role::Input)
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    data::derive(&item, data::Role::Input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a struct or enum what an action or a view answers, and what a state can hold.
 #[proc_macro_derive(Output, attributes(serde, schemars))]
 pub fn derive_output(item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as DeriveInput);
-    data::derive(&item, data::Role::Output)
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    data::derive(&item, data::Role::Output).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a struct of `Value`s and `Map`s the state of an Interlinker: each field is kept under its name.
 #[proc_macro_derive(State)]
 pub fn derive_state(item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as DeriveInput);
-    state::derive(&item)
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    state::derive(&item).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes an `impl` of a state an Interlinker.

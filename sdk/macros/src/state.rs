@@ -8,22 +8,13 @@ use syn::{Data, DeriveInput, Error, Fields, Result};
 
 pub fn derive(item: &DeriveInput) -> Result<TokenStream> {
     let Data::Struct(data) = &item.data else {
-        return Err(Error::new_spanned(
-            &item.ident,
-            "a state is a struct: its fields are `Value<…>` and `Map<…, …>`",
-        ));
+        return Err(Error::new_spanned(&item.ident, "a state is a struct: its fields are `Value<…>` and `Map<…, …>`"));
     };
     let Fields::Named(fields) = &data.fields else {
-        return Err(Error::new_spanned(
-            &item.ident,
-            "a state's fields have names, under which they are kept",
-        ));
+        return Err(Error::new_spanned(&item.ident, "a state's fields have names, under which they are kept"));
     };
     if !item.generics.params.is_empty() {
-        return Err(Error::new_spanned(
-            &item.generics,
-            "a state has no parameters: write out the types of its fields",
-        ));
+        return Err(Error::new_spanned(&item.generics, "a state has no parameters: write out the types of its fields"));
     }
     let name = &item.ident;
     let bindings = fields.named.iter().map(|field| {

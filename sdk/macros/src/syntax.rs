@@ -41,16 +41,8 @@ pub fn refuse_hashed(errors: &mut Errors, ty: &Type) {
                 && (segment.ident == "HashMap" || segment.ident == "HashSet")
             {
                 let ordered = segment.ident.to_string().replace("Hash", "BTree");
-                let arguments = segment
-                    .arguments
-                    .to_token_stream()
-                    .to_string()
-                    .replace(' ', "")
-                    .replace(',', ", ");
-                let message = format!(
-                    "`{}` has no stable order: take `{ordered}{arguments}`",
-                    segment.ident
-                );
+                let arguments = segment.arguments.to_token_stream().to_string().replace(' ', "").replace(',', ", ");
+                let message = format!("`{}` has no stable order: take `{ordered}{arguments}`", segment.ident);
                 self.0.add(path, message);
             }
             syn::visit::visit_path(self, path);
@@ -106,20 +98,14 @@ impl Text {
         }
         let words = name.replace(['_', '-'], " ");
         let mut letters = words.chars();
-        let first = letters
-            .next()
-            .map(|letter| letter.to_uppercase().to_string())
-            .unwrap_or_default();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
         Self(vec![("en".to_owned(), first + letters.as_str())])
     }
 }
 
 impl ToTokens for Text {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let translations = self
-            .0
-            .iter()
-            .map(|(language, text)| quote::quote!((#language, #text)));
+        let translations = self.0.iter().map(|(language, text)| quote::quote!((#language, #text)));
         tokens.extend(quote::quote!(::interlink_sdk::__private::text(&[#(#translations),*])));
     }
 }

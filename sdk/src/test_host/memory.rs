@@ -47,18 +47,11 @@ impl Memory {
     pub(super) fn entries(&self) -> BTreeMap<String, Json> {
         let content = self.0.borrow();
         let json = |bytes| serde_json::from_slice(bytes).expect("a session writes JSON");
-        content
-            .entries
-            .iter()
-            .map(|(key, bytes)| (key.clone(), json(bytes)))
-            .collect()
+        content.entries.iter().map(|(key, bytes)| (key.clone(), json(bytes))).collect()
     }
 
     fn change(&self, key: &str, value: Option<&[u8]>) {
-        assert!(
-            key.split('/').all(|segment| !segment.is_empty()),
-            "`{key}` has an empty segment"
-        );
+        assert!(key.split('/').all(|segment| !segment.is_empty()), "`{key}` has an empty segment");
         let content = &mut *self.0.borrow_mut();
         let old = match value {
             Some(value) => content.entries.insert(key.to_owned(), value.to_owned()),
@@ -89,20 +82,13 @@ impl Host for Memory {
         let content = self.0.borrow();
         let entries = content.entries.range::<str, _>((start, Bound::Unbounded));
         let of_prefix = entries.take_while(|(key, _)| key.starts_with(prefix));
-        of_prefix
-            .take(limit as usize)
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
+        of_prefix.take(limit as usize).map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     fn count(&self, prefix: &str) -> u64 {
         let content = self.0.borrow();
-        let entries = content
-            .entries
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
-        entries
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .count() as u64
+        let entries = content.entries.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        entries.take_while(|(key, _)| key.starts_with(prefix)).count() as u64
     }
 
     fn declare_outcome(&self, outcome: &str) {

@@ -80,10 +80,7 @@ impl TestHost {
 
     /// Gives someone these roles, and no others.
     pub fn give_roles(&mut self, name: &str, roles: &[&str]) {
-        self.roles.insert(
-            name.to_owned(),
-            roles.iter().map(|role| (*role).to_owned()).collect(),
-        );
+        self.roles.insert(name.to_owned(), roles.iter().map(|role| (*role).to_owned()).collect());
     }
 
     /// Moves the clock on.
@@ -95,15 +92,7 @@ impl TestHost {
     pub fn act_as(&mut self, name: &str, action: &str, input: Json) -> Answer {
         let permitted = self.permit(name, action, &input);
         let input = input.to_string();
-        Answer(permitted.and_then(|()| {
-            self.change(
-                Some(name),
-                Request::Call {
-                    action,
-                    input: &input,
-                },
-            )
-        }))
+        Answer(permitted.and_then(|()| self.change(Some(name), Request::Call { action, input: &input })))
     }
 
     /// What the asset shows, to the server itself.
@@ -151,28 +140,15 @@ impl TestHost {
     }
 
     fn permit(&self, name: &str, action: &str, input: &Json) -> Result<()> {
-        let Some(rules) = self
-            .manifest
-            .actions
-            .iter()
-            .find(|known| known.name == action)
-        else {
-            let known: Vec<&str> = self
-                .manifest
-                .actions
-                .iter()
-                .map(|action| action.name.as_str())
-                .collect();
+        let Some(rules) = self.manifest.actions.iter().find(|known| known.name == action) else {
+            let known: Vec<&str> = self.manifest.actions.iter().map(|action| action.name.as_str()).collect();
             return crate::interlinker::no_such_action(action, &known);
         };
         if let Some(roles) = self.roles.get(name)
             && !rules.allow.is_empty()
             && !roles.iter().any(|role| rules.allow.contains(role))
         {
-            return Err(Problem::new(
-                "not-allowed",
-                format!("`{action}` is for {}", rules.allow.join(", ")),
-            ));
+            return Err(Problem::new("not-allowed", format!("`{action}` is for {}", rules.allow.join(", "))));
         }
         check_schema(&rules.input, input)
     }
@@ -195,10 +171,7 @@ impl TestHost {
         }
         let answer = self.request(name, Request::View(&query.to_string()));
         let changed = self.memory.changed_keys();
-        assert!(
-            changed.is_empty() && self.memory.take_outcomes().is_empty(),
-            "a view changed {changed:?}"
-        );
+        assert!(changed.is_empty() && self.memory.take_outcomes().is_empty(), "a view changed {changed:?}");
         Answer(answer)
     }
 
@@ -211,9 +184,9 @@ impl TestHost {
     }
 
     fn context(&self, name: Option<&str>) -> String {
-        let person = name.map(|name| {
-            json!({ "id": Self::person(name), "roles": self.roles.get(name).cloned().unwrap_or_default() })
-        });
+        let person = name.map(
+            |name| json!({ "id": Self::person(name), "roles": self.roles.get(name).cloned().unwrap_or_default() }),
+        );
         json!({
             "person": person,
             "process": "process-1",
@@ -273,13 +246,9 @@ impl Answer {
 
 /// Checks an input as the server does before it runs an Interlinker.
 fn check_schema(schema: &Json, input: &Json) -> Result<()> {
-    let validator = jsonschema::validator_for(schema)
-        .unwrap_or_else(|error| panic!("not a JSON Schema: {error}"));
+    let validator = jsonschema::validator_for(schema).unwrap_or_else(|error| panic!("not a JSON Schema: {error}"));
     match validator.iter_errors(input).next() {
         None => Ok(()),
-        Some(error) => {
-            Err(Problem::new("invalid-input", error.to_string())
-                .at(error.instance_path().to_string()))
-        }
+        Some(error) => Err(Problem::new("invalid-input", error.to_string()).at(error.instance_path().to_string())),
     }
 }

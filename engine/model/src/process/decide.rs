@@ -319,9 +319,9 @@ fn skip(process: &Process, item: &str, reason: Option<Sealed<String>>) -> Result
         let detail = format!("{} is finished; nothing of it is left to skip", quoted(process, found));
         return Err(Rejection::new(Rule::TaskFinished, detail));
     }
-    let skipped = tasks.iter().map(|task| {
-        TaskSkipped { task: process.plan.outline.tasks[*task].id.clone(), reason: reason.clone() }.into()
-    });
+    let skipped = tasks
+        .iter()
+        .map(|task| TaskSkipped { task: process.plan.outline.tasks[*task].id.clone(), reason: reason.clone() }.into());
     Ok(with_end(process, skipped.collect(), &tasks))
 }
 
@@ -330,9 +330,7 @@ fn restore(process: &Process, item: &str, reason: Option<Sealed<String>>) -> Res
     reopenable(process)?;
     let tasks = process.plan.outline.tasks_of(found).filter(|task| process.tasks[*task].stage == Stage::Skipped);
     let restored: Vec<ProcessEvent> = tasks
-        .map(|task| {
-            TaskRestored { task: process.plan.outline.tasks[task].id.clone(), reason: reason.clone() }.into()
-        })
+        .map(|task| TaskRestored { task: process.plan.outline.tasks[task].id.clone(), reason: reason.clone() }.into())
         .collect();
     if restored.is_empty() {
         let detail = format!("nothing of {} was left out", quoted(process, found));
@@ -374,9 +372,8 @@ impl Process {
                 }
             }
         }
-        (0..self.tasks.len()).filter(move |number| {
-            *number != task && behind[*number] && self.tasks[*number].stage.person().is_some()
-        })
+        (0..self.tasks.len())
+            .filter(move |number| *number != task && behind[*number] && self.tasks[*number].stage.person().is_some())
     }
 }
 

@@ -123,9 +123,13 @@ impl Process {
         let finished = self.tasks.iter().all(|task| task.stage.is_finished());
         let live = matches!(self.status, ProcessStatus::Running | ProcessStatus::Suspended);
         let progress = self.progress();
-        let backwards = |first: Option<Micros>, then: Option<Micros>| matches!((first, then), (Some(a), Some(b)) if b < a);
+        let backwards =
+            |first: Option<Micros>, then: Option<Micros>| matches!((first, then), (Some(a), Some(b)) if b < a);
         let checks = [
-            (self.status == ProcessStatus::Completed && !finished, "a completed process has a task that is not finished"),
+            (
+                self.status == ProcessStatus::Completed && !finished,
+                "a completed process has a task that is not finished",
+            ),
             (live && finished, "a process with nothing left to do goes on"),
             (!(0.0..=1.0).contains(&progress), "progress is not between 0 and 1"),
             (self.status == ProcessStatus::Completed && progress != 1.0, "a completed process is not at 1"),

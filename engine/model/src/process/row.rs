@@ -10,9 +10,6 @@ use crate::facts::SchemaRef;
 use crate::id::{AssetId, Micros, ProcessId};
 use crate::sealed::Sealed;
 
-/// Version of the row's form: a row of another is made again from the stream.
-pub const ROW_VERSION: u16 = 1;
-
 #[derive(Serialize, Deserialize)]
 struct Row {
     schema: SchemaRef,

@@ -23,11 +23,7 @@ impl About {
         let (mut title, mut description) = (Text::default(), Text::default());
         let (mut languages, mut problems) = (Vec::new(), Vec::new());
         let parser = syn::meta::parser(|meta| {
-            let key = meta
-                .path
-                .get_ident()
-                .map(Ident::to_string)
-                .unwrap_or_default();
+            let key = meta.path.get_ident().map(Ident::to_string).unwrap_or_default();
             match key.as_str() {
                 "name" => name = Some(slug(&meta.value()?.parse()?)?),
                 "version" => version = Some(semver(&meta.value()?.parse()?)?),
@@ -44,35 +40,17 @@ impl About {
             Ok(())
         });
         parser.parse2(attributes)?;
-        let name = name.ok_or_else(|| {
-            Error::new(
-                at,
-                "what is it called? Write `#[interlinker(name = \"…\")]`",
-            )
-        })?;
+        let name = name.ok_or_else(|| Error::new(at, "what is it called? Write `#[interlinker(name = \"…\")]`"))?;
         let title = title.or_named(&name);
-        Ok(Self {
-            name,
-            version,
-            licence,
-            title,
-            description,
-            languages,
-            problems,
-        })
+        Ok(Self { name, version, licence, title, description, languages, problems })
     }
 }
 
 fn slug(literal: &LitStr) -> Result<String> {
     let name = literal.value();
-    let fits = |character: char| {
-        character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-'
-    };
+    let fits = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
     if name.is_empty() || !name.chars().all(fits) || name.starts_with('-') || name.ends_with('-') {
-        return Err(Error::new(
-            literal.span(),
-            "a name has lower-case letters, digits and `-`, as in `show-of-hands`",
-        ));
+        return Err(Error::new(literal.span(), "a name has lower-case letters, digits and `-`, as in `show-of-hands`"));
     }
     Ok(name)
 }
@@ -82,10 +60,7 @@ fn semver(literal: &LitStr) -> Result<String> {
     let core = version.split(['-', '+']).next().unwrap_or_default();
     let numbers: Vec<&str> = core.split('.').collect();
     if numbers.len() != 3 || numbers.iter().any(|number| number.parse::<u64>().is_err()) {
-        return Err(Error::new(
-            literal.span(),
-            "a version has three numbers, as in `1.0.0`",
-        ));
+        return Err(Error::new(literal.span(), "a version has three numbers, as in `1.0.0`"));
     }
     Ok(version)
 }
@@ -107,19 +82,11 @@ impl Described {
             return Ok(described);
         }
         attribute.parse_nested_meta(|meta| {
-            let key = meta
-                .path
-                .get_ident()
-                .map(Ident::to_string)
-                .unwrap_or_default();
+            let key = meta.path.get_ident().map(Ident::to_string).unwrap_or_default();
             match key.as_str() {
                 key if !known.contains(&key) => {
                     let known: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-                    let known = if known.is_empty() {
-                        "nothing".to_owned()
-                    } else {
-                        known.join(", ")
-                    };
+                    let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
                     return Err(meta.error(format!("this attribute takes {known}")));
                 }
                 "title" => described.title = Text::parse(&meta)?,

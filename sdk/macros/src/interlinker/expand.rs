@@ -12,11 +12,7 @@ pub fn implementation(definition: &Definition, state: &Type) -> TokenStream {
     let manifest = manifest(definition);
     let instantiate = call(&definition.instantiate);
     let view = call(&definition.view);
-    let action_names: Vec<&str> = definition
-        .actions
-        .iter()
-        .map(|action| action.name.as_str())
-        .collect();
+    let action_names: Vec<&str> = definition.actions.iter().map(|action| action.name.as_str()).collect();
     let actions = definition.actions.iter().map(call);
     let exports = exports(state);
     quote! {
@@ -73,14 +69,8 @@ fn call(method: &Method) -> TokenStream {
 fn manifest(definition: &Definition) -> TokenStream {
     let about = &definition.about;
     let (name, title, description) = (&about.name, &about.title, &about.description);
-    let version = about.version.as_ref().map_or_else(
-        || quote!(env!("CARGO_PKG_VERSION")),
-        |version| quote!(#version),
-    );
-    let licence = about.licence.as_ref().map_or_else(
-        || quote!(env!("CARGO_PKG_LICENSE")),
-        |licence| quote!(#licence),
-    );
+    let version = about.version.as_ref().map_or_else(|| quote!(env!("CARGO_PKG_VERSION")), |version| quote!(#version));
+    let licence = about.licence.as_ref().map_or_else(|| quote!(env!("CARGO_PKG_LICENSE")), |licence| quote!(#licence));
     let languages = if about.languages.is_empty() {
         quote!(manifest.languages = manifest.common_languages();)
     } else {
@@ -143,20 +133,16 @@ fn action(method: &Method) -> TokenStream {
 fn input_schema(method: &Method) -> TokenStream {
     match method.input() {
         Some(ty) => {
-            let schema =
-                quote_spanned!(ty.span()=> ::interlink_sdk::__private::input_schema::<#ty>);
+            let schema = quote_spanned!(ty.span()=> ::interlink_sdk::__private::input_schema::<#ty>);
             quote!(#schema())
         }
-        None => quote!(::interlink_sdk::__private::input_schema::<
-            ::interlink_sdk::Nothing,
-        >()),
+        None => quote!(::interlink_sdk::__private::input_schema::<::interlink_sdk::Nothing>()),
     }
 }
 
 fn output_schema(method: &Method) -> TokenStream {
     let output = &method.output;
-    let schema =
-        quote_spanned!(output.span()=> ::interlink_sdk::__private::output_schema::<#output>);
+    let schema = quote_spanned!(output.span()=> ::interlink_sdk::__private::output_schema::<#output>);
     quote!(#schema())
 }
 

@@ -44,9 +44,7 @@ impl Method {
     /// Takes the part's attribute off a method, if it has one.
     pub fn take(function: &mut ImplItemFn) -> Result<Option<Self>> {
         let is_part = |attribute: &syn::Attribute| {
-            ["instantiate", "action", "view"]
-                .iter()
-                .any(|part| attribute.path().is_ident(part))
+            ["instantiate", "action", "view"].iter().any(|part| attribute.path().is_ident(part))
         };
         let Some(position) = function.attrs.iter().position(is_part) else {
             return Ok(None);
@@ -54,10 +52,7 @@ impl Method {
         let attribute = function.attrs.remove(position);
         let mut errors = Errors::default();
         while let Some(position) = function.attrs.iter().position(is_part) {
-            errors.add(
-                function.attrs.remove(position),
-                "a method is one part: leave one of these attributes",
-            );
+            errors.add(function.attrs.remove(position), "a method is one part: leave one of these attributes");
         }
 
         let ident = function.sig.ident.clone();
@@ -77,11 +72,7 @@ impl Method {
         let part = if attribute.path().is_ident("instantiate") {
             Part::Instantiate
         } else if attribute.path().is_ident("action") {
-            Part::Action(Rules {
-                help: described.help,
-                allow: described.allow,
-                anonymous: described.anonymous,
-            })
+            Part::Action(Rules { help: described.help, allow: described.allow, anonymous: described.anonymous })
         } else {
             Part::View
         };
@@ -90,15 +81,7 @@ impl Method {
         let arguments = arguments(&mut errors, function, &part);
         let (output, fallible) = output(&mut errors, function, &part);
         errors.finish()?;
-        Ok(Some(Self {
-            part,
-            ident,
-            name,
-            title,
-            arguments,
-            output,
-            fallible,
-        }))
+        Ok(Some(Self { part, ident, name, title, arguments, output, fallible }))
     }
 
     /// The type of the input, if it takes one.
@@ -127,32 +110,20 @@ fn check_signature(errors: &mut Errors, function: &ImplItemFn, part: &Part) {
         errors.add(token, format!("{noun} is not async: the host waits for it"));
     }
     if !signature.generics.params.is_empty() {
-        errors.add(
-            &signature.generics,
-            format!("{noun} has no parameters of type: write out what it takes"),
-        );
+        errors.add(&signature.generics, format!("{noun} has no parameters of type: write out what it takes"));
     }
     let receiver = signature.receiver();
     let borrows = receiver.is_some_and(|receiver| receiver.reference.is_some());
     let mutable = receiver.is_some_and(|receiver| receiver.mutability.is_some());
     match part {
         Part::Instantiate if !(borrows && mutable) => {
-            errors.add(
-                Spot(function),
-                format!("{noun} sets the state: take `&mut self`"),
-            );
+            errors.add(Spot(function), format!("{noun} sets the state: take `&mut self`"));
         }
         Part::Action(_) if !borrows => {
-            errors.add(
-                Spot(function),
-                format!("{noun} works on the state: take `&mut self`, or `&self` to only read"),
-            );
+            errors.add(Spot(function), format!("{noun} works on the state: take `&mut self`, or `&self` to only read"));
         }
         Part::View if !borrows || mutable => {
-            errors.add(
-                Spot(function),
-                format!("{noun} changes nothing: take `&self`"),
-            );
+            errors.add(Spot(function), format!("{noun} changes nothing: take `&self`"));
         }
         _ => {}
     }
@@ -185,17 +156,12 @@ fn arguments(errors: &mut Errors, function: &ImplItemFn, part: &Part) -> Vec<Arg
                 arguments.push(Argument::Call);
             }
             Type::Reference(reference) => {
-                errors.add(
-                    reference,
-                    "take the input by value, it is yours; only the call comes as `&Call`",
-                );
+                errors.add(reference, "take the input by value, it is yours; only the call comes as `&Call`");
             }
             ty => {
                 if is_second(|argument| matches!(argument, Argument::Input(_))) {
-                    let message = format!(
-                        "{} takes one input: put both in a struct with `#[derive(Input)]`",
-                        part.noun()
-                    );
+                    let message =
+                        format!("{} takes one input: put both in a struct with `#[derive(Input)]`", part.noun());
                     errors.add(argument, message);
                 }
                 refuse_hashed(errors, ty);
@@ -221,26 +187,15 @@ fn output(errors: &mut Errors, function: &ImplItemFn, part: &Part) -> (Type, boo
         (_, _, Some(content)) => (content.clone(), true),
         (Part::View, Some(output), None) => (output.clone(), false),
         (Part::View, None, None) => {
-            errors.add(
-                &function.sig.ident,
-                "a view shows something: return a type with `#[derive(Output)]`",
-            );
+            errors.add(&function.sig.ident, "a view shows something: return a type with `#[derive(Output)]`");
             (nothing, false)
         }
         (Part::Instantiate, _, None) => {
-            wrong_return(
-                errors,
-                function,
-                "`#[instantiate]` may refuse: return `Result<()>`",
-            );
+            wrong_return(errors, function, "`#[instantiate]` may refuse: return `Result<()>`");
             (nothing, true)
         }
         (Part::Action(_), _, None) => {
-            wrong_return(
-                errors,
-                function,
-                "an action may refuse: return `Result<…>`, such as `Result<Receipt>`",
-            );
+            wrong_return(errors, function, "an action may refuse: return `Result<…>`, such as `Result<Receipt>`");
             (nothing, true)
         }
     };

@@ -34,17 +34,12 @@ pub fn expand(attributes: TokenStream, mut item: ItemImpl) -> TokenStream {
 fn read(attributes: TokenStream, item: &mut ItemImpl) -> Result<Definition> {
     let mut errors = Errors::default();
     if let Some((_, path, _)) = &item.trait_ {
-        errors.add(
-            path,
-            "`#[interlinker]` stands on the struct's own `impl`, not on that of a trait",
-        );
+        errors.add(path, "`#[interlinker]` stands on the struct's own `impl`, not on that of a trait");
     }
     if !item.generics.params.is_empty() {
         errors.add(&item.generics, "an Interlinker has no parameters");
     }
-    let about = About::parse(attributes, item.impl_token.span)
-        .map_err(|error| errors.push(error))
-        .ok();
+    let about = About::parse(attributes, item.impl_token.span).map_err(|error| errors.push(error)).ok();
 
     let (mut instantiate, mut actions, mut view) = (None, Vec::new(), None);
     for member in &mut item.items {
@@ -58,13 +53,7 @@ fn read(attributes: TokenStream, item: &mut ItemImpl) -> Result<Definition> {
                 errors.push(error);
             }
             Ok(Some(method)) => match method.part {
-                Part::Instantiate => once(
-                    &mut errors,
-                    &mut instantiate,
-                    method,
-                    function,
-                    "#[instantiate]",
-                ),
+                Part::Instantiate => once(&mut errors, &mut instantiate, method, function, "#[instantiate]"),
                 Part::View => once(&mut errors, &mut view, method, function, "#[view]"),
                 Part::Action(_) => actions.push(method),
             },
@@ -72,46 +61,23 @@ fn read(attributes: TokenStream, item: &mut ItemImpl) -> Result<Definition> {
     }
     let had_errors = errors.any();
     if instantiate.is_none() && !had_errors {
-        errors.add(
-            &item.self_ty,
-            "how is it made? Mark one method with `#[instantiate]`",
-        );
+        errors.add(&item.self_ty, "how is it made? Mark one method with `#[instantiate]`");
     }
     if view.is_none() && !had_errors {
-        errors.add(
-            &item.self_ty,
-            "what does it show? Mark one method with `#[view]`",
-        );
+        errors.add(&item.self_ty, "what does it show? Mark one method with `#[view]`");
     }
     errors.finish()?;
     match (about, instantiate, view) {
-        (Some(about), Some(instantiate), Some(view)) => Ok(Definition {
-            about,
-            instantiate,
-            actions,
-            view,
-        }),
-        _ => Err(Error::new_spanned(
-            &item.self_ty,
-            "an Interlinker needs `#[instantiate]` and `#[view]`",
-        )),
+        (Some(about), Some(instantiate), Some(view)) => Ok(Definition { about, instantiate, actions, view }),
+        _ => Err(Error::new_spanned(&item.self_ty, "an Interlinker needs `#[instantiate]` and `#[view]`")),
     }
 }
 
-fn once(
-    errors: &mut Errors,
-    slot: &mut Option<Method>,
-    method: Method,
-    function: &ImplItemFn,
-    attribute: &str,
-) {
+fn once(errors: &mut Errors, slot: &mut Option<Method>, method: Method, function: &ImplItemFn, attribute: &str) {
     match slot {
         Some(first) => {
             let first = &first.ident;
-            errors.add(
-                &function.sig.ident,
-                format!("`{attribute}` stands on `{first}` already, and there is one"),
-            );
+            errors.add(&function.sig.ident, format!("`{attribute}` stands on `{first}` already, and there is one"));
         }
         none => *none = Some(method),
     }
