@@ -196,7 +196,7 @@ impl BatchHead {
             hash: array_at(bytes, 40),
         };
         let least = 2 * BATCH_HEAD_BYTES as u64;
-        let whole = head.length % 8 == 0 && head.length >= least;
+        let whole = head.length.is_multiple_of(8) && head.length >= least;
         (whole && head.length <= (BATCH_BYTES_MAX + APPEND_BYTES_MAX) as u64).then_some(head)
     }
 }

@@ -154,6 +154,9 @@ pub(crate) fn index_batch(index: &mut Vec<(Position, u64)>, first: Position, off
     }
 }
 
+/// Told of a head, its encoding, and its body where that is sound; says whether to go on.
+type EachHead<'a> = dyn FnMut(&RecordHead, &[u8], Option<&[u8]>) -> bool + 'a;
+
 /// Some batches of a segment, in memory.
 pub(crate) struct Stretch {
     seal: Seal,
@@ -182,7 +185,7 @@ impl Stretch {
     }
 
     /// Goes from record to record; behind damage, from marker to marker.
-    fn heads(&self, each: &mut dyn FnMut(&RecordHead, &[u8], Option<&[u8]>) -> bool) {
+    fn heads(&self, each: &mut EachHead<'_>) {
         let mut at = 0;
         while at + BATCH_HEAD_BYTES <= self.bytes.len() {
             let rest = &self.bytes[at..];
