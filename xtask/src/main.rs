@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs every test of the workspace; INTERLINK's published data is read where it lies beside the checkout.
-fn test() -> Result<(), String> {
+fn test() -> Result<(), Box<dyn std::error::Error>> {
     let mut tests = std::process::Command::new(env!("CARGO"));
     tests.args(["test", "--workspace"]);
     let data = std::path::Path::new("../shared/interlink-data");
@@ -38,6 +38,6 @@ fn test() -> Result<(), String> {
     {
         tests.env("INTERLINK_DATA", data);
     }
-    let status = tests.status().map_err(|error| format!("starting cargo: {error}"))?;
+    let status = tests.status()?;
     if status.success() { Ok(()) } else { Err("tests failed".into()) }
 }
