@@ -1,0 +1,140 @@
+//! A call and what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use interlink_model::keyvalues::KeyValues;
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+
+/// What is called.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// Make an asset.
+    Instantiate {
+        /// With this input.
+        input: Value,
+    },
+    /// Run an action.
+    Action {
+        /// Which.
+        name: String,
+        /// With this input.
+        input: Value,
+    },
+    /// Show the asset.
+    View {
+        /// What is asked of it.
+        query: Value,
+    },
+}
+
+/// Who calls, when, and on what: all that a guest is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallContext {
+    /// The person's id.
+    pub person: Option<String>,
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// The process.
+    pub process: String,
+    /// The task.
+    pub task: String,
+    /// The asset.
+    pub asset: String,
+    /// The language to answer in.
+    pub language: String,
+    /// The time of the call, RFC 3339.
+    pub at: String,
+}
+
+impl CallContext {
+    pub(crate) fn to_json(&self) -> String {
+        let Self { person, roles, process, task, asset, language, at } = self;
+        let person = person.as_ref().map(|id| json!({"id": id, "roles": roles}));
+        json!({"person": person, "process": process, "task": task, "asset": asset, "language": language, "at": at})
+            .to_string()
+    }
+}
+
+/// A call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// What is called.
+    pub entry: Entry,
+    /// The asset's state.
+    pub state: KeyValues,
+    /// Who calls, when, and on what.
+    pub context: CallContext,
+}
+
+/// A call that was done.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// What the guest answered.
+    pub output: Value,
+    /// The state afterwards.
+    pub state: KeyValues,
+    /// Keys whose value differs from before, in order, with their new value or nothing.
+    pub changes: Vec<(String, Option<Arc<[u8]>>)>,
+    /// Keys below each prefix afterwards, for the prefixes whose number changed.
+    pub counts: BTreeMap<String, u64>,
+    /// What the guest declared.
+    pub outcome: Option<Value>,
+}
+
+/// Why a guest refuses: a problem record of the WIT world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// A slug for programs.
+    pub code: String,
+    /// A sentence for people.
+    pub detail: String,
+    /// JSON pointer into the input.
+    pub pointer: Option<String>,
+    /// Facts, as JSON text.
+    pub data: Option<String>,
+}
+
+/// Why a call was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The guest refuses.
+    Refused(Problem),
+    /// The guest failed.
+    Failed(Fault),
+}
+
+/// A line that a guest logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// `debug`, `info`, `warn` or `error`.
+    pub level: String,
+    /// What it says.
+    pub message: String,
+}
+
+/// What a call cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Waiting for a thread, in microseconds.
+    pub wait_us: u64,
+    /// Making the instance, in microseconds.
+    pub instantiate_us: u64,
+    /// The call itself, in microseconds.
+    pub call_us: u64,
+    /// Fuel.
+    pub fuel: u64,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone)]
+pub struct Called {
+    /// What was done, or why not.
+    pub result: Result<Done, Failure>,
+    /// What the guest logged, whatever came of it.
+    pub logs: Vec<LogLine>,
+    /// What it cost.
+    pub cost: Cost,
+}

@@ -1,0 +1,146 @@
+//! A component that is ready to run.
+
+use std::collections::HashMap;
+
+use interlink_model::facts::InterlinkerRef;
+use interlink_model::manifest::{Action, Manifest};
+use serde_json::Value;
+use wasmtime::component::types::{ComponentItem, Type};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+
+use crate::guest::Guest;
+use crate::publish::{EXPORT, PublishError, compile};
+
+/// Places in an input that are told, at most.
+const ERRORS_MAX: usize = 50;
+
+/// A place in an input that does not fit its schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputError {
+    /// JSON pointer.
+    pub pointer: String,
+    /// What would fit.
+    pub detail: String,
+}
+
+/// A component that is ready to run: compiled, linked, its schemas compiled.
+pub struct Interlinker {
+    manifest: Manifest,
+    digest: String,
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) instantiate: ComponentExportIndex,
+    pub(crate) call: ComponentExportIndex,
+    pub(crate) view: ComponentExportIndex,
+    instantiate_schema: Option<jsonschema::Validator>,
+    view_schema: Option<jsonschema::Validator>,
+    action_schemas: HashMap<String, Option<jsonschema::Validator>>,
+}
+
+impl std::fmt::Debug for Interlinker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Interlinker({} {})", self.manifest.name, self.manifest.version)
+    }
+}
+
+impl Interlinker {
+    pub(crate) fn new(
+        linker: &Linker<Guest>,
+        component: &Component,
+        manifest: Manifest,
+        digest: String,
+    ) -> Result<Self, PublishError> {
+        let (instantiate, call, view) = exports(component)?;
+        let pre = linker.instantiate_pre(component);
+        let pre = pre.map_err(|error| PublishError::Invalid { reason: format!("{error:#}") })?;
+        let actions = manifest.actions.iter().map(|action| {
+            let place = format!("actions/{}/input", action.name);
+            Ok((action.name.clone(), compile(&place, &action.input)?))
+        });
+        let action_schemas = actions.collect::<Result<_, PublishError>>()?;
+        let instantiate_schema = compile("instantiate/input", &manifest.instantiate.input)?;
+        let view_schema = compile("view/query", &manifest.view.query)?;
+        Ok(Self { manifest, digest, pre, instantiate, call, view, instantiate_schema, view_schema, action_schemas })
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// `sha256:` and 64 hex digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Name, version, digest.
+    pub fn reference(&self) -> InterlinkerRef {
+        let Manifest { name, version, .. } = &self.manifest;
+        InterlinkerRef { name: name.clone(), version: version.to_string(), digest: self.digest.clone() }
+    }
+
+    /// An action of the manifest.
+    pub fn action(&self, name: &str) -> Option<&Action> {
+        self.manifest.actions.iter().find(|action| action.name == name)
+    }
+
+    /// Checks what an asset is to be made with.
+    pub fn check_instantiate(&self, input: &Value) -> Result<(), Vec<InputError>> {
+        check(self.instantiate_schema.as_ref(), input)
+    }
+
+    /// Checks an action's input. An action that is not there takes anything: look it up first.
+    pub fn check_action(&self, action: &str, input: &Value) -> Result<(), Vec<InputError>> {
+        check(self.action_schemas.get(action).and_then(Option::as_ref), input)
+    }
+
+    /// Checks what is asked of a view.
+    pub fn check_view(&self, query: &Value) -> Result<(), Vec<InputError>> {
+        check(self.view_schema.as_ref(), query)
+    }
+}
+
+fn check(schema: Option<&jsonschema::Validator>, input: &Value) -> Result<(), Vec<InputError>> {
+    let Some(schema) = schema else { return Ok(()) };
+    let wrong = schema.iter_errors(input).take(ERRORS_MAX);
+    let wrong: Vec<_> = wrong
+        .map(|error| InputError { pointer: error.instance_path().to_string(), detail: error.to_string() })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+type Exports = (ComponentExportIndex, ComponentExportIndex, ComponentExportIndex);
+
+/// Where the three exports are, once their types are those of the world.
+fn exports(component: &Component) -> Result<Exports, PublishError> {
+    let wrong = |reason: String| PublishError::Export { reason };
+    let (_, asset) = component.get_export(None, EXPORT).ok_or_else(|| wrong("it is missing".into()))?;
+    let find = |name: &str, params: usize| {
+        let found = component.get_export(Some(&asset), name);
+        let (item, index) = found.ok_or_else(|| wrong(format!("`{name}` is missing")))?;
+        let fits = match item {
+            ComponentItem::ComponentFunc(function) => {
+                let texts = function.params().filter(|(_, kind)| matches!(kind, Type::String)).count();
+                let all = function.params().count();
+                let mut results = function.results();
+                let answers = results.next().is_some_and(|kind| is_answer(&kind)) && results.next().is_none();
+                texts == params && all == params && answers
+            }
+            _ => false,
+        };
+        if fits { Ok(index) } else { Err(wrong(format!("`{name}` has other types than in {}", crate::WORLD))) }
+    };
+    Ok((find("instantiate", 1)?, find("call", 2)?, find("view", 1)?))
+}
+
+/// `result<string, problem>`.
+fn is_answer(kind: &Type) -> bool {
+    let Type::Result(result) = kind else { return false };
+    let Some(Type::Record(problem)) = result.err() else { return false };
+    let optional = |kind: &Type| matches!(kind, Type::Option(option) if matches!(option.ty(), Type::String));
+    let fields: Vec<_> = problem.fields().map(|field| (field.name.to_owned(), field.ty.clone())).collect();
+    let named: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+    matches!(result.ok(), Some(Type::String))
+        && named == ["code", "detail", "pointer", "data"]
+        && fields[..2].iter().all(|(_, kind)| matches!(kind, Type::String))
+        && fields[2..].iter().all(|(_, kind)| optional(kind))
+}

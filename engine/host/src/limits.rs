@@ -1,0 +1,55 @@
+//! What a call may use. Every limit has a name, a reason and a test.
+
+/// What a call may use.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Instructions, about: a call that computes for a second or so on today's machines.
+    pub fuel: u64,
+    /// Wall-clock time in milliseconds, waiting in host calls included: a person is waiting for the answer.
+    pub deadline_ms: u64,
+    /// Memory of the whole instance, all its memories together, in bytes.
+    pub memory_bytes: usize,
+    /// Elements of all tables of the instance together.
+    pub table_elements: usize,
+    /// Memories of one component: what the pool keeps room for.
+    pub memories: u32,
+    /// Core instances of one component.
+    pub core_instances: u32,
+    /// Stack in bytes: deep recursion ends here rather than in the host's stack.
+    pub stack_bytes: usize,
+    /// What a guest hands to the host at once, an answer included, in bytes.
+    pub transfer_bytes: usize,
+    /// What a call has the host hand out in all, in bytes: each byte is copied into the guest.
+    pub host_bytes: usize,
+    /// Calls into the host.
+    pub host_calls: u64,
+    /// Log lines of a call; more are dropped and counted.
+    pub log_lines: usize,
+    /// The longest log line, in bytes; a longer one is cut.
+    pub log_line_bytes: usize,
+    /// The largest component, in bytes.
+    pub component_bytes: usize,
+    /// Calls of one Interlinker that may wait for a thread.
+    pub waiting_calls: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 1_000_000_000,
+            deadline_ms: 2_000,
+            memory_bytes: 64 << 20,
+            table_elements: 100_000,
+            memories: 16,
+            core_instances: 32,
+            stack_bytes: 512 << 10,
+            transfer_bytes: 1 << 20,
+            host_bytes: 32 << 20,
+            host_calls: 100_000,
+            log_lines: 100,
+            log_line_bytes: 4 << 10,
+            component_bytes: 32 << 20,
+            waiting_calls: 4_096,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Publication: what a component is, read without running it.
+
+use interlink_model::manifest::{MANIFEST_SECTION, Manifest};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use wasmparser::{Parser, Payload};
+
+use crate::limits::Limits;
+
+/// The world that this host speaks.
+pub const WORLD: &str = "interlink:interlinker@0.1.0";
+/// Interfaces of the world that a component may import.
+const IMPORTS: [&str; 5] = ["types", "state", "context", "outcome", "log"];
+const PACKAGE: &str = "interlink:interlinker/";
+const VERSION: &str = "@0.1.0";
+/// The interface that a component exports.
+pub(crate) const EXPORT: &str = "interlink:interlinker/asset@0.1.0";
+/// The longest name of an Interlinker or an action, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+/// Actions of one Interlinker, at most.
+const ACTIONS_MAX: usize = 200;
+/// The largest manifest, in bytes: it goes into one record of the journal.
+const MANIFEST_BYTES_MAX: usize = 512 << 10;
+
+/// Why a component cannot be published.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// Not WebAssembly at all.
+    #[error("these bytes are no WebAssembly: a component begins with `\\0asm`")]
+    NotWasm,
+    /// Larger than is taken.
+    #[error("a component of {bytes} bytes is over the limit of {max}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A core module.
+    #[error("this is a core module; make a component of it: `cargo xtask guests` shows how")]
+    CoreModule,
+    /// It does not parse or validate.
+    #[error("this is no sound component: {reason}")]
+    Invalid {
+        /// Why.
+        reason: String,
+    },
+    /// It imports what it may not.
+    #[error("it imports `{name}`, and a component imports nothing but {WORLD}: no files, network, clock or randomness")]
+    Import {
+        /// The import.
+        name: String,
+    },
+    /// It was built for another world.
+    #[error("it was built for `{found}`; this server speaks {WORLD}")]
+    World {
+        /// What it was built for.
+        found: String,
+    },
+    /// It does not export what every Interlinker does.
+    #[error("it does not export `{EXPORT}` with instantiate, call and view: {reason}")]
+    Export {
+        /// What is wrong.
+        reason: String,
+    },
+    /// It has no manifest, or a wrong one.
+    #[error("its manifest (custom section `{MANIFEST_SECTION}`) {reason}")]
+    Manifest {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// A component that can be published.
+#[derive(Debug, Clone)]
+pub struct Inspected {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// `sha256:` and 64 hex digits.
+    pub digest: String,
+}
+
+/// The digest of a component.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().fold(String::from("sha256:"), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// Reads a component's outside: what it is, what it imports and exports, its manifest.
+pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishError> {
+    if bytes.len() > limits.component_bytes {
+        return Err(PublishError::TooLarge { bytes: bytes.len(), max: limits.component_bytes });
+    }
+    if !bytes.starts_with(b"\0asm") {
+        return Err(PublishError::NotWasm);
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(PublishError::CoreModule);
+    }
+    let invalid = |error: wasmparser::BinaryReaderError| PublishError::Invalid { reason: error.to_string() };
+    let mut depth = 0usize;
+    let mut manifest = None;
+    let mut exports = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(invalid)? {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(imports) if depth == 1 => {
+                for import in imports {
+                    check_import(import.map_err(invalid)?.name.name)?;
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    exports.push(export.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::CustomSection(section) if depth == 1 && section.name() == MANIFEST_SECTION => {
+                if manifest.replace(section.data()).is_some() {
+                    return Err(wrong("is there twice"));
+                }
+            }
+            _ => {}
+        }
+    }
+    if !exports.iter().any(|name| name == EXPORT) {
+        let asset = format!("{PACKAGE}asset@");
+        if let Some(found) = exports.iter().find(|name| name.starts_with(&asset)) {
+            return Err(PublishError::World { found: found.clone() });
+        }
+        return Err(PublishError::Export { reason: "it is not among its exports".into() });
+    }
+    check_manifest(manifest.ok_or_else(|| wrong("is missing; `cargo xtask guests` appends it"))?)
+}
+
+fn check_import(name: &str) -> Result<(), PublishError> {
+    let Some(interface) = name.strip_prefix(PACKAGE) else {
+        return Err(PublishError::Import { name: name.into() });
+    };
+    match interface.strip_suffix(VERSION) {
+        Some(interface) if IMPORTS.contains(&interface) => Ok(()),
+        Some(_) => Err(PublishError::Import { name: name.into() }),
+        None => Err(PublishError::World { found: name.into() }),
+    }
+}
+
+fn wrong(reason: impl Into<String>) -> PublishError {
+    PublishError::Manifest { reason: reason.into() }
+}
+
+fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
+    if bytes.len() > MANIFEST_BYTES_MAX {
+        return Err(wrong(format!("has {} bytes; it has at most {MANIFEST_BYTES_MAX}", bytes.len())));
+    }
+    let manifest: Manifest =
+        serde_json::from_slice(bytes).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    if manifest.manifest != 1 {
+        return Err(wrong(format!("is of form {}; this server reads form 1", manifest.manifest)));
+    }
+    if manifest.world != WORLD {
+        return Err(PublishError::World { found: manifest.world });
+    }
+    let name = |name: &str| {
+        let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        letters && (1..=NAME_BYTES_MAX).contains(&name.len())
+    };
+    if !name(&manifest.name) {
+        return Err(wrong(format!("names it {:?}; a name is letters, digits, `-`, `_` and `.`", manifest.name)));
+    }
+    if manifest.actions.len() > ACTIONS_MAX {
+        return Err(wrong(format!("has {} actions; it has at most {ACTIONS_MAX}", manifest.actions.len())));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for action in &manifest.actions {
+        if !name(&action.name) || !seen.insert(&action.name) {
+            return Err(wrong(format!("has an action {:?} that is twice there or no name", action.name)));
+        }
+    }
+    if manifest.grants.iter().any(|grant| !grant.is_null()) {
+        return Err(wrong("asks for grants; this server gives none yet"));
+    }
+    Ok(manifest)
+}
+
+/// Compiles a JSON Schema of a manifest; an absent one takes anything.
+pub(crate) fn compile(place: &str, schema: &Value) -> Result<Option<jsonschema::Validator>, PublishError> {
+    if schema.is_null() {
+        return Ok(None);
+    }
+    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+    let built = options.build(schema);
+    built.map(Some).map_err(|error| wrong(format!("has no JSON Schema at {place}: {error}")))
+}

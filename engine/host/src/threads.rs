@@ -1,0 +1,346 @@
+//! The host itself: an engine, and threads of its own on which guests run.
+//!
+//! Guests compute; an asynchronous worker that ran one would serve nobody else meanwhile. One Interlinker holds at most
+//! half of the threads, and Interlinkers that wait take turns, so that a busy one cannot starve the others.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use serde_json::Value;
+use wasmtime::component::{Component, ComponentType, Lift, Linker};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap};
+
+use crate::call::{Call, Called, Cost, Done, Entry, Failure, Problem};
+use crate::fault::Fault;
+use crate::guest::{Guest, linker};
+use crate::interlinker::Interlinker;
+use crate::limits::Limits;
+use crate::precompiled::Cache;
+use crate::publish::{Inspected, PublishError, digest, read};
+
+/// The clock of deadlines: a guest is looked at so often.
+const TICK: Duration = Duration::from_millis(10);
+/// Memory that an instance's slot keeps from call to call: clearing it is cheaper than asking for it again.
+const KEEP_RESIDENT_BYTES: usize = 256 << 10;
+
+/// How a host is made.
+pub struct HostConfig {
+    /// Threads on which guests run; at least two.
+    pub threads: usize,
+    /// Where native code is kept from one start to the next.
+    pub cache: Option<PathBuf>,
+    /// Secret that native code is signed with.
+    pub secret: [u8; 32],
+    /// What a call may use.
+    pub limits: Limits,
+}
+
+/// Why a host could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The compiler and its pool could not be set up.
+    #[error("setting the engine up: {0}")]
+    Engine(String),
+    /// A thread could not be started.
+    #[error("starting a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// The host. Cloning it is cheap; the last one to go ends its threads.
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    linker: Linker<Guest>,
+    limits: Arc<Limits>,
+    cache: Option<Cache>,
+    queue: Arc<Queue>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.queue.waiting.lock().stop = true;
+        self.queue.wake.notify_all();
+    }
+}
+
+/// Told what came of a call, on the guest's thread.
+type Tell = Box<dyn FnOnce(Called) + Send>;
+
+struct Job {
+    interlinker: Arc<Interlinker>,
+    call: Call,
+    tell: Tell,
+    since: Instant,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Calls that wait, by the digest of their Interlinker.
+    jobs: HashMap<String, VecDeque<Job>>,
+    /// Interlinkers with calls that wait, in turn.
+    turns: VecDeque<String>,
+    running: HashMap<String, usize>,
+    stop: bool,
+}
+
+struct Queue {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+    share: usize,
+}
+
+impl Queue {
+    /// The next call that may run: of the Interlinker whose turn it is and that holds less than its share.
+    fn take(&self) -> Option<Job> {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if waiting.stop {
+                return None;
+            }
+            let free = |waiting: &Waiting, name: &String| {
+                waiting.running.get(name).copied().unwrap_or(0) < self.share
+            };
+            let turn = waiting.turns.iter().position(|name| free(&waiting, name));
+            if let Some(name) = turn.and_then(|at| waiting.turns.remove(at)) {
+                let jobs = waiting.jobs.get_mut(&name);
+                let (job, more) = match jobs {
+                    Some(jobs) => (jobs.pop_front(), !jobs.is_empty()),
+                    None => (None, false),
+                };
+                if more {
+                    waiting.turns.push_back(name.clone());
+                } else {
+                    waiting.jobs.remove(&name);
+                }
+                if let Some(job) = job {
+                    *waiting.running.entry(name).or_default() += 1;
+                    return Some(job);
+                }
+                continue;
+            }
+            self.wake.wait(&mut waiting);
+        }
+    }
+
+    fn done(&self, name: &str) {
+        let mut waiting = self.waiting.lock();
+        if let Some(running) = waiting.running.get_mut(name) {
+            *running -= 1;
+            if *running == 0 {
+                waiting.running.remove(name);
+            }
+        }
+        if !waiting.turns.is_empty() {
+            self.wake.notify_one();
+        }
+    }
+}
+
+impl Host {
+    /// Makes a host and starts its threads.
+    pub fn new(config: HostConfig) -> Result<Self, HostError> {
+        let HostConfig { threads, cache, secret, limits } = config;
+        let threads = threads.max(2);
+        let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
+        let engine = Engine::new(&engine_config(threads, &limits)).map_err(failed)?;
+        let linker = linker(&engine).map_err(failed)?;
+        let limits = Arc::new(limits);
+        let queue = Queue { waiting: Mutex::default(), wake: Condvar::new(), share: threads.div_ceil(2) };
+        let queue = Arc::new(queue);
+        let stop = Arc::new(AtomicBool::new(false));
+        for number in 0..threads {
+            let (engine, limits, queue) = (engine.clone(), Arc::clone(&limits), Arc::clone(&queue));
+            std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
+                while let Some(Job { interlinker, call, tell, since }) = queue.take() {
+                    let called = run(&engine, &limits, &interlinker, call, since);
+                    queue.done(interlinker.digest());
+                    tell(called);
+                }
+            })?;
+        }
+        let (ticking, stopped) = (engine.clone(), Arc::clone(&stop));
+        std::thread::Builder::new().name("guest-deadlines".into()).spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                std::thread::sleep(TICK);
+                ticking.increment_epoch();
+            }
+        })?;
+        let cache = cache.map(|directory| Cache { directory, secret });
+        Ok(Self { inner: Arc::new(Inner { engine, linker, limits, cache, queue, stop }) })
+    }
+
+    /// What a call may use.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// Reads and checks a component without running it.
+    pub fn inspect(&self, bytes: &[u8]) -> Result<Inspected, PublishError> {
+        let loaded = self.load(bytes)?;
+        Ok(Inspected { manifest: loaded.manifest().clone(), digest: loaded.digest().to_owned() })
+    }
+
+    /// Makes a component ready to run: compiled, or loaded from the ahead-of-time cache.
+    pub fn load(&self, bytes: &[u8]) -> Result<Arc<Interlinker>, PublishError> {
+        let Inner { engine, linker, limits, cache, .. } = &*self.inner;
+        let manifest = read(bytes, limits)?;
+        let digest = digest(bytes);
+        let kept = cache.as_ref().and_then(|cache| cache.load(engine, &digest));
+        let component = match kept {
+            Some(component) => component,
+            None => {
+                let compiled = Component::from_binary(engine, bytes);
+                let compiled = compiled.map_err(|error| PublishError::Invalid { reason: format!("{error:#}") })?;
+                if let Some(cache) = cache {
+                    cache.store(engine, &digest, &compiled);
+                }
+                compiled
+            }
+        };
+        Interlinker::new(linker, &component, manifest, digest).map(Arc::new)
+    }
+
+    /// Runs a call on a guest thread; `tell` is called there with what came of it, or here at once where too many wait.
+    pub fn call(&self, interlinker: &Arc<Interlinker>, call: Call, tell: Tell) {
+        let Inner { queue, limits, .. } = &*self.inner;
+        let job = Job { interlinker: Arc::clone(interlinker), call, tell, since: Instant::now() };
+        let refused = {
+            let mut waiting = queue.waiting.lock();
+            let name = interlinker.digest();
+            let many = waiting.jobs.get(name).map_or(0, VecDeque::len);
+            if many >= limits.waiting_calls {
+                Some((job.tell, many))
+            } else {
+                waiting.jobs.entry(name.into()).or_default().push_back(job);
+                if many == 0 {
+                    waiting.turns.push_back(name.into());
+                }
+                queue.wake.notify_one();
+                None
+            }
+        };
+        if let Some((tell, waiting)) = refused {
+            let result = Err(Failure::Failed(Fault::Busy { waiting }));
+            tell(Called { result, logs: Vec::new(), cost: Cost::default() });
+        }
+    }
+}
+
+/// Deterministic, bounded, and nothing that we do not use.
+fn engine_config(threads: usize, limits: &Limits) -> Config {
+    let threads = threads as u32;
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(threads)
+        .total_core_instances(threads * limits.core_instances)
+        .total_memories(threads * limits.memories)
+        .total_tables(threads * limits.core_instances)
+        .max_core_instances_per_component(limits.core_instances)
+        .max_memories_per_component(limits.memories)
+        .max_tables_per_component(limits.core_instances)
+        .max_memory_size(limits.memory_bytes)
+        .table_elements(limits.table_elements)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(16 << 10);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(limits.stack_bytes)
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .concurrency_support(false)
+        .wasm_multi_memory(true);
+    config
+}
+
+/// The problem record of the world.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct WitProblem {
+    code: String,
+    detail: String,
+    pointer: Option<String>,
+    data: Option<String>,
+}
+
+type Answer = (Result<String, WitProblem>,);
+
+/// Runs a call in a fresh instance.
+fn run(engine: &Engine, limits: &Arc<Limits>, interlinker: &Interlinker, call: Call, since: Instant) -> Called {
+    let began = Instant::now();
+    let micros = |from: Instant| u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let mut cost = Cost { wait_us: micros(since), ..Cost::default() };
+    let deadline = began + Duration::from_millis(limits.deadline_ms);
+    let is_view = matches!(call.entry, Entry::View { .. });
+    let guest = Guest::new(Arc::clone(limits), call.state, call.context.to_json(), is_view, deadline);
+    let mut store = Store::new(engine, guest);
+    store.limiter(|guest| guest);
+    store.set_hostcall_fuel(limits.transfer_bytes);
+    // One tick more than the deadline has: the first may be almost over.
+    store.set_epoch_deadline(limits.deadline_ms / TICK.as_millis() as u64 + 1);
+    let answered = store.set_fuel(limits.fuel).and_then(|()| {
+        let instance = interlinker.pre.instantiate(&mut store)?;
+        cost.instantiate_us = micros(began);
+        let (index, first, second) = match &call.entry {
+            Entry::Instantiate { input } => (&interlinker.instantiate, input.to_string(), None),
+            Entry::Action { name, input } => (&interlinker.call, name.clone(), Some(input.to_string())),
+            Entry::View { query } => (&interlinker.view, query.to_string(), None),
+        };
+        match second {
+            None => instance.get_typed_func::<(&str,), Answer>(&mut store, index)?.call(&mut store, (&first,)),
+            Some(second) => {
+                let function = instance.get_typed_func::<(&str, &str), Answer>(&mut store, index)?;
+                function.call(&mut store, (&first, &second))
+            }
+        }
+    });
+    cost.fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    cost.call_us = micros(began).saturating_sub(cost.instantiate_us);
+    let guest = store.into_data();
+    let result = match answered {
+        Ok((Ok(output),)) => match serde_json::from_str::<Value>(&output) {
+            Ok(output) => {
+                let (state, changes, counts) = guest.changes();
+                Ok(Done { output, state, changes, counts, outcome: guest.outcome })
+            }
+            Err(error) => Err(Failure::Failed(Fault::Output { reason: error.to_string() })),
+        },
+        Ok((Err(WitProblem { code, detail, pointer, data }),)) => {
+            Err(Failure::Refused(Problem { code, detail, pointer, data }))
+        }
+        Err(error) => Err(Failure::Failed(fault(&error, limits, &guest))),
+    };
+    Called { result, logs: guest.logs, cost }
+}
+
+/// What an error of the engine is: a limit of ours, or a trap with what the guest said of it.
+fn fault(error: &wasmtime::Error, limits: &Limits, guest: &Guest) -> Fault {
+    if let Some(fault) = error.downcast_ref::<Fault>() {
+        return fault.clone();
+    }
+    let text = format!("{error:#}");
+    if text.contains("fuel allocated for hostcalls") {
+        return Fault::Transfer { max: limits.transfer_bytes };
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => Fault::Fuel { max: limits.fuel },
+        Some(Trap::Interrupt) => Fault::Deadline { max_ms: limits.deadline_ms },
+        Some(Trap::StackOverflow) => Fault::Stack { max: limits.stack_bytes },
+        trap => {
+            let said = guest.logs.iter().rev().find(|line| line.level == "error").map(|line| line.message.clone());
+            let message = said.or_else(|| trap.map(ToString::to_string)).unwrap_or(text);
+            Fault::Trap { message }
+        }
+    }
+}
