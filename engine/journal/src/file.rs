@@ -98,6 +98,16 @@ struct Reached {
 }
 
 impl Shared {
+    fn of(found: Found, damage: &[Damage]) -> Self {
+        Self {
+            queue: Queue::default(),
+            segments: RwLock::new(found.segments),
+            heads: RwLock::new(found.heads),
+            damaged: damage.iter().filter_map(Damage::stream).collect(),
+            reached: RwLock::new(Reached { chain: found.chain, highest_key: found.highest_key }),
+        }
+    }
+
     pub fn head(&self, stream: &Stream) -> Option<Head> {
         self.heads.read().get(stream).copied()
     }
@@ -162,21 +172,34 @@ impl FileJournal {
         let active = Segment::create(&directory, header, segment_bytes).map_err(io("opening a new segment"))?;
         let active = Arc::new(active);
         found.segments.push(Arc::clone(&active));
-        let shared = Arc::new(Shared {
-            queue: Queue::default(),
-            segments: RwLock::new(found.segments),
-            heads: RwLock::new(found.heads),
-            damaged: found.damage.iter().filter_map(Damage::stream).collect(),
-            reached: RwLock::new(Reached { chain: found.chain, highest_key: found.highest_key }),
-        });
-        let committer = Committer::new(Arc::clone(&shared), directory, active, found.chain, segment_bytes)
+        let chain = found.chain;
+        let damage = std::mem::take(&mut found.damage);
+        let shared = Arc::new(Shared::of(found, &damage));
+        let committer = Committer::new(Arc::clone(&shared), directory, active, chain, segment_bytes)
             .map_err(io("starting the preparing thread"))?;
         let thread = std::thread::Builder::new()
             .name("journal-commit".into())
             .spawn(move || committer.run())
             .map_err(io("starting the committer"))?;
         let identity = Identity { journal, incarnation };
-        Ok(Self { shared, identity, damage: found.damage, committer: Mutex::new(Some(thread)) })
+        Ok(Self { shared, identity, damage, committer: Mutex::new(Some(thread)) })
+    }
+
+    /// Opens the journal of a data directory to read it, and changes nothing: what a start would cut off is left out and
+    /// stays where it is, and appends are refused.
+    pub fn read_only(data: &Path) -> Result<Self, OpenError> {
+        let directory = data.join("journal");
+        let mut found = Found { leave: true, ..Found::default() };
+        let names = segment_names(&directory)?;
+        for (number, name) in names.iter().enumerate() {
+            found.segment(data, &directory, name, names.get(number + 1))?;
+        }
+        let identity = found.header.map(|header| Identity { journal: header.journal, incarnation: header.incarnation });
+        let identity = identity.unwrap_or(Identity { journal: [0; 16], incarnation: 0 });
+        let damage = std::mem::take(&mut found.damage);
+        let shared = Arc::new(Shared::of(found, &damage));
+        shared.queue.close();
+        Ok(Self { shared, identity, damage, committer: Mutex::new(None) })
     }
 
     /// The segment that holds a position.
@@ -219,6 +242,8 @@ struct Found {
     header: Option<SegmentHeader>,
     chain: Chain,
     highest_key: u64,
+    /// Whether what is invalid is left where it is.
+    leave: bool,
 }
 
 impl Default for Chain {
@@ -246,6 +271,9 @@ impl Found {
             Err(HeaderFault::Invalid) => {
                 let rest = bytes.get(crate::format::DATA_OFFSET as usize..).unwrap_or_default();
                 if rest.iter().all(|byte| *byte == 0) {
+                    if self.leave {
+                        return Ok(());
+                    }
                     return quarantine(data, name, 0, &bytes).map_err(io("moving a torn segment to quarantine/"));
                 }
                 self.damage.push(Damage { file: file_name, offset: 0, kind: DamageKind::Header });
@@ -260,14 +288,14 @@ impl Found {
         let index = scan.index;
         if walked.torn {
             let follows = next.and_then(|next| first_of(next)).is_none_or(|first| first == walked.chain.next);
-            if follows {
-                quarantine(data, name, walked.end, &bytes).map_err(io("moving a torn tail to quarantine/"))?;
-            } else {
+            if !follows {
                 self.damage.push(Damage { file: file_name, offset: walked.end, kind: DamageKind::Batch });
+            } else if !self.leave {
+                quarantine(data, name, walked.end, &bytes).map_err(io("moving a torn tail to quarantine/"))?;
             }
         }
-        let file = File::options().read(true).write(true).open(&path).map_err(io(format!("opening journal/{name}")))?;
-        if bytes.len() as u64 > walked.end && (!walked.torn || next.is_none()) {
+        let file = File::options().read(true).write(!self.leave).open(&path).map_err(io(format!("opening journal/{name}")))?;
+        if !self.leave && bytes.len() as u64 > walked.end && (!walked.torn || next.is_none()) {
             file.set_len(walked.end).map_err(io(format!("cutting journal/{name}")))?;
             file.sync_all().map_err(io(format!("syncing journal/{name}")))?;
         }

@@ -679,3 +679,21 @@ fn from_stream(core: &Core, id: AssetId) -> Outcome<(Snapshot, SealingKey)> {
 pub(crate) async fn guest_of(core: &Core, catalogue: &Catalogue, asset: &Asset) -> Outcome<Arc<Interlinker>> {
     catalogue.load(core, &asset.interlinker).await
 }
+
+/// Compares the rows of an asset, where they are as new as the journal, with what its events give.
+pub(crate) fn compare(core: &Core, id: AssetId) -> Result<(), String> {
+    let (folded, _) = from_stream(core, id).map_err(|trouble| trouble.to_string())?;
+    let Some(found) = core.state.get(&asset_key(id)) else { return Ok(()) };
+    let head = core.journal.head(&stream(StreamKind::Asset, id.bytes()));
+    if head.is_some_and(|head| usage::position_of(&found) < head.position) {
+        return Ok(());
+    }
+    let (kept, _) = from_rows(core, id).ok_or("a row of its state is missing or does not open")?;
+    if kept.asset != folded.asset {
+        return Err("its row is not what its events give".into());
+    }
+    if kept.values != folded.values {
+        return Err("its keys are not what its events give".into());
+    }
+    Ok(())
+}

@@ -45,10 +45,6 @@ impl<K: Hash + Eq + Copy, V> Cells<K, V> {
         }
         cell
     }
-
-    pub fn remove(&self, key: &K) {
-        self.shard(key).lock().pop(key);
-    }
 }
 
 #[cfg(test)]

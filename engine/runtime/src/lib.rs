@@ -9,6 +9,7 @@
 
 pub mod ambient;
 mod assets;
+pub mod audit;
 pub mod catalogue;
 mod cells;
 mod core;

@@ -59,11 +59,6 @@ impl Mailbox {
         &self.ahead
     }
 
-    /// Whether nothing waits.
-    pub fn is_idle(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     /// The time of the next event: the clock's, but never before the last one's.
     pub fn time(&mut self, now: Micros) -> Micros {
         self.last_at = self.last_at.max(now);

@@ -17,6 +17,18 @@ use super::limits::{
 /// Bytes inflated between two looks at the limits.
 const STEP_BYTES: usize = 16 * 1024;
 
+/// A zip of files below a root folder: what a client sends that has a bundle as a directory.
+pub fn zip(root: &str, files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    for (path, bytes) in files {
+        let written = archive.start_file(format!("{root}/{path}"), options).map_err(std::io::Error::other);
+        // Writing to memory cannot fail.
+        let _ = written.and_then(|()| std::io::Write::write_all(&mut archive, bytes));
+    }
+    archive.finish().map(Cursor::into_inner).unwrap_or_default()
+}
+
 /// The files of a zip, by path.
 pub fn unzip(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
     if bytes.len() > ZIP_BYTES_MAX {

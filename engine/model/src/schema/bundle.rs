@@ -21,7 +21,7 @@ use super::limits::{ZIP_ENTRIES_MAX, ZIP_INFLATED_BYTES_MAX};
 use super::node::{Node, refuse_duplicates};
 use super::{digest, json};
 
-pub use super::archive::unzip;
+pub use super::archive::{unzip, zip};
 
 /// Reads a bundle from its files, by path. Below which folder it lies does not matter.
 ///

@@ -23,7 +23,7 @@ use interlink_model::process::Process;
 use parking_lot::{Condvar, Mutex, RwLock};
 
 pub use checkpoint::Checkpointer;
-pub use row::{Stored, Summary};
+pub use row::{Stored, Summary, open_asset, open_process_row};
 
 use crate::keys::SealingKey;
 

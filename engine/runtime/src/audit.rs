@@ -1,0 +1,116 @@
+//! The audit: the journal by itself, and the state against the journal. On a directory that no server has.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use interlink_host::{Host, HostConfig};
+use interlink_journal::{FileJournal, Journal, Report};
+use interlink_model::facts::ProcessEvent;
+use interlink_model::id::{AssetId, ProcessId, StreamKind};
+use interlink_model::process::Process;
+
+use crate::ambient::System;
+use crate::assets;
+use crate::catalogue::{Catalogue, events_of};
+use crate::core::Core;
+use crate::draft::stream;
+use crate::engine::{Engine, OpenError, Options, lock};
+use crate::keys::Keys;
+use crate::state::{Found, STATE_DIRECTORY, State, key, open_process_row, remove_state, table};
+
+/// What an audit found.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// The journal.
+    pub journal: Report,
+    /// Processes compared.
+    pub processes: u64,
+    /// Assets compared.
+    pub assets: u64,
+    /// Where the state, or a stream, is not what the journal says.
+    pub differences: Vec<String>,
+}
+
+/// Walks the journal of a data directory and compares the state with it.
+pub fn verify(data: &Path) -> Result<Audit, OpenError> {
+    let exists = data.join("journal").is_dir();
+    if !exists {
+        let source = std::io::ErrorKind::NotFound.into();
+        return Err(OpenError::Io { what: format!("{} holds no journal", data.display()), source });
+    }
+    let _lock = lock(data)?;
+    let mut audit = Audit { journal: interlink_journal::verify(data)?, ..Audit::default() };
+    let core = read_only(data)?;
+    let io = |source| OpenError::Io { what: "reading components/".into(), source };
+    let catalogue = Catalogue::new(data).map_err(io)?;
+    audit.differences.extend(catalogue.read(&core));
+    for found in core.journal.streams(StreamKind::Process as u8, None, usize::MAX) {
+        audit.processes += 1;
+        if let Err(difference) = compare_process(&core, &catalogue, ProcessId::from_bytes(found.id)) {
+            audit.differences.push(format!("process {}: {difference}", ProcessId::from_bytes(found.id)));
+        }
+    }
+    for found in core.journal.streams(StreamKind::Asset as u8, None, usize::MAX) {
+        audit.assets += 1;
+        let id = AssetId::from_bytes(found.id);
+        if let Err(difference) = assets::compare(&core, id) {
+            audit.differences.push(format!("asset {id}: {difference}"));
+        }
+    }
+    Ok(audit)
+}
+
+/// Everything that the engine stands on, with a journal that takes nothing.
+fn read_only(data: &Path) -> Result<Core, OpenError> {
+    let journal: Arc<dyn Journal> = Arc::new(FileJournal::read_only(data)?);
+    let keys = Keys::open(data, journal.highest_key(), Arc::new(System))?;
+    let limits = interlink_host::Limits::default();
+    let config = HostConfig { threads: 2, cache: None, secret: [0; 32], limits };
+    let host = Host::new(config).map_err(|error| OpenError::Host(error.to_string()))?;
+    let durable = journal.durable().unwrap_or(0);
+    let (state, _) = State::open(data, journal.identity(), durable)?;
+    Ok(Core { journal, state, keys, host, ambient: Arc::new(System) })
+}
+
+/// Folds a process up to the version of its row and compares.
+fn compare_process(core: &Core, catalogue: &Catalogue, id: ProcessId) -> Result<(), String> {
+    let row_key = key(table::PROCESS, &[&id.bytes()]);
+    let at = stream(StreamKind::Process, id.bytes());
+    let events = events_of::<ProcessEvent>(core, &at, "process", &id).map_err(|trouble| trouble.to_string())?;
+    let mut folded: Option<Process> = None;
+    // A state that is behind has no row yet, or an older one: the next start brings it up.
+    let row = match core.state.get(&row_key) {
+        Some(Found::Stored(stored)) => stored,
+        _ => return Ok(()),
+    };
+    for (event, stamp, position, _) in &events {
+        match (&mut folded, event) {
+            (None, ProcessEvent::ProcessCreated(created)) => {
+                let plan = catalogue.plan(&created.schema.digest).ok_or("its schema is not there")?;
+                folded = Some(Process::created(id, created, stamp, plan));
+            }
+            (Some(process), event) if *position <= row.position => process.apply(event, stamp),
+            (Some(_), _) => break,
+            (None, _) => return Err("its stream does not begin with its creation".into()),
+        }
+    }
+    let folded = folded.ok_or("its stream is empty")?;
+    let key = core.keys.key(row.key).map_err(|error| error.to_string())?;
+    let plain = open_process_row(&key, &row_key, &row).ok_or("its row does not open")?;
+    if plain == folded.to_row() { Ok(()) } else { Err("its row is not what its events give".into()) }
+}
+
+/// Makes the state of a data directory again; answers from how many records.
+pub fn rebuild(data: &Path, progress: &mut dyn FnMut(u64)) -> Result<u64, OpenError> {
+    if !data.join("journal").is_dir() {
+        let source = std::io::ErrorKind::NotFound.into();
+        return Err(OpenError::Io { what: format!("{} holds no journal", data.display()), source });
+    }
+    drop(lock(data)?);
+    remove_state(data)?;
+    debug_assert!(!data.join(STATE_DIRECTORY).exists());
+    let engine = Engine::open(data, Options::default(), progress)?;
+    let replayed = engine.opened().replayed;
+    engine.close();
+    Ok(replayed)
+}
