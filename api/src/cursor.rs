@@ -1,7 +1,7 @@
 //! Cursors: where a list goes on. Opaque and signed, so that one of another list, filter or journal, or an altered one,
 //! is refused instead of answering from a wrong place.
 
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::problem::Problem;
