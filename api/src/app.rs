@@ -166,4 +166,3 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(as_problem))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
 }
-

@@ -100,9 +100,7 @@ impl Identities {
 
     /// Who a request's token is for.
     pub fn of(&self, headers: &HeaderMap, now_s: u64) -> Result<Arc<Known>, Problem> {
-        let refuse = |detail: &str| {
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who are you?", detail)
-        };
+        let refuse = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who are you?", detail);
         let value = headers.get(header::AUTHORIZATION);
         let value = value.ok_or_else(|| refuse("send `Authorization: Bearer TOKEN`; `interlink token` makes one"))?;
         let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));

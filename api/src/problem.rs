@@ -95,7 +95,10 @@ impl Problem {
             Some(first) => format!("{}: {}", first.pointer, first.detail),
             None => String::from("it does not fit"),
         };
-        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", "The input does not fit", detail) }
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", "The input does not fit", detail)
+        }
     }
 
     /// 404: it is not there, or not to be seen.

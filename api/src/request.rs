@@ -176,7 +176,8 @@ impl FromRequest<App> for Command {
 /// Lets a request with an idempotency key in, or answers it as it was answered before.
 async fn enter(app: &App, caller: &Caller, parts: &Parts, body: &Bytes) -> Result<Permit, Response> {
     let Some(key) = parts.headers.get("idempotency-key") else { return Ok(Permit::default()) };
-    let printable = |key: &&str| (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| (32..127).contains(&byte));
+    let printable =
+        |key: &&str| (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| (32..127).contains(&byte));
     let Some(key) = key.to_str().ok().filter(printable) else {
         let detail = format!("an Idempotency-Key is 1 to {KEY_BYTES_MAX} printable ASCII characters");
         return Err(Problem::malformed(detail).into_response());

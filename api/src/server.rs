@@ -62,7 +62,8 @@ async fn run(settings: &Settings, engine: &Arc<Engine>, began: Instant) -> Resul
     );
     let checkpoints = Arc::clone(engine);
     tokio::spawn(async move {
-        let mut hourly = tokio::time::interval_at(tokio::time::Instant::now() + CHECKPOINT_INTERVAL, CHECKPOINT_INTERVAL);
+        let mut hourly =
+            tokio::time::interval_at(tokio::time::Instant::now() + CHECKPOINT_INTERVAL, CHECKPOINT_INTERVAL);
         loop {
             hourly.tick().await;
             let engine = Arc::clone(&checkpoints);
@@ -114,7 +115,8 @@ async fn publish_shipped(engine: &Engine, from: Option<&Path>) -> Result<(), Str
         }
     };
     for (name, bytes) in components {
-        let unasked = |_: &_| Answer { status: 201, content_type: String::new(), body: Vec::new(), location: None, etag: None };
+        let unasked =
+            |_: &_| Answer { status: 201, content_type: String::new(), body: Vec::new(), location: None, etag: None };
         match engine.publish(&bytes, Actor::System, unasked, &Permit::default()).await {
             Ok(_) => {}
             Err(Trouble::Taken { id, .. }) => {

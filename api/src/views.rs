@@ -97,7 +97,15 @@ fn name_of(process: &Process, item: ItemRef) -> &Text {
     let schema = &process.plan.schema;
     match item {
         ItemRef::Phase(number) => &schema.phases[number].name,
-        ItemRef::Objective(number) => &schema.phases.iter().flat_map(|phase| &phase.objectives).nth(number).expect("an objective of the outline").name,
+        ItemRef::Objective(number) => {
+            &schema
+                .phases
+                .iter()
+                .flat_map(|phase| &phase.objectives)
+                .nth(number)
+                .expect("an objective of the outline")
+                .name
+        }
         ItemRef::Task(number) => &schema_task(process, number).name,
     }
 }
@@ -496,10 +504,7 @@ pub fn used(used: &Use, place: Option<(String, String)>) -> UseBody {
         at: time(used.at),
         actor: used.actor.to_string(),
         kind: kind_word(used.kind),
-        interlinker: UsedInterlinker {
-            name: used.interlinker.name.clone(),
-            version: used.interlinker.version.clone(),
-        },
+        interlinker: UsedInterlinker { name: used.interlinker.name.clone(), version: used.interlinker.version.clone() },
         process: used.process.to_string(),
         phase,
         objective,

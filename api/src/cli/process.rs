@@ -73,7 +73,13 @@ pub fn run(command: Command, client: &Client, output: Output) -> Result<(), Stri
             }
             for next in guide["next"].as_array().into_iter().flatten() {
                 let task = &next["task"];
-                println!("▸ {} ({}, {})  {}", text(&task["name"]), text(&task["id"]), text(&task["status"]), text(&next["why"]));
+                println!(
+                    "▸ {} ({}, {})  {}",
+                    text(&task["name"]),
+                    text(&task["id"]),
+                    text(&task["status"]),
+                    text(&next["why"])
+                );
             }
             for waiting in guide["waiting"].as_array().into_iter().flatten() {
                 let names = waiting["for"].as_array().into_iter().flatten().map(|item| text(&item["name"]));

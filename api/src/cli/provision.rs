@@ -47,9 +47,7 @@ pub fn run(command: Command, client: &Client, output: Output) -> Result<(), Stri
         let field = |name: &str| text(&change[name]);
         println!("{sign} {:<12} {:<28} {}", field("kind"), field("name"), field("detail"));
     }
-    let obstacles = changes.iter().filter(|change| {
-        matches!(change["action"].as_str(), Some("missing" | "conflict"))
-    });
+    let obstacles = changes.iter().filter(|change| matches!(change["action"].as_str(), Some("missing" | "conflict")));
     match (applied, obstacles.count()) {
         (true, _) => println!("service {} is as its file says; process {}", text(&answer["service"]), process(&answer)),
         (false, 0) => println!("apply would make it so"),

@@ -50,11 +50,14 @@ fn check(path: &Path, output: Output) -> Result<(), String> {
     let source = Source::read(path)?;
     match source.parse() {
         Ok(Parsed { schema, repairs, .. }) => {
-            let tasks: usize = schema.phases.iter().flat_map(|phase| &phase.objectives).map(|objective| objective.tasks.len()).sum();
+            let tasks: usize =
+                schema.phases.iter().flat_map(|phase| &phase.objectives).map(|objective| objective.tasks.len()).sum();
             let objectives: usize = schema.phases.iter().map(|phase| phase.objectives.len()).sum();
             if output == Output::Json {
-                print_json(&json!({"name": schema.name, "version": schema.version.to_string(), "digest": schema.digest,
-                    "phases": schema.phases.len(), "objectives": objectives, "tasks": tasks, "repairs": repairs}));
+                print_json(
+                    &json!({"name": schema.name, "version": schema.version.to_string(), "digest": schema.digest,
+                    "phases": schema.phases.len(), "objectives": objectives, "tasks": tasks, "repairs": repairs}),
+                );
                 return Ok(());
             }
             for repair in &repairs {

@@ -53,7 +53,12 @@ async fn run_instantiate(app: &App, id: String, task: String, command: Command) 
     let version = app.engine.interlinker(&wanted).map_err(|_| missing())?;
     let CatalogueEntry::Software(manifest) = &version.entry else {
         let detail = format!("`{wanted}` does not run here; only software can be instantiated so far");
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not-software", "This cannot be instantiated", detail));
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "not-software",
+            "This cannot be instantiated",
+            detail,
+        ));
     };
     let name = name.unwrap_or_else(|| command.asked.wanted.plain(&manifest.title, &manifest.languages).to_owned());
     let new = NewAsset { task, interlinker: version.reference.clone(), name, input };
@@ -118,8 +123,9 @@ pub async fn remove(State(app): State<App>, Path(id): Path<String>, asked: Asked
 pub async fn view(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
     let id = asset_id(&id)?;
     let query: Value = match asked.query("query") {
-        Some(query) => serde_json::from_str(query)
-            .map_err(|error| Problem::malformed(format!("`query` is JSON: {error}")))?,
+        Some(query) => {
+            serde_json::from_str(query).map_err(|error| Problem::malformed(format!("`query` is JSON: {error}")))?
+        }
         None => json!({}),
     };
     let caller = asked.known.caller(&app.engine).await?;
@@ -132,11 +138,7 @@ pub async fn view(State(app): State<App>, Path(id): Path<String>, asked: Asked) 
     params(("id" = String, Path), ("action" = String, Path)),
     responses((status = 200, description = "`{output, state_version}`"), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem), (status = 502, body = Problem)))]
-pub async fn act(
-    State(app): State<App>,
-    Path((id, action)): Path<(String, String)>,
-    command: Command,
-) -> Response {
+pub async fn act(State(app): State<App>, Path((id, action)): Path<(String, String)>, command: Command) -> Response {
     let permit = command.permit.clone();
     let run = async {
         let input = command.json()?;

@@ -33,9 +33,8 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
         ("interlink_journal_damage", "gauge", "Places found damaged at the last start", opened.damaged as u64),
         ("interlink_uses_not_recorded", "counter", "Views whose record could not be written", app.engine.uses_lost()),
     ];
-    let text = figures.map(|(name, kind, help, value)| {
-        format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
-    });
+    let text = figures
+        .map(|(name, kind, help, value)| format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text.concat())
 }
 

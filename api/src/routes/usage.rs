@@ -14,8 +14,20 @@ use crate::views::{self, UseBody};
 
 /// The columns of the CSV.
 const COLUMNS: [&str; 14] = [
-    "at", "actor", "kind", "interlinker", "version", "process", "phase", "objective", "task", "asset", "action",
-    "outcome", "reason", "duration_ms",
+    "at",
+    "actor",
+    "kind",
+    "interlinker",
+    "version",
+    "process",
+    "phase",
+    "objective",
+    "task",
+    "asset",
+    "action",
+    "outcome",
+    "reason",
+    "duration_ms",
 ];
 
 /// Every use of every Interlinker, in the order in which it happened.

@@ -206,7 +206,9 @@ impl ResourceLimiter for Guest {
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     let mut state = linker.instance("interlink:interlinker/state@0.1.0")?;
-    state.func_wrap("get", |mut store: StoreContextMut<'_, Guest>, (key,): (String,)| Ok((store.data_mut().get(&key)?,)))?;
+    state.func_wrap("get", |mut store: StoreContextMut<'_, Guest>, (key,): (String,)| {
+        Ok((store.data_mut().get(&key)?,))
+    })?;
     state.func_wrap("set", |mut store: StoreContextMut<'_, Guest>, (key, value): (String, Vec<u8>)| {
         Ok(store.data_mut().set(&key, value)?)
     })?;

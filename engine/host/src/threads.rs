@@ -107,9 +107,7 @@ impl Queue {
             if waiting.stop {
                 return None;
             }
-            let free = |waiting: &Waiting, name: &String| {
-                waiting.running.get(name).copied().unwrap_or(0) < self.share
-            };
+            let free = |waiting: &Waiting, name: &String| waiting.running.get(name).copied().unwrap_or(0) < self.share;
             let turn = waiting.turns.iter().position(|name| free(&waiting, name));
             if let Some(name) = turn.and_then(|at| waiting.turns.remove(at)) {
                 let jobs = waiting.jobs.get_mut(&name);

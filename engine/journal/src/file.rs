@@ -294,7 +294,8 @@ impl Found {
                 quarantine(data, name, walked.end, &bytes).map_err(io("moving a torn tail to quarantine/"))?;
             }
         }
-        let file = File::options().read(true).write(!self.leave).open(&path).map_err(io(format!("opening journal/{name}")))?;
+        let file =
+            File::options().read(true).write(!self.leave).open(&path).map_err(io(format!("opening journal/{name}")))?;
         if !self.leave && bytes.len() as u64 > walked.end && (!walked.torn || next.is_none()) {
             file.set_len(walked.end).map_err(io(format!("cutting journal/{name}")))?;
             file.sync_all().map_err(io(format!("syncing journal/{name}")))?;

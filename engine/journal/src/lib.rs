@@ -23,6 +23,7 @@ mod verify;
 pub use file::FileJournal;
 pub use format::{APPEND_BYTES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX, FORMAT_VERSION, SEGMENT_BYTES, SEGMENT_BYTES_MIN};
 pub use recovery::{Damage, DamageKind};
+pub use segment::sync_directory;
 pub use verify::{Report, verify};
 
 /// A place in the one order of all records. It only grows; no reader may rely on positions being dense.

@@ -22,9 +22,13 @@ pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Open
     move |source| OpenError::Io { what, source }
 }
 
-/// Makes what was created, renamed or removed in a directory durable.
-pub(crate) fn sync_directory(directory: &Path) -> std::io::Result<()> {
-    File::open(directory)?.sync_all()
+/// Makes what was created, renamed or removed in a directory durable, and the directories above it with it.
+///
+/// `syncfs` rather than `fsync` of the directory: one call covers a new directory and its own entry in its parent, which
+/// two would otherwise be needed for. It writes all that the file system has waiting, so it is for what is rare: a new
+/// segment, a block of keys, a published component.
+pub fn sync_directory(directory: &Path) -> std::io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(directory)?)?)
 }
 
 /// File name of a segment: sorts in the order of epochs and positions.

@@ -6,8 +6,8 @@
 //! lanes, on what is durable.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use interlink_host::{Call, CallContext, Called, Entry, Failure, Interlinker};
 use interlink_journal::{NewRecord, Position};
@@ -218,7 +218,8 @@ impl Assets {
         let done = match called.result {
             Ok(done) => done,
             Err(failure) => {
-                let (trouble, used) = failed_use(failure, UseKind::Instantiate, &new.interlinker, &new.task, None, None, duration_us);
+                let (trouble, used) =
+                    failed_use(failure, UseKind::Instantiate, &new.interlinker, &new.task, None, None, duration_us);
                 let (_, record) = answer(Err(&trouble));
                 let fate = processes.record_use(core, process, caller.actor(), used, record, permit);
                 settled(fate).await?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use interlink_host::Interlinker;
-use interlink_journal::{Position, Stream};
+use interlink_journal::{Position, Stream, sync_directory};
 use interlink_model::event::{Actor, Stamp, decode};
 use interlink_model::facts::*;
 use interlink_model::id::{Micros, ProcessId, StreamKind, named};
@@ -338,8 +338,7 @@ impl Catalogue {
         let version = InterlinkerVersion { reference: reference.clone(), entry, at: stamp.at, actor };
         let answer = settle(&version);
         let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, &reference.name));
-        let published =
-            InterlinkerPublished { interlinker: reference, manifest, size_bytes: bytes.len() as u64 };
+        let published = InterlinkerPublished { interlinker: reference, manifest, size_bytes: bytes.len() as u64 };
         self.write(core, at, stamp, AnyEvent::Interlinker(published.into()), answer).await?;
         Ok(Made { thing: version, new: true })
     }
@@ -446,9 +445,11 @@ fn split(wanted: &str) -> (&str, Option<&str>) {
 }
 
 fn newest_schema(versions: &[SchemaVersion]) -> Option<&SchemaVersion> {
-    versions.iter().reduce(|newest, next| {
-        if is_newer(&next.plan.schema.version, &newest.plan.schema.version) { next } else { newest }
-    })
+    versions.iter().reduce(
+        |newest, next| {
+            if is_newer(&next.plan.schema.version, &newest.plan.schema.version) { next } else { newest }
+        },
+    )
 }
 
 fn newest_interlinker(versions: &[InterlinkerVersion]) -> Option<&InterlinkerVersion> {
@@ -484,7 +485,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&making, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 
 /// Reads the events of one family from a stream.

@@ -17,7 +17,10 @@ pub(crate) struct Cells<K, V> {
 
 impl<K: Hash + Eq + Copy, V> Cells<K, V> {
     pub fn new(max: usize) -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::new(LruCache::unbounded())).collect(), per_shard: max.div_ceil(SHARDS) }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::new(LruCache::unbounded())).collect(),
+            per_shard: max.div_ceil(SHARDS),
+        }
     }
 
     fn shard(&self, key: &K) -> &Mutex<LruCache<K, Arc<V>>> {

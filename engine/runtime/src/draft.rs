@@ -76,9 +76,7 @@ impl AnyEvent {
     /// Closes every open field under a key; what it belongs to is the stream and the field.
     pub fn close(&mut self, ambient: &dyn Ambient, stream: &Stream, key: &SealingKey) {
         self.sealed_fields(&mut |name, field| {
-            field.close(&mut |plain| {
-                key.seal(ambient, &[&[stream.kind], &stream.id, name.as_bytes()], plain)
-            });
+            field.close(&mut |plain| key.seal(ambient, &[&[stream.kind], &stream.id, name.as_bytes()], plain));
         });
     }
 
@@ -91,10 +89,7 @@ impl AnyEvent {
 }
 
 impl SealedFields for AnyEvent {
-    fn sealed_fields(
-        &mut self,
-        each: &mut dyn FnMut(&'static str, &mut dyn interlink_model::sealed::SealedField),
-    ) {
+    fn sealed_fields(&mut self, each: &mut dyn FnMut(&'static str, &mut dyn interlink_model::sealed::SealedField)) {
         each_family!(self, event => event.sealed_fields(each));
     }
 }

@@ -179,8 +179,8 @@ impl Engine {
         let checkpointer = Checkpointer::start(Arc::clone(&state), identity, Arc::clone(&options.ambient))
             .map_err(|source| OpenError::Io { what: "starting checkpoints".into(), source })?;
         let core = Arc::new(Core { journal, state, keys, host, ambient: options.ambient });
-        let catalogue = Catalogue::new(data)
-            .map_err(|source| OpenError::Io { what: "making components/".into(), source })?;
+        let catalogue =
+            Catalogue::new(data).map_err(|source| OpenError::Io { what: "making components/".into(), source })?;
         let catalogue = Arc::new(catalogue);
         for trouble in catalogue.read(&core) {
             tracing::error!(trouble, "an entry of the catalogue cannot be read");
@@ -459,13 +459,17 @@ impl Engine {
         for asset in assets {
             let at = stream(StreamKind::Asset, asset.bytes());
             let events = events_of::<AssetEvent>(&self.core, &at, "asset", &asset)?;
-            happened.extend(events.into_iter().zip(0..).map(|((event, stamp, position, _), version)| {
-                (AnyEvent::Asset(event), stamp, position, at, version)
-            }));
+            happened.extend(
+                events.into_iter().zip(0..).map(|((event, stamp, position, _), version)| {
+                    (AnyEvent::Asset(event), stamp, position, at, version)
+                }),
+            );
         }
-        happened.extend(own.into_iter().zip(0..).map(|((event, stamp, position, _), version)| {
-            (AnyEvent::Process(event), stamp, position, at, version)
-        }));
+        happened.extend(
+            own.into_iter()
+                .zip(0..)
+                .map(|((event, stamp, position, _), version)| (AnyEvent::Process(event), stamp, position, at, version)),
+        );
         happened.retain(|(_, _, position, ..)| *position > after);
         happened.sort_by_key(|(_, _, position, ..)| *position);
         happened.truncate(limit);
@@ -506,9 +510,7 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        self.assets
-            .instantiate(&self.core, &self.processes, &cell, &guest, caller, new, language, settle, permit)
-            .await
+        self.assets.instantiate(&self.core, &self.processes, &cell, &guest, caller, new, language, settle, permit).await
     }
 
     fn asset_cell(&self, id: AssetId) -> Outcome<Arc<AssetCell>> {

@@ -121,7 +121,8 @@ impl Gate {
         let person = caller.person.bytes();
         let scope =
             [&person[..], request.method.as_bytes(), b"\0", request.path.as_bytes(), b"\0", request.key.as_bytes()];
-        let (id, _) = mac(secret, &scope).split_first_chunk::<16>().map(|(id, rest)| (*id, rest.len())).unwrap_or_default();
+        let (id, _) =
+            mac(secret, &scope).split_first_chunk::<16>().map(|(id, rest)| (*id, rest.len())).unwrap_or_default();
         let body_mac = mac(secret, &[request.body]);
         let stream = stream(StreamKind::Answer, id);
         loop {

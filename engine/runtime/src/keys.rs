@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
+use interlink_journal::sync_directory;
 use parking_lot::{Mutex, RwLock};
 use sha2::Sha256;
 
@@ -155,7 +156,6 @@ impl Keys {
         let path = directory.join("master.key");
         if !path.exists() {
             write_whole(&path, &random::<KEY_BYTES>(&*ambient)).map_err(io("writing keys/master.key"))?;
-            File::open(data).and_then(|data| data.sync_all()).map_err(io("syncing the data directory"))?;
         }
         let master = read_master(&path)?;
         let mut blocks = Vec::new();
@@ -257,7 +257,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&making, path)?;
-    File::open(path.parent().expect("keys lie in a directory"))?.sync_all()
+    sync_directory(path.parent().expect("keys lie in a directory"))
 }
 
 #[cfg(test)]

@@ -268,7 +268,9 @@ impl Processes {
                     NotTaken::WrongVersion { found } => {
                         Trouble::WrongVersion { expected: ask.expected.unwrap_or(found), found }
                     }
-                    NotTaken::Full => Trouble::Busy { what: "this process has too much waiting".into(), retry_after_s: 1 },
+                    NotTaken::Full => {
+                        Trouble::Busy { what: "this process has too much waiting".into(), retry_after_s: 1 }
+                    }
                 })
             }
         }
@@ -392,11 +394,7 @@ fn from_row(
 }
 
 /// Folds a process from its stream.
-pub(crate) fn from_stream(
-    core: &Core,
-    catalogue: &Catalogue,
-    id: ProcessId,
-) -> Outcome<(Arc<Process>, SealingKey)> {
+pub(crate) fn from_stream(core: &Core, catalogue: &Catalogue, id: ProcessId) -> Outcome<(Arc<Process>, SealingKey)> {
     let at = stream(StreamKind::Process, id.bytes());
     let events = events_of::<ProcessEvent>(core, &at, "process", &id)?;
     let damaged = || Trouble::Damaged { what: "process", id: id.to_string() };

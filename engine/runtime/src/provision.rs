@@ -120,7 +120,8 @@ impl Engine {
                 Change::new(Conflict, "process", process, detail)
             }
             Some(before) if before.process != file.process => {
-                let detail = "the process was opened with another name, language or start; a file does not change those";
+                let detail =
+                    "the process was opened with another name, language or start; a file does not change those";
                 Change::new(Conflict, "process", process, detail)
             }
             Some(_) => Change::new(Keep, "process", process, "it is open"),

@@ -3,9 +3,12 @@
 //! sled's `flush` does not reach the disk on Linux (`sync_file_range`), so a checkpoint syncs sled's files itself before
 //! it writes the position: after a power cut the rows are there whenever the position is.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use interlink_journal::sync_directory;
 
 use super::{INCLUDED, Included, State, StateError, Stored, row};
 use crate::ambient::Ambient;
@@ -77,11 +80,7 @@ impl State {
     }
 
     /// Writes everything that changed, and the position that is included.
-    pub fn checkpoint(
-        &self,
-        identity: interlink_journal::Identity,
-        ambient: &dyn Ambient,
-    ) -> Result<(), StateError> {
+    pub fn checkpoint(&self, identity: interlink_journal::Identity, ambient: &dyn Ambient) -> Result<(), StateError> {
         let (rows, position) = {
             let mut layers = self.layers.write();
             let mut rows = std::mem::take(&mut layers.dirty);
@@ -145,6 +144,14 @@ impl State {
                 File::open(&path).and_then(|file| file.sync_all()).map_err(io("syncing the state"))?;
             }
         }
-        File::open(&self.place).and_then(|place| place.sync_all()).map_err(io("syncing the state's directory"))
+        // A directory is synced when something has come or gone in it since it last was.
+        let names = std::fs::read_dir(&self.place).map_err(io("listing the state"))?;
+        let names: BTreeSet<_> = names.filter_map(|entry| entry.ok().map(|entry| entry.file_name())).collect();
+        let mut known = self.files.lock();
+        if *known != names {
+            sync_directory(&self.place).map_err(io("syncing the state's directory"))?;
+            *known = names;
+        }
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@
 mod checkpoint;
 mod row;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -126,6 +126,8 @@ pub struct State {
     room: tokio::sync::Notify,
     damaged: AtomicBool,
     mark: PathBuf,
+    /// Names in sled's directory when it was last synced.
+    files: Mutex<BTreeSet<std::ffi::OsString>>,
 }
 
 #[derive(Default)]
@@ -199,6 +201,7 @@ impl State {
             room: tokio::sync::Notify::new(),
             damaged: AtomicBool::new(false),
             mark,
+            files: Mutex::default(),
         };
         Ok((Arc::new(state), included))
     }
