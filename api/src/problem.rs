@@ -172,7 +172,7 @@ impl From<&Trouble> for Problem {
             Trouble::Schema(refusal) => Self::schema(refusal),
             Trouble::Component(error) => {
                 let status = match error {
-                    PublishError::NotWasm { .. } => StatusCode::BAD_REQUEST,
+                    PublishError::NotWasm => StatusCode::BAD_REQUEST,
                     PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                     _ => StatusCode::UNPROCESSABLE_ENTITY,
                 };

@@ -222,10 +222,11 @@ impl Command {
         match result {
             Ok(answer) => respond(answer),
             Err(problem) => {
-                if permit.is_open() && matches!(problem.status, 409 | 422) {
-                    if let Err(trouble) = app.engine.remember(permit, &problem.answer()).await {
-                        return Problem::from(trouble).into_response();
-                    }
+                if permit.is_open()
+                    && matches!(problem.status, 409 | 422)
+                    && let Err(trouble) = app.engine.remember(permit, &problem.answer()).await
+                {
+                    return Problem::from(trouble).into_response();
                 }
                 problem.into_response()
             }

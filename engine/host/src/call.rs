@@ -69,6 +69,9 @@ pub struct Call {
     pub context: CallContext,
 }
 
+/// A key with its new value, or nothing where it was deleted.
+pub type Change = (String, Option<Arc<[u8]>>);
+
 /// A call that was done.
 #[derive(Debug, Clone)]
 pub struct Done {
@@ -77,7 +80,7 @@ pub struct Done {
     /// The state afterwards.
     pub state: KeyValues,
     /// Keys whose value differs from before, in order, with their new value or nothing.
-    pub changes: Vec<(String, Option<Arc<[u8]>>)>,
+    pub changes: Vec<Change>,
     /// Keys below each prefix afterwards, for the prefixes whose number changed.
     pub counts: BTreeMap<String, u64>,
     /// What the guest declared.

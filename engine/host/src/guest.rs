@@ -11,12 +11,22 @@ use serde_json::Value;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
-use crate::call::LogLine;
+use crate::call::{Change, LogLine};
 use crate::fault::Fault;
 use crate::limits::Limits;
 
 /// An entry of a range.
 type Pair = (String, Vec<u8>);
+
+/// What a call changed.
+pub(crate) struct Changed {
+    /// The state afterwards.
+    pub state: KeyValues,
+    /// Keys whose value differs, in order.
+    pub changes: Vec<Change>,
+    /// Keys below the prefixes whose number changed.
+    pub counts: BTreeMap<String, u64>,
+}
 
 /// What belongs to one call.
 pub(crate) struct Guest {
@@ -161,14 +171,14 @@ impl Guest {
     }
 
     /// What the call changed: real differences only, in the order of keys, and the numbers that changed with them.
-    pub fn changes(&self) -> (KeyValues, Vec<(String, Option<Arc<[u8]>>)>, BTreeMap<String, u64>) {
+    pub fn changes(&self) -> Changed {
         let differs = |key: &&String| self.now.get(key) != self.before.get(key);
         let changed: Vec<_> = self.changed.keys().filter(differs).collect();
         let touched: BTreeSet<&str> = changed.iter().flat_map(|key| prefixes(key)).collect();
         let moved = touched.into_iter().filter(|prefix| self.now.count(prefix) != self.before.count(prefix));
         let counts = moved.map(|prefix| (prefix.to_owned(), self.now.count(prefix))).collect();
         let changes = changed.into_iter().map(|key| (key.clone(), self.now.get(key).cloned())).collect();
-        (self.now.clone(), changes, counts)
+        Changed { state: self.now.clone(), changes, counts }
     }
 }
 

@@ -16,7 +16,7 @@ mod precompiled;
 mod publish;
 mod threads;
 
-pub use call::{Call, CallContext, Called, Cost, Done, Entry, Failure, LogLine, Problem};
+pub use call::{Call, CallContext, Called, Change, Cost, Done, Entry, Failure, LogLine, Problem};
 pub use fault::Fault;
 pub use interlinker::{InputError, Interlinker};
 pub use limits::Limits;

@@ -99,7 +99,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishErr
     }
     let invalid = |error: wasmparser::BinaryReaderError| PublishError::Invalid { reason: error.to_string() };
     let mut depth = 0usize;
-    let mut manifest = None;
+    let mut sections = Vec::new();
     let mut exports = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
@@ -116,9 +116,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishErr
                 }
             }
             Payload::CustomSection(section) if depth == 1 && section.name() == MANIFEST_SECTION => {
-                if manifest.replace(section.data()).is_some() {
-                    return Err(wrong("is there twice"));
-                }
+                sections.push(section.data());
             }
             _ => {}
         }
@@ -130,7 +128,11 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishErr
         }
         return Err(PublishError::Export { reason: "it is not among its exports".into() });
     }
-    check_manifest(manifest.ok_or_else(|| wrong("is missing; `cargo xtask guests` appends it"))?)
+    match sections[..] {
+        [] => Err(wrong("is missing; `cargo xtask guests` appends it")),
+        [manifest] => check_manifest(manifest),
+        _ => Err(wrong("is there twice")),
+    }
 }
 
 fn check_import(name: &str) -> Result<(), PublishError> {

@@ -16,7 +16,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 
 use crate::call::{Call, Called, Cost, Done, Entry, Failure, Problem};
 use crate::fault::Fault;
-use crate::guest::{Guest, linker};
+use crate::guest::{Changed, Guest, linker};
 use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 use crate::precompiled::Cache;
@@ -309,7 +309,7 @@ fn run(engine: &Engine, limits: &Arc<Limits>, interlinker: &Interlinker, call: C
     let result = match answered {
         Ok((Ok(output),)) => match serde_json::from_str::<Value>(&output) {
             Ok(output) => {
-                let (state, changes, counts) = guest.changes();
+                let Changed { state, changes, counts } = guest.changes();
                 Ok(Done { output, state, changes, counts, outcome: guest.outcome })
             }
             Err(error) => Err(Failure::Failed(Fault::Output { reason: error.to_string() })),

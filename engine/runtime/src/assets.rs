@@ -194,7 +194,6 @@ impl Assets {
     }
 
     /// Instantiates an Interlinker on a task.
-    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
     pub async fn instantiate(
         &self,
         core: &Arc<Core>,
@@ -255,7 +254,6 @@ impl Assets {
     }
 
     /// Runs an action.
-    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
     pub async fn act(
         &self,
         core: &Arc<Core>,
@@ -331,7 +329,6 @@ impl Assets {
     }
 
     /// Removes an asset from its task; its history stays.
-    #[expect(clippy::too_many_arguments, reason = "a removal with all that it needs to be answered")]
     pub async fn remove(
         &self,
         core: &Arc<Core>,
@@ -383,7 +380,6 @@ impl Assets {
     }
 
     /// Shows an asset. That it was looked at is recorded; the answer does not wait for the record.
-    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
     pub async fn view(
         &self,
         core: &Arc<Core>,
@@ -525,7 +521,6 @@ fn written_events(
 }
 
 /// Hands the events of a call over, and takes what they give as what is ahead.
-#[expect(clippy::too_many_arguments, reason = "one step of a call, with all that it is made of")]
 fn hand_over(
     core: &Arc<Core>,
     cell: &Arc<AssetCell>,

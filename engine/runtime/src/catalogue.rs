@@ -497,10 +497,9 @@ pub(crate) fn events_of<E: interlink_model::event::Event>(
 ) -> Outcome<Vec<(E, Stamp, Position, u64)>> {
     let damaged = || Trouble::Damaged { what, id: id.to_string() };
     let records = core.journal.read_stream(at, 0, Position::MAX).map_err(|_| damaged())?;
-    let read = |record: &interlink_journal::Record| decode::<E>(&record.body).map(|(event, stamp)| (event, stamp));
     records
         .iter()
-        .map(|record| read(record).map(|(event, stamp)| (event, stamp, record.position, record.key)))
+        .map(|record| decode::<E>(&record.body).map(|(event, stamp)| (event, stamp, record.position, record.key)))
         .collect::<Result<_, _>>()
         .map_err(|_| damaged())
 }

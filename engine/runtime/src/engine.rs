@@ -424,7 +424,6 @@ impl Engine {
     }
 
     /// Runs a command on a process.
-    #[expect(clippy::too_many_arguments, reason = "a command with all that it needs to be answered")]
     pub async fn command(
         &self,
         caller: &Caller,
@@ -488,7 +487,6 @@ impl Engine {
     }
 
     /// Instantiates an Interlinker on a task.
-    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
     pub async fn instantiate(
         &self,
         caller: &Caller,
@@ -526,7 +524,6 @@ impl Engine {
     }
 
     /// Runs an action of an asset.
-    #[expect(clippy::too_many_arguments, reason = "a call with all that it needs to be answered")]
     pub async fn act(
         &self,
         caller: &Caller,

@@ -316,7 +316,6 @@ impl Processes {
 
 /// Seals, applies and hands over what was decided. Called under the mailbox's lock, so that the journal gets appends in
 /// the order in which they were decided.
-#[expect(clippy::too_many_arguments, reason = "one step of a command, with all that it is made of")]
 fn submit(
     core: &Arc<Core>,
     cell: &Arc<ProcessCell>,
