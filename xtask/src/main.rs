@@ -1,6 +1,7 @@
 //! `cargo xtask …`: what this repository needs done that cargo alone does not do.
 
 mod component;
+mod demo;
 mod guests;
 mod sources;
 mod toolchain;
@@ -8,6 +9,7 @@ mod toolchain;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
+cargo xtask demo [--exit]                         a real process from nothing to its end; keeps serving
 cargo xtask test                                 run every test
 cargo xtask guests [--ship] [--toolchain NAME]   build interlinkers/* into target/guests; --ship: into interlinkers/dist, too
 cargo xtask guests --check                       fail when interlinkers/dist is older than its sources";
@@ -16,6 +18,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["guests", options @ ..] => guests::run(options),
+        ["demo", options @ ..] => demo::run(options),
         ["test"] => test(),
         _ => Err(USAGE.into()),
     };

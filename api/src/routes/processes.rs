@@ -237,7 +237,8 @@ fn why(process: &Process, after: &[ItemRef], wanted: &Wanted) -> String {
         Value::String(name) => format!("`{name}`"),
         _ => format!("`{}`", process.plan.outline.id(*item).unwrap_or_default()),
     });
-    format!("{} is finished", names.collect::<Vec<_>>().join(", "))
+    let names: Vec<_> = names.collect();
+    format!("{} {} finished", names.join(" and "), if names.len() == 1 { "is" } else { "are" })
 }
 
 /// What the process as a whole waits for.
