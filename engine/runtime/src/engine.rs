@@ -481,6 +481,11 @@ impl Engine {
 
     // Assets.
 
+    /// The host on which Interlinkers run.
+    pub fn host(&self) -> &Host {
+        &self.core.host
+    }
+
     /// The component of an Interlinker, ready to run.
     pub async fn load(&self, reference: &InterlinkerRef) -> Outcome<Arc<Interlinker>> {
         self.catalogue.load(&self.core, reference).await

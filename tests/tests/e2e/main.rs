@@ -1,2 +1,22 @@
-//! x
+//! The product from outside: a real server process, driven over HTTP and the command line.
 
+mod client;
+mod given;
+mod server;
+mod zips;
+
+mod bundles;
+mod components;
+mod damage;
+mod documents;
+mod durability;
+mod examples;
+mod idempotency;
+mod lifecycle;
+mod polls;
+mod privacy;
+mod provisioning;
+mod reading;
+mod requests;
+mod schemas;
+mod usage;
