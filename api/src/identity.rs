@@ -114,6 +114,10 @@ impl Identities {
             _ => refuse("the token is not one of this server's"),
         })?;
         let Claims { sub: login, role, exp: expires_s, .. } = claims.claims;
+        // The library takes a token for one more second.
+        if expires_s <= now_s {
+            return Err(refuse("the token has expired"));
+        }
         let known = Arc::new(Known { login, role, expires_s, caller: OnceCell::new() });
         let mut all = self.known.write();
         if all.len() >= TOKENS_MAX {

@@ -2,9 +2,11 @@
 //! how it is answered.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -25,6 +27,10 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 pub const SCHEMA_BYTES_MAX: usize = 8 << 20;
 /// The largest component.
 pub const COMPONENT_BYTES_MAX: usize = 32 << 20;
+/// What is read of a body that is refused for its size, in bytes: whoever sends more is cut off.
+const DISCARDED_BYTES_MAX: usize = 64 << 20;
+/// How long that may take.
+const DISCARD_TIME: Duration = Duration::from_secs(5);
 /// The longest idempotency key.
 pub const KEY_BYTES_MAX: usize = 255;
 
@@ -157,7 +163,11 @@ impl FromRequest<App> for Command {
                 Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large", detail)
             };
             let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-            if length.is_some_and(|length: u64| length > limit as u64) {
+            if let Some(length) = length.filter(|length: &usize| *length > limit) {
+                // Who waits for a word before sending, or would send without end, has it at once.
+                if length <= DISCARDED_BYTES_MAX && !parts.headers.contains_key(header::EXPECT) {
+                    discard(body).await;
+                }
                 return Err(too_large());
             }
             let body = axum::body::to_bytes(body, limit).await.map_err(|_| too_large())?;
@@ -171,6 +181,20 @@ impl FromRequest<App> for Command {
         let content_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
         Ok(Self { asked, caller, body, content_type, permit })
     }
+}
+
+/// Reads and forgets a body, so that its sender gets to read why it is refused: an answer before that closes the
+/// connection on what is still being sent, and the sender sees nothing else.
+async fn discard(mut body: Body) {
+    let mut left = DISCARDED_BYTES_MAX;
+    let reading = async {
+        while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+            left = rest;
+        }
+    };
+    // Whoever is slower than that is cut off.
+    let _ = tokio::time::timeout(DISCARD_TIME, reading).await;
 }
 
 /// Lets a request with an idempotency key in, or answers it as it was answered before.
@@ -217,19 +241,19 @@ impl Command {
         }
     }
 
-    /// Answers, and remembers a refusal under the request's key.
+    /// Answers, and remembers under the request's key what no append has remembered yet: a refusal, or that everything
+    /// was so already.
     pub async fn finish(app: &App, permit: Permit, result: Result<Answer, Problem>) -> Response {
+        let status = result.as_ref().map_or_else(|problem| problem.status, |answer| answer.status);
+        if permit.is_open() && matches!(status, 200..=299 | 409 | 422) {
+            let answer = result.as_ref().map_or_else(Problem::answer, Answer::clone);
+            if let Err(trouble) = app.engine.remember(permit, &answer).await {
+                return Problem::from(trouble).into_response();
+            }
+        }
         match result {
             Ok(answer) => respond(answer),
-            Err(problem) => {
-                if permit.is_open()
-                    && matches!(problem.status, 409 | 422)
-                    && let Err(trouble) = app.engine.remember(permit, &problem.answer()).await
-                {
-                    return Problem::from(trouble).into_response();
-                }
-                problem.into_response()
-            }
+            Err(problem) => problem.into_response(),
         }
     }
 }

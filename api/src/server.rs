@@ -54,6 +54,8 @@ async fn run(settings: &Settings, engine: &Arc<Engine>, began: Instant) -> Resul
         .await
         .map_err(|error| format!("listening on {}: {error}", settings.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    // Before anybody is told that it is ready: whoever stops it at once stops it in order.
+    let told_to_stop = told_to_stop().map_err(|error| format!("listening for signals: {error}"))?;
     let (processes, position) = engine.size();
     let interlinkers = engine.interlinkers().len();
     tracing::info!(
@@ -74,7 +76,7 @@ async fn run(settings: &Settings, engine: &Arc<Engine>, began: Instant) -> Resul
     let app = router(App::new(Arc::clone(engine)));
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
-        told_to_stop().await;
+        told_to_stop.await;
         let _ = stopping.send(());
     });
     tokio::select! {
@@ -83,17 +85,16 @@ async fn run(settings: &Settings, engine: &Arc<Engine>, began: Instant) -> Resul
     }
 }
 
-async fn told_to_stop() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+/// Takes the signals that stop the server from now on; ends with the first of them.
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
-    }
+    })
 }
 
 /// Publishes the Interlinkers that ship, where they are not in the catalogue yet.
@@ -122,6 +123,8 @@ async fn publish_shipped(engine: &Engine, from: Option<&Path>) -> Result<(), Str
             Err(Trouble::Taken { id, .. }) => {
                 tracing::warn!("{id} is in the catalogue with other content; the one that is there stays");
             }
+            // One that is damaged on disk costs what stands on it, not the start.
+            Err(error @ Trouble::Damaged { .. }) => tracing::error!("publishing {name}: {error}"),
             Err(error) => return Err(format!("publishing {name}: {error}")),
         }
     }

@@ -31,16 +31,23 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs every test of the workspace; INTERLINK's published data is read where it lies beside the checkout.
+/// Runs every test: the shipped components are those of these sources, guests build, and then the workspace. Published
+/// data is read where it lies beside the checkout.
 fn test() -> Result<(), Box<dyn std::error::Error>> {
+    guests::run(&["--check"])?;
+    guests::run(&[])?;
     let mut tests = std::process::Command::new(env!("CARGO"));
-    tests.args(["test", "--workspace"]);
-    let data = std::path::Path::new("../shared/interlink-data");
-    if std::env::var_os("INTERLINK_DATA").is_none()
-        && let Ok(data) = data.canonicalize()
+    tests.current_dir(guests::workspace_root()).args(["test", "--workspace"]);
     {
-        tests.env("INTERLINK_DATA", data);
+        let (variable, folder) = ("INTERLINK_DATA", "../shared/interlink-data");
+        let found = guests::workspace_root().join(folder).canonicalize();
+        match (std::env::var_os(variable), found) {
+            (None, Ok(folder)) => {
+                tests.env(variable, folder);
+            }
+            (None, Err(_)) => println!("{variable} is not set: tests with published data are skipped"),
+            (Some(_), _) => {}
+        }
     }
-    let status = tests.status()?;
-    if status.success() { Ok(()) } else { Err("tests failed".into()) }
+    if tests.status()?.success() { Ok(()) } else { Err("tests failed".into()) }
 }

@@ -13,7 +13,7 @@ use super::listed;
 use super::processes::{NAME_BYTES_MAX, process_id, process_of, tag};
 use super::tasks::task_number;
 use crate::app::App;
-use crate::problem::Problem;
+use crate::problem::{Misfit, Problem};
 use crate::request::{Asked, Command, answer};
 use crate::views;
 
@@ -24,6 +24,22 @@ fn asset_id(id: &str) -> Result<AssetId, Problem> {
 /// The answer for whoever could not be served.
 fn refusal(trouble: &Trouble) -> Answer {
     Problem::from(trouble).answer()
+}
+
+/// The same for an instantiation, whose input stands below `/input`: so do the places in it that do not fit.
+fn refused_below_input(trouble: &Trouble) -> Problem {
+    let below = |pointer: &str| format!("/input{pointer}");
+    match trouble {
+        Trouble::Input(errors) => {
+            Problem::invalid(errors.iter().map(|error| Misfit::new(below(&error.pointer), &error.detail)).collect())
+        }
+        Trouble::Refused(_) => {
+            let mut problem = Problem::from(trouble);
+            problem.errors.iter_mut().for_each(|error| error.pointer = below(&error.pointer));
+            problem
+        }
+        _ => Problem::from(trouble),
+    }
 }
 
 /// Instantiates an Interlinker on a task.
@@ -71,11 +87,12 @@ async fn run_instantiate(app: &App, id: String, task: String, command: Command) 
                 ..answer(StatusCode::CREATED, &views::asset(&view))
             }
         }
-        Err(trouble) => refusal(trouble),
+        Err(trouble) => refused_below_input(trouble).answer(),
     };
     let id = process_id(&id)?;
     let language = command.asked.wanted.first();
-    Ok(app.engine.instantiate(&command.caller, id, new, language, shown, command.permit.clone()).await?)
+    let made = app.engine.instantiate(&command.caller, id, new, language, shown, command.permit.clone()).await;
+    made.map_err(|trouble| refused_below_input(&trouble))
 }
 
 /// Assets of a process.

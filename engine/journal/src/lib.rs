@@ -261,7 +261,7 @@ pub type Done = Box<dyn FnOnce(Result<Committed, AppendError>) + Send>;
 
 /// The durable log.
 ///
-/// A store behind it keeps these promises, which [`suite`] tests: an append is there whole or not at all; it is
+/// A store behind it keeps these promises, which the module `suite` tests: an append is there whole or not at all; it is
 /// acknowledged only when it would survive a power cut; versions are gap-free and positions only grow; appends of one
 /// caller are taken in the order of its calls; readers never see what a crash could take back, and never block.
 pub trait Journal: Send + Sync {

@@ -113,3 +113,87 @@ impl Mailbox {
         self.ahead = Arc::clone(&self.committed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use interlink_model::event::{Actor, Stamp};
+    use interlink_model::id::{PersonId, ProcessId};
+    use interlink_model::process::{Plan, ProcessStatus, Rule, create};
+    use interlink_model::schema::authoring::{Syntax, parse};
+
+    use super::*;
+
+    const SCHEMA: &str = "name: s\nversion: 1.0.0\nphases: [{id: p, objectives: [{id: o, tasks: [{id: a}, {id: b}]}]}]";
+    const ACTOR: Actor = Actor::Person(PersonId(uuid::Uuid::from_u128(7)));
+
+    fn mailbox() -> Mailbox {
+        let plan = Arc::new(Plan::new(parse(SCHEMA.as_bytes(), Syntax::Yaml).expect("a schema").schema));
+        let stamp = Stamp { at: Micros(100), actor: ACTOR, correlation: None, causation: None };
+        let created = create(&plan, "name".into(), None);
+        Mailbox::new(Arc::new(Process::created(ProcessId(uuid::Uuid::nil()), &created, &stamp, plan)), 0)
+    }
+
+    fn run(mailbox: &mut Mailbox, command: Command) -> Result<(), NotTaken> {
+        let at = mailbox.time(Micros(101));
+        let events = mailbox.decide(&command, None, None, &Context { at, actor: ACTOR })?;
+        mailbox.push(&events, &Stamp { at, actor: ACTOR, correlation: None, causation: None });
+        Ok(())
+    }
+
+    #[test]
+    fn commands_are_decided_ahead_and_shown_when_they_are_durable() {
+        let mut mailbox = mailbox();
+        run(&mut mailbox, Command::Start).expect("taken");
+        run(&mut mailbox, Command::Complete("a".into())).expect("decided on a start that is not durable yet");
+        assert_eq!(mailbox.committed().status, ProcessStatus::Created);
+        mailbox.synced();
+        assert_eq!((mailbox.committed().status, mailbox.committed().progress()), (ProcessStatus::Running, 0.0));
+        mailbox.synced();
+        assert_eq!(mailbox.committed().progress(), 0.5);
+        assert_eq!(mailbox.committed(), mailbox.ahead());
+    }
+
+    #[test]
+    fn what_was_decided_ahead_of_a_failed_append_is_dropped() {
+        let mut mailbox = mailbox();
+        run(&mut mailbox, Command::Start).expect("taken");
+        mailbox.synced();
+        run(&mut mailbox, Command::Complete("a".into())).expect("taken");
+        run(&mut mailbox, Command::Complete("b".into())).expect("taken");
+        mailbox.failed();
+        assert_eq!(mailbox.ahead(), mailbox.committed());
+        assert_eq!(mailbox.ahead().progress(), 0.0);
+        mailbox.synced();
+        assert_eq!(mailbox.committed().progress(), 0.0, "a late word of the journal changes nothing");
+    }
+
+    #[test]
+    fn a_version_that_has_moved_and_a_broken_rule_are_told_apart() {
+        let mut mailbox = mailbox();
+        let context = Context { at: Micros(101), actor: ACTOR };
+        let stale = mailbox.decide(&Command::Start, None, Some(3), &context);
+        assert_eq!(stale, Err(NotTaken::WrongVersion { found: 0 }));
+        let Err(NotTaken::Rejected(rejection)) = run(&mut mailbox, Command::Resume) else { panic!("taken") };
+        assert_eq!(rejection.rule, Rule::ProcessNotSuspended);
+    }
+
+    #[test]
+    fn time_does_not_go_back_with_the_clock() {
+        let mut mailbox = mailbox();
+        assert_eq!(mailbox.time(Micros(50)), Micros(100));
+        assert_eq!(mailbox.time(Micros(200)), Micros(200));
+        assert_eq!(mailbox.time(Micros(150)), Micros(200));
+    }
+
+    #[test]
+    fn a_mailbox_takes_no_more_than_its_limit() {
+        let mut mailbox = mailbox();
+        run(&mut mailbox, Command::Start).expect("taken");
+        for _ in 1..QUEUED_MAX / 2 {
+            run(&mut mailbox, Command::Claim("a".into())).expect("taken");
+            run(&mut mailbox, Command::Release("a".into())).expect("taken");
+        }
+        run(&mut mailbox, Command::Claim("a".into())).expect("the last that is taken");
+        assert_eq!(run(&mut mailbox, Command::Release("a".into())), Err(NotTaken::Full));
+    }
+}

@@ -221,8 +221,7 @@ impl Processes {
         let fate = core.commit(&written, record, move |first| {
             if let Some(first) = first {
                 let last = first + own - 1;
-                shared.state.put(last, [row]);
-                note_activity(&shared, last, &stamp);
+                shared.state.put(last, [row].into_iter().chain(usage::activity(&stamp)));
             }
             if let Some(settle) = settle_beside {
                 settle(first.map(|first| first + own));
@@ -359,8 +358,8 @@ fn submit(
                 let process = cell.synced();
                 let last = position + own - 1;
                 let row_key = key(table::PROCESS, &[&cell.id.bytes()]);
-                shared.state.put(last, [(row_key, Value::Process(process, cell.key.clone()))]);
-                note_activity(&shared, last, &stamp);
+                let row = (row_key, Value::Process(process, cell.key.clone()));
+                shared.state.put(last, [row].into_iter().chain(usage::activity(&stamp)));
             }
             None => cell.failed(),
         }
@@ -374,9 +373,7 @@ fn submit(
 
 /// Notes in the state that a person did something.
 pub(crate) fn note_activity(core: &Core, position: Position, stamp: &Stamp) {
-    if let Some(person) = stamp.actor.person() {
-        usage::active(&core.state, position, person, stamp.at);
-    }
+    core.state.put(position, usage::activity(stamp));
 }
 
 fn from_row(

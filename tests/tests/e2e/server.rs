@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -41,9 +41,36 @@ pub fn printed(output: &Output) -> String {
 }
 
 impl Server {
-    /// Starts on a new data directory.
+    /// Starts on a new data directory. Its master key and the native code that the key vouches for are those of a first
+    /// server, so that the Interlinkers are compiled once and not in every test.
     pub fn start() -> Self {
+        static FIRST: OnceLock<Vec<(PathBuf, Vec<u8>)>> = OnceLock::new();
+        let kept = FIRST.get_or_init(|| {
+            let mut first = Self::start_anew();
+            first.stop();
+            let below = ["keys", "cache"].map(|directory| std::fs::read_dir(first.place(directory)).expect("it is there"));
+            let read = |entry: std::io::Result<std::fs::DirEntry>| {
+                let path = entry.expect("it is there").path();
+                let bytes = std::fs::read(&path).expect("it can be read");
+                (path.strip_prefix(first.data()).expect("below it").to_owned(), bytes)
+            };
+            below.into_iter().flatten().map(read).collect()
+        });
         let data = tempfile::tempdir().expect("a directory");
+        for (below, bytes) in kept {
+            let path = data.path().join(below);
+            std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+            std::fs::write(path, bytes).expect("written");
+        }
+        Self::start_on(data)
+    }
+
+    /// Starts on a data directory in which there is nothing.
+    pub fn start_anew() -> Self {
+        Self::start_on(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn start_on(data: TempDir) -> Self {
         let address = Arc::new(RwLock::new(String::new()));
         let mut server = Self { data, child: None, address, said: Arc::default(), operator: None };
         server.launch();

@@ -13,7 +13,7 @@ use interlink_journal::Position;
 use interlink_model::asset::Asset;
 use interlink_model::event::Stamp;
 use interlink_model::facts::{AssetEvent, UsageEvent, UseKind, UseOutcome};
-use interlink_model::id::{Micros, PersonId, ProcessId};
+use interlink_model::id::ProcessId;
 use serde::{Deserialize, Serialize};
 
 pub use registry::{Use, UseFilter};
@@ -112,10 +112,10 @@ pub fn record(state: &State, position: Position, used: &Use) {
     state.put(position, rows);
 }
 
-/// Notes that a person did something.
-pub fn active(state: &State, position: Position, person: PersonId, at: Micros) {
-    let row = (key(table::ACTIVE, &[&person.bytes()]), Value::bytes(at.0.to_le_bytes()));
-    state.put(position, [row]);
+/// The row that notes when a person was last active, for what a person did.
+pub fn activity(stamp: &Stamp) -> Option<(Vec<u8>, Value)> {
+    let person = stamp.actor.person()?;
+    Some((key(table::ACTIVE, &[&person.bytes()]), Value::bytes(stamp.at.0.to_le_bytes())))
 }
 
 fn counters_at(state: &State, row_key: &[u8]) -> (Position, Counters) {
