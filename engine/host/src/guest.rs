@@ -39,6 +39,8 @@ pub(crate) struct Guest {
     is_view: bool,
     pub outcome: Option<Value>,
     pub logs: Vec<LogLine>,
+    /// What it said last as an error, kept whether there was room for the line or not: a panic ends with it.
+    pub last_error: Option<String>,
     deadline: Instant,
     host_calls: u64,
     host_bytes: usize,
@@ -58,6 +60,7 @@ impl Guest {
             is_view,
             outcome: None,
             logs: Vec::new(),
+            last_error: None,
             deadline,
             host_calls: 0,
             host_bytes: 0,
@@ -156,16 +159,24 @@ impl Guest {
 
     fn log(&mut self, level: String, message: &str) -> Result<(), Fault> {
         self.enter()?;
-        if self.logs.len() < self.limits.log_lines {
-            let mut end = message.len().min(self.limits.log_line_bytes);
-            while !message.is_char_boundary(end) {
-                end -= 1;
-            }
-            let level = match level.as_str() {
-                "debug" | "info" | "warn" | "error" => level,
-                _ => "info".into(),
-            };
-            self.logs.push(LogLine { level, message: message[..end].into() });
+        let room = self.logs.len() < self.limits.log_lines;
+        if !room && level != "error" {
+            return Ok(());
+        }
+        let mut end = message.len().min(self.limits.log_line_bytes);
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        let message = message[..end].to_owned();
+        if level == "error" {
+            self.last_error = Some(message.clone());
+        }
+        let level = match level.as_str() {
+            "debug" | "info" | "warn" | "error" => level,
+            _ => "info".into(),
+        };
+        if room {
+            self.logs.push(LogLine { level, message });
         }
         Ok(())
     }
@@ -182,13 +193,18 @@ impl Guest {
     }
 }
 
-/// Memories and tables count for the whole instance together: ten memories have no more than one.
+/// Memories and tables count for the whole instance together: ten memories have no more than one. Where a guest's own
+/// bound is reached before the limit, it is told so as WebAssembly has it, and what it did not get does not count.
 impl ResourceLimiter for Guest {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let wanted = self.memory_bytes - current.min(self.memory_bytes) + desired;
+    fn memory_growing(&mut self, current: usize, desired: usize, own: Option<usize>) -> wasmtime::Result<bool> {
+        // A memory with 64-bit addresses may ask for as much as there are numbers.
+        let wanted = self.memory_bytes.saturating_sub(current).saturating_add(desired);
         let max = self.limits.memory_bytes;
         if wanted > max {
             return Err(Fault::Memory { wanted, max }.into());
+        }
+        if own.is_some_and(|own| desired > own) {
+            return Ok(false);
         }
         self.memory_bytes = wanted;
         Ok(true)
@@ -201,11 +217,14 @@ impl ResourceLimiter for Guest {
         Err(Fault::Memory { wanted: max + 1, max }.into())
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let wanted = self.table_elements - current.min(self.table_elements) + desired;
+    fn table_growing(&mut self, current: usize, desired: usize, own: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.table_elements.saturating_sub(current).saturating_add(desired);
         let max = self.limits.table_elements;
         if wanted > max {
             return Err(Fault::Table { wanted, max }.into());
+        }
+        if own.is_some_and(|own| desired > own) {
+            return Ok(false);
         }
         self.table_elements = wanted;
         Ok(true)

@@ -23,7 +23,7 @@ pub struct Limits {
     pub host_bytes: usize,
     /// Calls into the host.
     pub host_calls: u64,
-    /// Log lines of a call; more are dropped and counted.
+    /// Log lines of a call; more are dropped.
     pub log_lines: usize,
     /// The longest log line, in bytes; a longer one is cut.
     pub log_line_bytes: usize,

@@ -4,6 +4,7 @@
 //! half of the threads, and Interlinkers that wait take turns, so that a busy one cannot starve the others.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,19 +157,28 @@ impl Host {
         let queue = Queue { waiting: Mutex::default(), wake: Condvar::new(), share: threads.div_ceil(2) };
         let queue = Arc::new(queue);
         let stop = Arc::new(AtomicBool::new(false));
+        let running = Arc::new(());
         for number in 0..threads {
             let (engine, limits, queue) = (engine.clone(), Arc::clone(&limits), Arc::clone(&queue));
+            let running = Arc::clone(&running);
             std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
                 while let Some(Job { interlinker, call, tell, since }) = queue.take() {
-                    let called = run(&engine, &limits, &interlinker, call, since);
-                    queue.done(interlinker.digest());
-                    tell(called);
+                    let digest = interlinker.digest();
+                    // A panic in here is a defect of ours; it costs its call, and no thread.
+                    let called = catch_unwind(AssertUnwindSafe(|| run(&engine, &limits, &interlinker, call, since)));
+                    let called = called.unwrap_or_else(|_| failed_here(digest));
+                    queue.done(digest);
+                    if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
+                        tracing::error!(digest, "what came of a call was told, and the telling panicked");
+                    }
                 }
+                drop(running);
             })?;
         }
         let (ticking, stopped) = (engine.clone(), Arc::clone(&stop));
         std::thread::Builder::new().name("guest-deadlines".into()).spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
+            // Calls that still run when the host goes have their deadlines, too.
+            while !stopped.load(Ordering::Relaxed) || Arc::strong_count(&running) > 1 {
                 std::thread::sleep(TICK);
                 ticking.increment_epoch();
             }
@@ -232,6 +242,13 @@ impl Host {
             tell(Called { result, logs: Vec::new(), cost: Cost::default() });
         }
     }
+}
+
+/// What is told of a call in which the host itself panicked.
+fn failed_here(digest: &str) -> Called {
+    tracing::error!(digest, "the host panicked in a call");
+    let fault = Fault::Trap { message: "the host failed in this call".into() };
+    Called { result: Err(Failure::Failed(fault)), logs: Vec::new(), cost: Cost::default() }
 }
 
 /// Deterministic, bounded, and nothing that we do not use.
@@ -336,7 +353,7 @@ fn fault(error: &wasmtime::Error, limits: &Limits, guest: &Guest) -> Fault {
         Some(Trap::Interrupt) => Fault::Deadline { max_ms: limits.deadline_ms },
         Some(Trap::StackOverflow) => Fault::Stack { max: limits.stack_bytes },
         trap => {
-            let said = guest.logs.iter().rev().find(|line| line.level == "error").map(|line| line.message.clone());
+            let said = guest.last_error.clone();
             let message = said.or_else(|| trap.map(ToString::to_string)).unwrap_or(text);
             Fault::Trap { message }
         }
