@@ -130,8 +130,7 @@ async fn no_method(method: Method, uri: Uri) -> Problem {
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    let detail = "this is a defect of the server; what was acknowledged is safe";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail).into_response()
+    Problem::internal("this is a defect of the server; what was acknowledged is safe").into_response()
 }
 
 /// What axum itself refuses (a path that is no UTF-8, for instance) is plain text: it becomes a problem document too.

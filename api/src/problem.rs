@@ -88,6 +88,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed", "This cannot be read", detail)
     }
 
+    /// 500: a defect of the server.
+    pub fn internal(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail)
+    }
+
     /// 422: it can be read and does not fit.
     pub fn invalid(errors: Vec<Misfit>) -> Self {
         let detail = match errors.first() {

@@ -15,7 +15,7 @@ use crate::request::Asked;
 
 /// Reads off the asynchronous workers: it goes through many rows.
 async fn blocking<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(read).await.map_err(|_| Problem::malformed("adoption could not be read"))
+    tokio::task::spawn_blocking(read).await.map_err(|_| Problem::internal("adoption could not be read"))
 }
 
 /// The summary over all processes.

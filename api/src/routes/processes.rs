@@ -81,7 +81,7 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
             ids = engine.process_ids(reached, limit + 1);
         }
     });
-    let (items, next) = reading.await.map_err(|_| Problem::malformed("the list could not be read"))?;
+    let (items, next) = reading.await.map_err(|_| Problem::internal("the list could not be read"))?;
     let next = next.map(|next| app.cursors.make(&list, &next.bytes()));
     Ok(asked.show(&json!({"items": items, "next_cursor": next}), None, None))
 }
@@ -269,7 +269,7 @@ pub async fn events(State(app): State<App>, Path(id): Path<String>, asked: Asked
     };
     let engine = std::sync::Arc::clone(&app.engine);
     let reading = tokio::task::spawn_blocking(move || engine.events(id, after, limit + 1));
-    let mut events = reading.await.map_err(|_| Problem::malformed("the history could not be read"))??;
+    let mut events = reading.await.map_err(|_| Problem::internal("the history could not be read"))??;
     let more = events.len() > limit;
     events.truncate(limit);
     let last = events.last().filter(|_| more).map(|event| event.position);

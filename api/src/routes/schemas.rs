@@ -98,7 +98,7 @@ async fn read(content_type: &str, body: Vec<u8>) -> Result<(Parsed, SchemaSource
             format!("`{other}` is no schema; send application/yaml, application/json or application/zip"),
         )),
     });
-    reading.await.map_err(|_| Problem::malformed("the schema could not be read"))?
+    reading.await.map_err(|_| Problem::internal("the schema could not be read"))?
 }
 
 /// A schema in its newest version, or `name@version`.

@@ -60,7 +60,7 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
         let items: Vec<_> = page.uses.iter().map(|(_, used)| shown(used)).collect();
         (items, page.next)
     });
-    let (items, next) = reading.await.map_err(|_| Problem::malformed("the registry could not be read"))?;
+    let (items, next) = reading.await.map_err(|_| Problem::internal("the registry could not be read"))?;
     let next = next.map(|position| app.cursors.make(&list, &position.to_be_bytes()));
     Ok(match format.as_str() {
         "csv" => exported("text/csv; charset=utf-8", csv(&items), next),

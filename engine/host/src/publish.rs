@@ -22,6 +22,11 @@ const ACTIONS_MAX: usize = 200;
 /// The largest manifest, in bytes: it goes into one record of the journal.
 const MANIFEST_BYTES_MAX: usize = 512 << 10;
 
+/// Parts of a JSON Schema of a manifest, at most, once its references are followed: what checking an input may cost.
+const SCHEMA_PARTS_MAX: u32 = 20_000;
+/// Levels of references in such a schema, at most.
+const REFERENCES_DEEP_MAX: usize = 64;
+
 /// Why a component cannot be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
@@ -189,7 +194,37 @@ pub(crate) fn compile(place: &str, schema: &Value) -> Result<Option<jsonschema::
     if schema.is_null() {
         return Ok(None);
     }
+    if !is_bounded(schema, schema, &mut Vec::new(), &mut { SCHEMA_PARTS_MAX }) {
+        let most = format!("more than {SCHEMA_PARTS_MAX} parts or {REFERENCES_DEEP_MAX} levels of references");
+        return Err(wrong(format!("has a JSON Schema at {place} with {most}, once its references are followed")));
+    }
     let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
     let built = options.build(schema);
     built.map(Some).map_err(|error| wrong(format!("has no JSON Schema at {place}: {error}")))
+}
+
+/// Whether a schema stays within its bounds once its references are followed. Definitions that each refer twice to the next
+/// double the work of checking an input at every level, in a manifest of a few kilobytes. A reference to what is being
+/// followed already is left: it goes on with a part of the input, and the input is bounded.
+fn is_bounded<'s>(root: &'s Value, part: &'s Value, following: &mut Vec<&'s str>, left: &mut u32) -> bool {
+    let Some(rest) = left.checked_sub(1) else { return false };
+    *left = rest;
+    match part {
+        Value::Array(parts) => parts.iter().all(|part| is_bounded(root, part, following, left)),
+        Value::Object(parts) => parts.iter().all(|(name, part)| match (name.as_str(), part.as_str()) {
+            ("$ref", Some(reference)) if !following.contains(&reference) => {
+                let target = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+                let Some(target) = target else { return true };
+                if following.len() == REFERENCES_DEEP_MAX {
+                    return false;
+                }
+                following.push(reference);
+                let bounded = is_bounded(root, target, following, left);
+                following.pop();
+                bounded
+            }
+            _ => is_bounded(root, part, following, left),
+        }),
+        _ => true,
+    }
 }

@@ -121,6 +121,9 @@ pub(crate) struct Catalogue {
     services: RwLock<BTreeMap<String, Service>>,
     making: tokio::sync::Mutex<()>,
     components: PathBuf,
+    /// Second copies of schemas, by digest: hundreds of processes stand on one record of the journal, and damage to it
+    /// must not cost them.
+    copies: PathBuf,
 }
 
 /// Orders versions: highest precedence last, then the latest import.
@@ -130,8 +133,9 @@ fn is_newer(version: &semver::Version, than: &semver::Version) -> bool {
 
 impl Catalogue {
     pub fn new(data: &Path) -> std::io::Result<Self> {
-        let components = data.join("components");
+        let (components, copies) = (data.join("components"), data.join("schemas"));
         std::fs::create_dir_all(&components)?;
+        std::fs::create_dir_all(&copies)?;
         Ok(Self {
             schemas: RwLock::default(),
             plans: RwLock::default(),
@@ -141,6 +145,7 @@ impl Catalogue {
             services: RwLock::default(),
             making: tokio::sync::Mutex::default(),
             components,
+            copies,
         })
     }
 
@@ -210,7 +215,29 @@ impl Catalogue {
                 }
             }
         }
+        if !troubles.is_empty() {
+            self.read_copies();
+        }
         troubles
+    }
+
+    /// Reads the copies of schemas whose record could not be read: their processes go on. The schemas are not listed,
+    /// because their streams take nothing any more.
+    fn read_copies(&self) {
+        for entry in std::fs::read_dir(&self.copies).into_iter().flatten().flatten() {
+            let read = std::fs::read(entry.path()).ok();
+            let imported = read.and_then(|bytes| serde_json::from_slice::<SchemaImported>(&bytes).ok());
+            let Some(imported) = imported.filter(|imported| self.plan(&imported.schema.digest).is_none()) else {
+                continue;
+            };
+            match plan_of(&imported) {
+                Ok(plan) => {
+                    tracing::warn!(schema = imported.schema.name, "its processes go on from the copy in schemas/");
+                    self.plans.write().insert(imported.schema.digest, plan);
+                }
+                Err(trouble) => tracing::error!(schema = imported.schema.name, trouble, "its copy is damaged, too"),
+            }
+        }
     }
 
     fn read_stream(&self, core: &Core, found: &Stream) -> Result<(), String> {
@@ -303,6 +330,9 @@ impl Catalogue {
         let answer = settle(&version);
         let document = document.to_string();
         let imported = SchemaImported { schema: plan.reference(), source, document };
+        let copy = serde_json::to_vec(&imported).expect("words and texts encode");
+        let path = self.copies.join(format!("{}.json", imported.schema.digest.trim_start_matches("sha256:")));
+        write_durably(&path, &copy).map_err(|error| Trouble::Unknown(format!("writing the schema's copy: {error}")))?;
         let at = stream(StreamKind::Schema, named(StreamKind::Schema, &plan.schema.name));
         self.write(core, at, stamp, AnyEvent::Schema(imported.into()), answer).await?;
         Ok(Made { thing: version, new: true })

@@ -86,7 +86,8 @@ fn in_its_languages(server: &Server, name: &str) {
     let read = |path: PathBuf| -> Value {
         serde_json::from_slice(&std::fs::read(path).expect("it is there")).expect("it is JSON")
     };
-    let mut names = BTreeMap::from([(String::new(), read(directory.join("metadata.json"))["name_translations"].clone())]);
+    let mut names =
+        BTreeMap::from([(String::new(), read(directory.join("metadata.json"))["name_translations"].clone())]);
     for file in std::fs::read_dir(directory.join("phases")).expect("it is there") {
         let phase = read(file.expect("it is there").path());
         names.insert(text(&phase["id"]).to_owned(), phase["name_translations"].clone());

@@ -103,9 +103,7 @@ fn the_catalogue_shows_software_with_its_actions_and_what_does_not_run_here() {
         operator.post("/v1/interlinkers", &entry).points_at(422, "invalid-input", &[pointer]);
     }
     server.crash();
-    let names = |path: &str| -> Value {
-        operator.all(path, 1).iter().map(|entry| entry["name"].clone()).collect()
-    };
+    let names = |path: &str| -> Value { operator.all(path, 1).iter().map(|entry| entry["name"].clone()).collect() };
     assert_eq!(names("/v1/interlinkers"), json!(["document", "poll", "walk-guide"]));
     assert_eq!(names("/v1/interlinkers?nature=software"), json!(["document", "poll"]));
     assert_eq!(names("/v1/interlinkers?problem_profile=find-stakeholders"), json!(["walk-guide"]));
@@ -133,12 +131,14 @@ fn a_task_is_recommended_what_addresses_its_problems_best_first() {
     let process = crate::given::running(operator, "With help");
     let path = format!("{process}/tasks/set-rules/recommendations");
     let items = operator.get(&path).is(200)["items"].clone();
-    let said: Vec<_> =
-        items.as_array().into_iter().flatten().map(|item| json!([item["interlinker"]["name"], item["score"], item["because"]])).collect();
-    let expected = json!([
-        ["aim-cards", 1.0, ["decide-together", "align-expectations"]],
-        ["poll", 0.5, ["decide-together"]],
-    ]);
+    let said: Vec<_> = items
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|item| json!([item["interlinker"]["name"], item["score"], item["because"]]))
+        .collect();
+    let expected =
+        json!([["aim-cards", 1.0, ["decide-together", "align-expectations"]], ["poll", 0.5, ["decide-together"]],]);
     assert_eq!(json!(said), expected);
     let guide = operator.get(&format!("{process}/guide")).is(200);
     assert_eq!(guide["next"][0]["recommendations"][0]["interlinker"]["name"], json!("document"));

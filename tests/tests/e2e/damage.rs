@@ -1,11 +1,12 @@
 //! The state is the only copy of nothing: whatever happens to it, the answers are the same.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::given::{asset, complete, library, poll, running, seen, vote};
+use crate::files::{below, copy};
+use crate::given::{asset, complete, id_of, library, poll, running, seen, vote};
 use crate::server::{Server, printed};
 
 /// A server with work in it, and the paths of what to look at.
@@ -32,7 +33,6 @@ fn worked() -> Worked {
     boris.tell(&format!("{other}/items/open/skip")).is(200);
     let client = server.operator().clone();
     let worked = Worked { server, client, process, assets: vec![poll, document] };
-    // Seen once, and in the registry before anything is compared: later views are looked for by nobody.
     worked.views();
     worked
 }
@@ -43,30 +43,26 @@ impl Worked {
         json!(self.assets.iter().map(view).collect::<Vec<_>>())
     }
 
-    /// Everything that is answered of it, but for that it was looked at.
+    /// Everything that is answered of it, but for how often it was looked at: comparing looks at it.
     fn answers(&self) -> Value {
         let client = &self.client;
         let read = |path: &str| client.get(path).is(200);
         let used = |path: &str| -> Vec<Value> {
-            let uses = client.all(path, 500);
-            uses.into_iter().filter(|used| used["kind"] != "view").collect()
+            client.all(path, 500).into_iter().filter(|used| used["kind"] != "view").collect()
         };
-        let views = used("/v1/usage").len();
-        let uses_of = |adoption: &Value| {
-            // Views are counted, too, and each comparison adds some.
-            let mut adoption = adoption.clone();
-            adoption.as_object_mut().map(|adoption| adoption.remove("uses"));
-            adoption
+        let adoption = |path: &str| {
+            let mut figures = read(path);
+            figures.as_object_mut().map(|figures| figures.remove("uses"));
+            figures
         };
         json!({
             "process": seen(client, &self.process),
             "assets": self.assets.iter().map(|asset| read(asset)).collect::<Vec<_>>(),
             "views": self.views(),
-            "uses": views,
             "usage": used("/v1/usage"),
-            "of the poll": used("/v1/usage?interlinker=poll"),
-            "adoption": uses_of(&read("/v1/adoption")),
-            "of the process": uses_of(&read(&format!("/v1/adoption{}", self.process.trim_start_matches("/v1")))),
+            "usage of the poll": used("/v1/usage?interlinker=poll"),
+            "adoption": adoption("/v1/adoption"),
+            "adoption of the process": adoption(&format!("/v1/adoption/processes/{}", id_of(&self.process))),
             "processes": client.all("/v1/processes", 10),
             "schema": read("/v1/schemas/tool-library"),
             "interlinkers": client.all("/v1/interlinkers", 10),
@@ -116,7 +112,7 @@ fn whatever_file_of_the_state_is_damaged_the_answers_are_the_same() {
     let state = worked.server.place("state");
     let kept = tempfile::tempdir().expect("a directory");
     copy(&state, kept.path());
-    let files = files_below(&state);
+    let files = below(&state);
     assert!(files.len() >= 2, "{files:?}");
     for file in files {
         let size = std::fs::metadata(&file).expect("it is there").len();
@@ -155,23 +151,5 @@ impl Damage {
             Self::Emptied => bytes.clear(),
         }
         std::fs::write(file, bytes).expect("written");
-    }
-}
-
-fn files_below(directory: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory).expect("it is there") {
-        let path = entry.expect("it is there").path();
-        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
-    }
-    files.sort();
-    files
-}
-
-fn copy(from: &Path, to: &Path) {
-    for file in files_below(from) {
-        let target = to.join(file.strip_prefix(from).expect("below it"));
-        std::fs::create_dir_all(target.parent().expect("a directory")).expect("made");
-        std::fs::copy(&file, target).expect("copied");
     }
 }

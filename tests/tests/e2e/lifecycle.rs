@@ -51,11 +51,21 @@ fn a_process_that_was_given_up_takes_no_work_any_more() {
     let ana = server.member("ana");
     let process = running(&ana, "Given up");
     complete(&ana, &process, "find-room");
-    assert_eq!(ana.post(&format!("{process}/cancel"), &json!({"reason": "no room"})).is(200)["status"], json!("cancelled"));
+    assert_eq!(
+        ana.post(&format!("{process}/cancel"), &json!({"reason": "no room"})).is(200)["status"],
+        json!("cancelled")
+    );
     let before = seen(&ana, &process);
     let paths = [
-        "/start", "/suspend", "/resume", "/cancel", "/tasks/set-rules/claim", "/tasks/set-rules/complete",
-        "/tasks/find-room/reopen", "/items/open/skip", "/items/open/restore",
+        "/start",
+        "/suspend",
+        "/resume",
+        "/cancel",
+        "/tasks/set-rules/claim",
+        "/tasks/set-rules/complete",
+        "/tasks/find-room/reopen",
+        "/items/open/skip",
+        "/items/open/restore",
     ];
     for path in paths {
         ana.tell(&format!("{process}{path}")).refused(409, "process-ended");
@@ -73,7 +83,8 @@ fn reopening_a_task_holds_up_what_was_begun_behind_it() {
     let process = running(&ana, "Once more");
     complete(&ana, &process, "find-room");
     boris.tell(&format!("{process}/tasks/set-rules/start")).is(200);
-    let reopened = ana.post(&format!("{process}/tasks/find-room/reopen"), &json!({"comment": "it is too damp"})).is(200);
+    let reopened =
+        ana.post(&format!("{process}/tasks/find-room/reopen"), &json!({"comment": "it is too damp"})).is(200);
     assert_eq!((&reopened["status"], &reopened["reopened"]), (&json!("ready"), &json!(1)));
     assert_eq!(ids(&reopened["held_up"]), ["set-rules"], "{reopened}");
     let refused = boris.tell(&format!("{process}/tasks/set-rules/complete")).refused(409, "task-not-ready");
@@ -102,7 +113,10 @@ fn reopening_the_last_task_reopens_the_process() {
     ana.tell(&format!("{process}/tasks/look-back/start")).refused(409, "process-ended");
     ana.tell(&format!("{process}/tasks/look-back/reopen")).is(200);
     let shown = ana.get(&process).is(200);
-    assert_eq!((&shown["status"], &shown["progress"], &shown["ended_at"]), (&json!("running"), &json!(0.8), &Value::Null));
+    assert_eq!(
+        (&shown["status"], &shown["progress"], &shown["ended_at"]),
+        (&json!("running"), &json!(0.8), &Value::Null)
+    );
     assert_eq!(next(&ana, &process), ["look-back"]);
     complete(&ana, &process, "look-back");
     assert_eq!(status(&ana, &process), "completed");
@@ -183,7 +197,12 @@ fn the_history_says_who_did_what_in_one_order_and_in_pages() {
     let events = ana.all(&format!("{process}/events"), 1_000);
     let kinds: Vec<_> = events.iter().map(|event| text(&event["kind"])).collect();
     let expected = [
-        "ProcessCreated", "ProcessStarted", "AssetAdded", "InterlinkerInstantiated", "ActionPerformed", "OutcomeDeclared",
+        "ProcessCreated",
+        "ProcessStarted",
+        "AssetAdded",
+        "InterlinkerInstantiated",
+        "ActionPerformed",
+        "OutcomeDeclared",
         "TaskCompleted",
     ];
     assert_eq!(kinds, expected);

@@ -1,6 +1,7 @@
 //! The product from outside: a real server process, driven over HTTP and the command line.
 
 mod client;
+mod files;
 mod given;
 mod server;
 mod zips;
@@ -11,6 +12,7 @@ mod damage;
 mod documents;
 mod durability;
 mod examples;
+mod failures;
 mod idempotency;
 mod lifecycle;
 mod polls;

@@ -34,7 +34,10 @@ fn reaching_the_quorum_declares_the_outcome_and_closing_does_not() {
     let process = running(&ana, "Evenings");
     let poll = poll(&ana, &process, "find-room", 2);
     let shown = ana.get(&poll).is(200);
-    assert_eq!((&shown["name"], &shown["task"], &shown["state_version"]), (&json!("a poll"), &json!("find-room"), &json!(0)));
+    assert_eq!(
+        (&shown["name"], &shown["task"], &shown["state_version"]),
+        (&json!("a poll"), &json!("find-room"), &json!(0))
+    );
     assert_eq!((&shown["interlinker"]["name"], &shown["created_by"]), (&json!("poll"), &json!(ana.id())));
     assert_eq!(shown.get("outcome"), None);
 
@@ -162,7 +165,8 @@ fn an_asset_that_is_removed_is_gone_and_its_history_and_its_uses_stay() {
         vote(&ana, &poll, "Monday").refused(404, "not-found");
         boris.ask(&crate::client::Ask::new("DELETE", &poll)).refused(404, "not-found");
         assert_eq!(ana.all(&format!("{process}/assets"), 10), Vec::<Value>::new());
-        let kinds: Vec<_> = ana.all(&format!("{process}/events"), 3).iter().map(|event| event["kind"].clone()).collect();
+        let kinds: Vec<_> =
+            ana.all(&format!("{process}/events"), 3).iter().map(|event| event["kind"].clone()).collect();
         for kind in ["InterlinkerInstantiated", "ActionPerformed", "AssetRemoved", "AssetDropped"] {
             assert!(kinds.contains(&json!(kind)), "no {kind} in {kinds:?}");
         }

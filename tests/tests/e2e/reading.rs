@@ -11,14 +11,28 @@ fn everything_that_is_read_has_an_entity_tag_and_is_not_sent_twice() {
     let operator = server.operator();
     let process = running(operator, "Tags");
     let poll = poll(operator, &process, "find-room", 2);
-    operator.send("/v1/provisions", "application/yaml", "service: tools\nschema: tool-library\nprocess: { name: Tools }\n").is(201);
-    let below_process = ["", "/tree", "/guide", "/events", "/assets", "/tasks/find-room", "/tasks/find-room/recommendations"];
+    operator
+        .send("/v1/provisions", "application/yaml", "service: tools\nschema: tool-library\nprocess: { name: Tools }\n")
+        .is(201);
+    let below_process =
+        ["", "/tree", "/guide", "/events", "/assets", "/tasks/find-room", "/tasks/find-room/recommendations"];
     let paths = below_process.map(|below| format!("{process}{below}")).into_iter();
     let others = [
-        "/v1/processes", "/v1/schemas", "/v1/schemas/tool-library", "/v1/schemas/tool-library/versions",
-        "/v1/interlinkers", "/v1/interlinkers/poll", "/v1/interlinkers/poll/versions", "/v1/interlinkers/poll/actions",
-        "/v1/problem-profiles", "/v1/services", "/v1/services/tools", "/v1/adoption", "/v1/adoption/interlinkers/poll",
-        "/v1/usage", "/v1/me",
+        "/v1/processes",
+        "/v1/schemas",
+        "/v1/schemas/tool-library",
+        "/v1/schemas/tool-library/versions",
+        "/v1/interlinkers",
+        "/v1/interlinkers/poll",
+        "/v1/interlinkers/poll/versions",
+        "/v1/interlinkers/poll/actions",
+        "/v1/problem-profiles",
+        "/v1/services",
+        "/v1/services/tools",
+        "/v1/adoption",
+        "/v1/adoption/interlinkers/poll",
+        "/v1/usage",
+        "/v1/me",
     ];
     let paths = paths.chain(others.map(str::to_owned)).chain([poll.clone(), format!("/v1/adoption{}", &process[3..])]);
     for path in paths {
@@ -76,7 +90,8 @@ fn texts_come_in_the_language_that_fits_best_and_the_answer_says_which() {
         (shown.is(200)["title"].clone(), shown.header("content-language").to_owned())
     };
     let schema = "/v1/schemas/tool-library";
-    let (english, spanish, italian) = ("A tool library", "Una biblioteca de herramientas", "Una biblioteca degli attrezzi");
+    let (english, spanish, italian) =
+        ("A tool library", "Una biblioteca de herramientas", "Una biblioteca degli attrezzi");
     for (accept, expected, language) in [
         ("es", spanish, "es"),
         ("es-MX", spanish, "es"),
@@ -104,7 +119,8 @@ fn texts_come_in_the_language_that_fits_best_and_the_answer_says_which() {
     let task = operator.get(&format!("{process}/tasks/set-rules?lang=*")).is(200);
     assert_eq!(task["name"]["it"], json!("Fissare le regole"));
     let actions = operator.get("/v1/interlinkers/poll/actions?lang=es").is(200);
-    let titles: Vec<_> = actions["items"].as_array().into_iter().flatten().map(|action| text(&action["title"])).collect();
+    let titles: Vec<_> =
+        actions["items"].as_array().into_iter().flatten().map(|action| text(&action["title"])).collect();
     assert!(titles.contains(&"Votar"), "{titles:?}");
 }
 

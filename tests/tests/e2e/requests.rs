@@ -124,7 +124,17 @@ fn a_limit_or_cursor_that_is_none_is_refused_on_every_list() {
         format!("{process}/assets"),
     ];
     for list in &lists {
-        for query in ["limit=0", "limit=-1", "limit=1001", "limit=many", "limit=", "cursor=rubbish", "cursor=", "cursor=00", "cursor=é"] {
+        for query in [
+            "limit=0",
+            "limit=-1",
+            "limit=1001",
+            "limit=many",
+            "limit=",
+            "cursor=rubbish",
+            "cursor=",
+            "cursor=00",
+            "cursor=é",
+        ] {
             operator.get(&format!("{list}?{query}")).refused(400, "malformed");
         }
     }
@@ -150,7 +160,11 @@ fn a_limit_or_cursor_that_is_none_is_refused_on_every_list() {
         operator.get(&format!("/v1/usage?{query}")).refused(400, "malformed");
     }
     for id in ["process=nonsense", "asset=nonsense", "user=nonsense"] {
-        assert_eq!(operator.get(&format!("/v1/usage?{id}")).is(200)["items"], json!([]), "an id that is not there has no uses");
+        assert_eq!(
+            operator.get(&format!("/v1/usage?{id}")).is(200)["items"],
+            json!([]),
+            "an id that is not there has no uses"
+        );
     }
 }
 
@@ -318,7 +332,10 @@ fn a_body_without_end_is_refused_before_it_is_sent() {
         let _ = socket.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer).into_owned();
         assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
-        assert!(answer.contains("application/problem+json") && answer.contains("/problems/too-large"), "{path}: {answer}");
+        assert!(
+            answer.contains("application/problem+json") && answer.contains("/problems/too-large"),
+            "{path}: {answer}"
+        );
     }
     for path in ["/v1/processes", "/v1/provisions"] {
         let body = format!("{{\"name\": \"{}\"}}", "x".repeat(2 << 20));
@@ -352,7 +369,13 @@ fn a_body_in_pieces_is_cut_off_where_it_grows_too_large() {
 #[test]
 fn rubbish_on_the_socket_does_not_bring_the_server_down() {
     let mut server = Server::start();
-    for rubbish in [&b"\0\0\0\0"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", &[b'A'; 100_000], b"POST /v1/processes HTTP/1.1\r\ncontent-length: -1\r\n\r\n"] {
+    for rubbish in [
+        &b"\0\0\0\0"[..],
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        &[b'A'; 100_000],
+        b"POST /v1/processes HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+    ] {
         let mut socket = TcpStream::connect(server.socket()).expect("it listens");
         socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket");
         // It may hang up in the middle.

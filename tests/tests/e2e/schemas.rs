@@ -34,7 +34,10 @@ fn a_schema_that_waits_in_a_circle_for_nothing_or_is_ambiguous_is_refused_with_i
     let server = library();
     let yaml = "application/yaml";
 
-    let circle = with("            name: { en: Find a room", "            after: set-rules\n            name: { en: Find a room");
+    let circle = with(
+        "            name: { en: Find a room",
+        "            after: set-rules\n            name: { en: Find a room",
+    );
     let problem = refused(&server, yaml, circle, 422, "invalid-schema");
     let said = problem["detail"].to_string() + &problem["errors"].to_string();
     assert!(said.contains("find-room") && said.contains("set-rules"), "{problem}");
@@ -60,7 +63,8 @@ fn a_schema_that_waits_in_a_circle_for_nothing_or_is_ambiguous_is_refused_with_i
 #[test]
 fn a_key_that_this_server_does_not_run_is_refused_and_not_ignored() {
     let server = library();
-    let planned = with("            name: { en: Find a room", "            deadline: P3D\n            name: { en: Find a room");
+    let planned =
+        with("            name: { en: Find a room", "            deadline: P3D\n            name: { en: Find a room");
     let problem = refused(&server, "application/yaml", planned, 422, "invalid-schema");
     assert_eq!(problem["errors"][0]["pointer"], json!("/phases/0/objectives/0/tasks/0/deadline"), "{problem}");
 }
@@ -148,7 +152,13 @@ fn a_zip_that_is_none_bursts_or_climbs_out_is_refused() {
     refused(&server, kind, b"PK\x03\x04 no zip", 400, "malformed");
     refused(&server, kind, Vec::new(), 400, "malformed");
     let bomb = vec![b' '; 64 << 20];
-    let problem = refused(&server, kind, zip(&[("small/metadata.json", metadata), ("small/phases/one.json", &bomb)]), 413, "too-large");
+    let problem = refused(
+        &server,
+        kind,
+        zip(&[("small/metadata.json", metadata), ("small/phases/one.json", &bomb)]),
+        413,
+        "too-large",
+    );
     assert!(problem["detail"].to_string().contains("inflated"), "{problem}");
     for name in ["../metadata.json", "small/../../metadata.json", "/metadata.json"] {
         let climbing = zip(&[(name, metadata), ("small/phases/one.json", phase)]);

@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, OnceLock};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -32,7 +32,7 @@ pub struct Server {
 
 /// Runs the command line, on no server in particular.
 pub fn interlink<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
-    Command::new(BINARY).args(arguments).stdin(Stdio::null()).env("NO_COLOR", "1").output().expect("the binary runs")
+    Command::new(BINARY).args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
 }
 
 /// What a command printed, both ways.
@@ -48,7 +48,8 @@ impl Server {
         let kept = FIRST.get_or_init(|| {
             let mut first = Self::start_anew();
             first.stop();
-            let below = ["keys", "cache"].map(|directory| std::fs::read_dir(first.place(directory)).expect("it is there"));
+            let below =
+                ["keys", "cache"].map(|directory| std::fs::read_dir(first.place(directory)).expect("it is there"));
             let read = |entry: std::io::Result<std::fs::DirEntry>| {
                 let path = entry.expect("it is there").path();
                 let bytes = std::fs::read(&path).expect("it can be read");
@@ -96,7 +97,6 @@ impl Server {
             .arg("serve")
             .args([OsStr::new("--data"), self.data().as_os_str()])
             .args(["--listen", "127.0.0.1:0"])
-            .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -139,19 +139,18 @@ impl Server {
     /// Stops it with SIGTERM, which has to be enough.
     #[track_caller]
     pub fn stop(&mut self) {
-        let mut child = self.child.take().expect("it runs");
+        let child = self.child.as_mut().expect("it runs");
         let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
         assert!(kill.is_ok_and(|status| status.success()), "SIGTERM can be sent");
         let began = Instant::now();
         while began.elapsed() < STOP {
             if let Some(status) = child.try_wait().expect("it can be waited for") {
+                self.child = None;
                 assert!(status.success(), "it stopped with {status}: {}", self.said());
                 return;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        // Left running it would outlive the test.
-        let _ = child.kill();
         panic!("it did not stop: {}", self.said());
     }
 
@@ -195,7 +194,6 @@ impl Server {
         Command::new(BINARY)
             .args(arguments)
             .stdin(Stdio::null())
-            .env("NO_COLOR", "1")
             .env("INTERLINK_SERVER", self.address.read().as_str())
             .env("INTERLINK_TOKEN", self.operator().token())
             .output()

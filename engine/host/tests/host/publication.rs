@@ -269,6 +269,24 @@ fn a_schema_that_refers_to_itself_harms_nobody() {
 }
 
 #[test]
+fn a_schema_that_doubles_at_every_reference_is_refused() {
+    let level =
+        |next: usize| json!({"allOf": [{"$ref": format!("#/$defs/d{next}")}, {"$ref": format!("#/$defs/d{next}")}]});
+    let levels = |many: usize| {
+        let mut defs: serde_json::Map<String, Value> = (0..many).map(|at| (format!("d{at}"), level(at + 1))).collect();
+        defs.insert(format!("d{many}"), json!({"type": "object"}));
+        json!({"input": {"$ref": "#/$defs/d0", "$defs": defs}})
+    };
+    for many in [20, 40] {
+        says(&unfit_with("/instantiate", levels(many)), &["instantiate/input", "20000"]);
+    }
+    let mut shallow = manifest();
+    shallow["instantiate"] = levels(4);
+    let guest = Guest::new().with_manifest(Some(shallow.to_string().as_bytes()));
+    assert!(shared().host.load(&guest.bytes()).is_ok());
+}
+
+#[test]
 fn a_schema_whose_pattern_goes_back_and_forth_is_bounded() {
     let text = json!(format!("{}!", "a".repeat(40)));
     for pattern in ["^(a+)+$", "^(a|a)*$", "^(?=(a+)+$)", r"^(a*)*\1$", "(((a{100}){100}){100}){100}"] {

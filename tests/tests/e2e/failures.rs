@@ -1,0 +1,119 @@
+//! An Interlinker that fails: what it costs, and whom.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::given::{asset, complete, library, running, seen, text};
+
+/// A component whose instantiation answers `null`, whose action `trap` traps, whose action `loop` never ends, and whose
+/// view traps.
+fn failing() -> Vec<u8> {
+    let options = r#"(memory (core memory $main "memory")) (realloc (core func $main "realloc"))"#;
+    let result = "(result (result string (error $problem)))";
+    let mut component = wat::parse_str(format!(
+        r#"(component
+  (import "interlink:interlinker/types@0.1.0" (instance $types
+    (type $record (record (field "code" string) (field "detail" string)
+      (field "pointer" (option string)) (field "data" (option string))))
+    (export "problem" (type (eq $record)))))
+  (alias export $types "problem" (type $problem))
+  (core module $Main
+    (memory (export "memory") 1)
+    (data (i32.const 16) "null")
+    (data (i32.const 32) "\00\00\00\00\10\00\00\00\04\00\00\00")
+    (global $next (mut i32) (i32.const 4096))
+    (func (export "realloc") (param i32 i32 i32) (param $bytes i32) (result i32)
+      (local $at i32)
+      (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+      (global.set $next (i32.add (local.get $at) (local.get $bytes)))
+      (local.get $at))
+    (func (export "instantiate") (param i32 i32) (result i32) (i32.const 32))
+    (func (export "call") (param $action i32) (param i32 i32 i32) (result i32)
+      (if (i32.eq (i32.load8_u (local.get $action)) (i32.const 108)) (then (loop $again (br $again))))
+      unreachable)
+    (func (export "view") (param i32 i32) (result i32) unreachable))
+  (core instance $main (instantiate $Main))
+  (func $instantiate (param "input" string) {result} (canon lift (core func $main "instantiate") {options}))
+  (func $call (param "action" string) (param "input" string) {result} (canon lift (core func $main "call") {options}))
+  (func $view (param "query" string) {result} (canon lift (core func $main "view") {options}))
+  (instance $asset
+    (export "problem" (type $problem))
+    (export "instantiate" (func $instantiate)) (export "call" (func $call)) (export "view" (func $view)))
+  (export "interlink:interlinker/asset@0.1.0" (instance $asset)))"#
+    ))
+    .expect("the text is a component");
+    let manifest = json!({
+        "manifest": 1, "name": "brittle", "version": "1.0.0", "world": "interlink:interlinker@0.1.0",
+        "title": {"en": "Brittle"}, "instantiate": {}, "actions": [{"name": "trap"}, {"name": "loop"}],
+    });
+    let manifest = manifest.to_string();
+    let name = "interlink:manifest";
+    let content =
+        [&[u8::try_from(name.len()).expect("a short name")][..], name.as_bytes(), manifest.as_bytes()].concat();
+    component.push(0);
+    // The length, as LEB128 in two bytes.
+    component.extend([(content.len() & 0x7f) as u8 | 0x80, (content.len() >> 7) as u8]);
+    component.extend(content);
+    component
+}
+
+#[test]
+fn an_interlinker_that_fails_changes_nothing_and_the_registry_says_that_it_failed() {
+    let mut server = library();
+    let ana = server.member("ana");
+    server.operator().send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "Brittle");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    let before = (seen(&ana, &process), ana.get(&brittle).body);
+    for action in ["trap", "loop"] {
+        let failed = ana.tell(&format!("{brittle}/actions/{action}")).refused(502, "interlinker-failed");
+        assert!(!text(&failed["limit"]).is_empty(), "{failed}");
+    }
+    ana.get(&format!("{brittle}/view")).refused(502, "interlinker-failed");
+    assert_eq!((seen(&ana, &process), ana.get(&brittle).body), before);
+    complete(&ana, &process, "find-room");
+
+    let failures = |client: &Client| -> Vec<Value> {
+        let all = client.all("/v1/usage?interlinker=brittle", 100);
+        all.iter()
+            .map(|used| json!([used["kind"], used["outcome"], used["action"], used["reason"].is_string()]))
+            .collect()
+    };
+    let expected = [
+        json!(["instantiate", "done", null, false]),
+        json!(["failure", "failed", "trap", true]),
+        json!(["failure", "failed", "loop", true]),
+        json!(["failure", "failed", null, true]),
+    ];
+    for _ in 0..100 {
+        if failures(&ana).len() == expected.len() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(failures(&ana), expected);
+    server.stop();
+    std::fs::remove_dir_all(server.place("state")).expect("it was there");
+    server.launch();
+    assert_eq!(failures(&ana), expected);
+    assert_eq!(ana.get("/v1/adoption/interlinkers/brittle").is(200)["uses"]["total"], json!(expected.len()));
+    server.audit();
+}
+
+#[test]
+fn an_interlinker_without_end_holds_up_nobody_elses_work() {
+    let server = library();
+    let ana = server.member("ana");
+    server.operator().send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "Busy");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    let poll = crate::given::poll(&ana, &process, "find-room", 1);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| ana.tell(&format!("{brittle}/actions/loop")).refused(502, "interlinker-failed"));
+        }
+        crate::given::vote(&ana, &poll, "Monday").is(200);
+        complete(&ana, &process, "find-room");
+        assert_eq!(ana.get(&format!("{poll}/view")).is(200)["votes"]["Monday"], json!(1));
+    });
+}
