@@ -367,11 +367,11 @@ events! {
         ServiceProvisioned {
             /// Its name.
             pub name: String,
-            /// The declarative file as JSON text.
-            pub document: String,
+            /// The declarative file.
+            pub document: Sealed<Value>,
             /// The process that was opened for it.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub process: Option<ProcessId>,
-        } sealed(),
+        } sealed(document),
     }
 }

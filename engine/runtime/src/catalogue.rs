@@ -178,7 +178,8 @@ impl Catalogue {
                 self.profiles.write().insert(id.clone(), ProblemProfile { id, name, description });
             }
             AnyEvent::Service(ServiceEvent::ServiceProvisioned(provisioned)) => {
-                let document = serde_json::from_str(&provisioned.document).map_err(|error| error.to_string())?;
+                // Null where the process's key was destroyed: what the file said is erased with it.
+                let document = provisioned.document.opened().cloned().unwrap_or_default();
                 let mut services = self.services.write();
                 let service = services.entry(provisioned.name.clone());
                 let version = match &service {
@@ -244,7 +245,10 @@ impl Catalogue {
         let records = core.journal.read_stream(found, 0, Position::MAX).map_err(|error| error.to_string())?;
         for record in records {
             let decoded = AnyEvent::decode(found, &record.body).map_err(|error| error.to_string())?;
-            if let Some((event, stamp)) = decoded {
+            if let Some((mut event, stamp)) = decoded {
+                if let Ok(key) = core.keys.key(record.key) {
+                    event.open(found, &key);
+                }
                 self.apply(&event, &stamp)?;
             }
         }

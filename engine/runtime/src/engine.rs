@@ -405,7 +405,7 @@ impl Engine {
             (answer, record)
         };
         let new = NewProcess { plan: Arc::clone(&schema.plan), name, language, start: false };
-        self.processes.create(&self.core, caller, new, |_, _| None, settle, permit).await
+        self.processes.create(&self.core, caller, new, |_, _, _| None, settle, permit).await
     }
 
     /// A process.

@@ -174,7 +174,7 @@ impl Processes {
         core: &Arc<Core>,
         caller: &Caller,
         new: NewProcess,
-        beside: impl FnOnce(&Stamp, ProcessId) -> Option<Beside> + Send,
+        beside: impl FnOnce(&Stamp, ProcessId, &SealingKey) -> Option<Beside> + Send,
         answer: impl FnOnce(&Process, &str) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<(Arc<Process>, Answer)> {
@@ -212,7 +212,7 @@ impl Processes {
             })
             .collect();
         let own = written.len() as u64;
-        let settle_beside = beside(&stamp, id).map(|Beside { written: more, settle }| {
+        let settle_beside = beside(&stamp, id, &key).map(|Beside { written: more, settle }| {
             written.extend(more);
             settle
         });

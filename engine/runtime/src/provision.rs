@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use interlink_journal::Position;
+use interlink_model::event::Stamp;
 use interlink_model::facts::ServiceProvisioned;
 use interlink_model::id::{ProcessId, StreamKind, named};
+use interlink_model::sealed::Sealed;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Service;
@@ -13,6 +15,7 @@ use crate::draft::{AnyEvent, Written, stream};
 use crate::engine::Engine;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
+use crate::keys::SealingKey;
 use crate::people::Caller;
 use crate::processes::{Beside, NewProcess};
 
@@ -164,34 +167,34 @@ impl Engine {
             return Ok(answer);
         }
         let version = known.as_ref().map_or(0, |known| known.version + 1);
-        let noted = |process: ProcessId, stamp: &interlink_model::event::Stamp| {
-            let document = serde_json::to_string(file).expect("a service file encodes");
+        // What is noted, sealed under the process's key, and the same in the open for the catalogue in memory.
+        let noted = |process: ProcessId, key: &SealingKey, stamp: &Stamp| {
+            let document = serde_json::to_value(file).expect("a service file encodes");
             let name = file.service.clone();
-            let provisioned = ServiceProvisioned { name, document, process: Some(process) };
-            Written {
-                stream: stream(StreamKind::Service, named(StreamKind::Service, &file.service)),
-                version,
-                process: Some(process),
-                key: 0,
-                stamp: *stamp,
-                event: AnyEvent::Service(provisioned.into()),
-            }
+            let provisioned = ServiceProvisioned { name, document: Sealed::Open(document), process: Some(process) };
+            let open = AnyEvent::Service(provisioned.into());
+            let at = stream(StreamKind::Service, named(StreamKind::Service, &file.service));
+            let mut event = open.clone();
+            event.close(&*self.core.ambient, &at, key);
+            let process = Some(process);
+            (Written { stream: at, version, process, key: key.number, stamp: *stamp, event }, open)
         };
         let catalogue = Arc::clone(&self.catalogue);
-        let settle = move |written: Written| {
+        let settle = move |open: AnyEvent, stamp: Stamp| {
             Box::new(move |first: Option<Position>| {
                 if first.is_some() {
-                    // What was just encoded can be read.
-                    let _ = catalogue.apply(&written.event, &written.stamp);
+                    // What stands in the open can be read.
+                    let _ = catalogue.apply(&open, &stamp);
                 }
             })
         };
         if let Some(process) = process {
             let stamp = self.core.stamp(self.core.now(), caller.actor());
-            let written = noted(process, &stamp);
+            let cell = self.processes.cell(&self.core, &self.catalogue, process)?;
+            let (written, open) = noted(process, &cell.key, &stamp);
             let answer = answer(&changes, Some(process));
             let record = permit.record(&self.core, &answer);
-            let settle = settle(written.clone());
+            let settle = settle(open, stamp);
             let fate = self.core.commit(std::slice::from_ref(&written), record, move |first| {
                 settle(first);
                 drop(permit);
@@ -202,9 +205,9 @@ impl Engine {
         let schema = self.schema(&file.schema)?;
         let ProcessFile { name, language, start } = file.process.clone();
         let new = NewProcess { plan: schema.plan, name, language, start };
-        let beside = |stamp: &interlink_model::event::Stamp, process: ProcessId| {
-            let written = noted(process, stamp);
-            Some(Beside { settle: settle(written.clone()), written: vec![written] })
+        let beside = |stamp: &Stamp, process: ProcessId, key: &SealingKey| {
+            let (written, open) = noted(process, key, stamp);
+            Some(Beside { settle: settle(open, *stamp), written: vec![written] })
         };
         let remember = permit.clone();
         let shown = |process: &interlink_model::process::Process, _: &str| {

@@ -18,6 +18,7 @@ const TITLE: &str = "Minutes of the larch evening";
 const HEADING: &str = "Those who were absent";
 const WRITTEN: &str = "Sawyers were asked for two offers";
 const KEY: &str = "key-of-the-heron";
+const SERVICE_PROCESS: &str = "The footbridge, provisioned";
 
 #[test]
 fn no_login_and_nothing_that_people_wrote_is_in_any_file_in_clear() {
@@ -41,6 +42,8 @@ fn no_login_and_nothing_that_people_wrote_is_in_any_file_in_clear() {
     for asset in [&poll, &document] {
         marguerite.get(&format!("{asset}/view")).is(200);
     }
+    let file = json!({"service": "footbridge", "schema": "tool-library", "process": {"name": SERVICE_PROCESS}});
+    marguerite.post("/v1/provisions", &file).is(201);
     marguerite.post(&format!("{process}/suspend"), &json!({"reason": REASON})).is(200);
     assert_eq!(marguerite.get("/v1/me").is(200)["login"], json!(LOGIN), "she is told her own");
 
@@ -57,6 +60,7 @@ fn no_login_and_nothing_that_people_wrote_is_in_any_file_in_clear() {
         HEADING,
         WRITTEN,
         KEY,
+        SERVICE_PROCESS,
         marguerite.token(),
     ];
     // Running, after a stop that writes the state, and made again from the journal.
@@ -77,6 +81,8 @@ fn no_login_and_nothing_that_people_wrote_is_in_any_file_in_clear() {
     assert!(!server.said().contains(LOGIN) && !server.said().contains(NAME), "{}", server.said());
     server.launch();
     assert_eq!(marguerite.get(&process).is(200)["name"], json!(NAME));
+    let service = marguerite.get("/v1/services/footbridge");
+    assert_eq!(service.is(200)["file"]["process"]["name"], json!(SERVICE_PROCESS));
     server.audit();
 }
 
