@@ -21,8 +21,8 @@ use crate::identity::Known;
 use crate::language::Wanted;
 use crate::problem::{Misfit, Problem};
 
-/// The largest body of a command.
-pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// The largest body of a command: with what an Interlinker answers and changes it fits into one record of the journal.
+pub const BODY_BYTES_MAX: usize = 256 << 10;
 /// The largest body of a schema: a zip of one, in fact; the schema in it has limits of its own.
 pub const SCHEMA_BYTES_MAX: usize = 8 << 20;
 /// The largest component.

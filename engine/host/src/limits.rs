@@ -19,6 +19,8 @@ pub struct Limits {
     pub stack_bytes: usize,
     /// What a guest hands to the host at once, an answer included, in bytes.
     pub transfer_bytes: usize,
+    /// The answer of a call that changes something, in bytes: it is written with what it changed.
+    pub output_bytes: usize,
     /// What a call has the host hand out in all, in bytes: each byte is copied into the guest.
     pub host_bytes: usize,
     /// Calls into the host.
@@ -44,6 +46,7 @@ impl Default for Limits {
             core_instances: 32,
             stack_bytes: 512 << 10,
             transfer_bytes: 1 << 20,
+            output_bytes: 256 << 10,
             host_bytes: 32 << 20,
             host_calls: 100_000,
             log_lines: 100,

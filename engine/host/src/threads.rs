@@ -324,6 +324,9 @@ fn run(engine: &Engine, limits: &Arc<Limits>, interlinker: &Interlinker, call: C
     cost.call_us = micros(began).saturating_sub(cost.instantiate_us);
     let guest = store.into_data();
     let result = match answered {
+        Ok((Ok(output),)) if !is_view && output.len() > limits.output_bytes => {
+            Err(Failure::Failed(Fault::Transfer { max: limits.output_bytes }))
+        }
         Ok((Ok(output),)) => match serde_json::from_str::<Value>(&output) {
             Ok(output) => {
                 let Changed { state, changes, counts } = guest.changes();

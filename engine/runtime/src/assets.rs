@@ -5,8 +5,7 @@
 //! thousand votes share theirs, and a guest that loops holds up its own asset, not its process. Views run outside
 //! lanes, on what is durable.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use interlink_host::{Call, CallContext, Called, Entry, Failure, Interlinker};
@@ -18,7 +17,7 @@ use interlink_model::id::{AssetId, Micros, StreamKind};
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::process::Command;
 use interlink_model::sealed::{Sealed, SealedField};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use serde_json::Value as Json;
 
 use crate::ambient::asset_id;
@@ -55,8 +54,8 @@ pub(crate) struct AssetCell {
     lane: tokio::sync::Mutex<Lane>,
     /// Calls in the lane or waiting for it.
     waiting: AtomicUsize,
-    /// States that appends on their way will give, oldest first.
-    queue: Mutex<VecDeque<Snapshot>>,
+    /// Whether an append failed: what the lane has ahead will never be durable.
+    stale: AtomicBool,
     committed: RwLock<Snapshot>,
 }
 
@@ -80,7 +79,7 @@ impl AssetCell {
             key,
             lane: tokio::sync::Mutex::new(Lane { ahead: snapshot.clone(), last_at }),
             waiting: AtomicUsize::new(0),
-            queue: Mutex::default(),
+            stale: AtomicBool::new(false),
             committed: RwLock::new(snapshot),
         }
     }
@@ -90,14 +89,22 @@ impl AssetCell {
         self.committed.read().clone()
     }
 
-    fn synced(&self) -> Option<Snapshot> {
-        let snapshot = self.queue.lock().pop_front()?;
-        *self.committed.write() = snapshot.clone();
-        Some(snapshot)
+    /// An append is durable: its state is what readers see. Appends are told of in their order.
+    fn synced(&self, snapshot: Snapshot) {
+        *self.committed.write() = snapshot;
     }
 
     fn failed(&self) {
-        self.queue.lock().clear();
+        self.stale.store(true, Ordering::Release);
+    }
+
+    /// The lane, once it is this call's turn; what a failed append left ahead is dropped.
+    async fn enter(&self) -> tokio::sync::MutexGuard<'_, Lane> {
+        let mut lane = self.lane.lock().await;
+        if self.stale.swap(false, Ordering::AcqRel) {
+            lane.ahead = self.snapshot();
+        }
+        lane
     }
 
     /// Opens the sealed name of the asset.
@@ -274,7 +281,7 @@ impl Assets {
         guest.check_action(action, &input).map_err(Trouble::Input)?;
         let (fate, answer) = {
             let _place = Place::take(cell)?;
-            let mut lane = cell.lane.lock().await;
+            let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
             if asset.removed_at.is_some() {
                 return Err(Trouble::NotFound { what: "asset", id: cell.id.to_string() });
@@ -340,7 +347,7 @@ impl Assets {
         answer: Answer,
     ) -> Outcome<Answer> {
         let _place = Place::take(cell)?;
-        let lane = cell.lane.lock().await;
+        let lane = cell.enter().await;
         let Snapshot { asset, values } = lane.ahead.clone();
         if asset.removed_at.is_some() {
             return Err(Trouble::NotFound { what: "asset", id: cell.id.to_string() });
@@ -355,8 +362,7 @@ impl Assets {
             let (written, removed) = written_events(core, at, Some(&asset), process, &cell.key, *stamp, events);
             let keys: Vec<_> = values.iter().map(|(name, _)| value_key(cell.id, name)).collect();
             let snapshot = Snapshot { asset: Arc::clone(&removed), values: KeyValues::default() };
-            cell.queue.lock().push_back(snapshot.clone());
-            lane.lock().ahead = snapshot;
+            lane.lock().ahead = snapshot.clone();
             let stamp = *stamp;
             let put = settle_events(core, written.clone(), removed, cell.key.clone(), stamp);
             let shared = Arc::clone(core);
@@ -364,7 +370,7 @@ impl Assets {
             let settle = move |first: Option<Position>| {
                 match first {
                     Some(position) => {
-                        removing.synced();
+                        removing.synced(snapshot);
                         shared.state.put(position, keys.into_iter().map(|name| (name, Value::Gone)));
                     }
                     None => removing.failed(),
@@ -533,12 +539,11 @@ fn hand_over(
 ) -> Fate {
     lane.ahead = snapshot.clone();
     let asset = Arc::clone(&snapshot.asset);
-    cell.queue.lock().push_back(snapshot);
     let put = settle_events(core, written.clone(), asset, cell.key.clone(), stamp);
     let settling = Arc::clone(cell);
     core.commit(&written, record, move |first| {
         match first {
-            Some(_) => drop(settling.synced()),
+            Some(_) => settling.synced(snapshot),
             None => settling.failed(),
         }
         put(first);

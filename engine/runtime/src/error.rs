@@ -71,6 +71,9 @@ pub enum Trouble {
         /// When to come back.
         retry_after_s: u32,
     },
+    /// More than can be written at once.
+    #[error("{0}")]
+    TooLarge(String),
     /// Whether it was done is not known; the same request with the same key tells.
     #[error("not known whether it was done: {0}")]
     Unknown(String),
@@ -87,6 +90,7 @@ pub enum Trouble {
 impl From<AppendError> for Trouble {
     fn from(error: AppendError) -> Self {
         match error {
+            AppendError::TooLarge { .. } => Self::TooLarge(error.to_string()),
             AppendError::Damaged { stream } => Self::Damaged { what: "stream", id: stream.to_string() },
             other => Self::Unknown(other.to_string()),
         }

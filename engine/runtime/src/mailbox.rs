@@ -5,7 +5,6 @@
 //! could take back. The shell around it holds the lock, hands appends to the journal in the order in which they were
 //! decided, and tells the mailbox what came of them.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use interlink_model::event::Stamp;
@@ -35,8 +34,8 @@ pub enum NotTaken {
 pub struct Mailbox {
     committed: Arc<Process>,
     ahead: Arc<Process>,
-    /// States that appends on their way will give, oldest first.
-    queue: VecDeque<Arc<Process>>,
+    /// Appends on their way.
+    queued: usize,
     /// Version that the next event of the usage stream takes.
     next_use: u64,
     last_at: Micros,
@@ -46,7 +45,7 @@ impl Mailbox {
     /// The mailbox of a process as the journal has it.
     pub fn new(process: Arc<Process>, next_use: u64) -> Self {
         let last_at = process.touched_at;
-        Self { committed: Arc::clone(&process), ahead: process, queue: VecDeque::new(), next_use, last_at }
+        Self { committed: Arc::clone(&process), ahead: process, queued: 0, next_use, last_at }
     }
 
     /// What is durable.
@@ -78,7 +77,7 @@ impl Mailbox {
         {
             return Err(NotTaken::WrongVersion { found: self.ahead.version });
         }
-        if self.queue.len() >= QUEUED_MAX {
+        if self.queued >= QUEUED_MAX {
             return Err(NotTaken::Full);
         }
         decide(&self.ahead, command, note, context).map_err(NotTaken::Rejected)
@@ -89,7 +88,7 @@ impl Mailbox {
         let mut process = (*self.ahead).clone();
         events.into_iter().for_each(|event| process.apply(event, stamp));
         self.ahead = Arc::new(process);
-        self.queue.push_back(Arc::clone(&self.ahead));
+        self.queued += 1;
         Arc::clone(&self.ahead)
     }
 
@@ -99,17 +98,16 @@ impl Mailbox {
         self.next_use - 1
     }
 
-    /// The oldest append that waited is durable.
-    pub fn synced(&mut self) {
-        if let Some(process) = self.queue.pop_front() {
-            self.committed = process;
-        }
+    /// An append is durable: what it gives is what readers see. Appends are told of in their order.
+    pub fn synced(&mut self, process: Arc<Process>) {
+        self.queued -= 1;
+        self.committed = process;
     }
 
-    /// An append failed: whatever was decided ahead is dropped. The journal takes nothing more, so nothing that was
-    /// decided later can still become durable.
+    /// An append failed: whatever was decided ahead of it is dropped. What follows it in the queue was decided on what it
+    /// would have given, conflicts with the journal, and fails too.
     pub fn failed(&mut self) {
-        self.queue.clear();
+        self.queued -= 1;
         self.ahead = Arc::clone(&self.committed);
     }
 }
@@ -133,38 +131,41 @@ mod tests {
         Mailbox::new(Arc::new(Process::created(ProcessId(uuid::Uuid::nil()), &created, &stamp, plan)), 0)
     }
 
-    fn run(mailbox: &mut Mailbox, command: Command) -> Result<(), NotTaken> {
+    fn run(mailbox: &mut Mailbox, command: Command) -> Result<Arc<Process>, NotTaken> {
         let at = mailbox.time(Micros(101));
         let events = mailbox.decide(&command, None, None, &Context { at, actor: ACTOR })?;
-        mailbox.push(&events, &Stamp { at, actor: ACTOR, correlation: None, causation: None });
-        Ok(())
+        Ok(mailbox.push(&events, &Stamp { at, actor: ACTOR, correlation: None, causation: None }))
     }
 
     #[test]
     fn commands_are_decided_ahead_and_shown_when_they_are_durable() {
         let mut mailbox = mailbox();
-        run(&mut mailbox, Command::Start).expect("taken");
-        run(&mut mailbox, Command::Complete("a".into())).expect("decided on a start that is not durable yet");
+        let started = run(&mut mailbox, Command::Start).expect("taken");
+        let done =
+            run(&mut mailbox, Command::Complete("a".into())).expect("decided on a start that is not durable yet");
         assert_eq!(mailbox.committed().status, ProcessStatus::Created);
-        mailbox.synced();
+        mailbox.synced(started);
         assert_eq!((mailbox.committed().status, mailbox.committed().progress()), (ProcessStatus::Running, 0.0));
-        mailbox.synced();
+        mailbox.synced(done);
         assert_eq!(mailbox.committed().progress(), 0.5);
         assert_eq!(mailbox.committed(), mailbox.ahead());
     }
 
     #[test]
-    fn what_was_decided_ahead_of_a_failed_append_is_dropped() {
+    fn what_was_decided_ahead_of_a_failed_append_is_dropped_and_what_comes_later_counts() {
         let mut mailbox = mailbox();
-        run(&mut mailbox, Command::Start).expect("taken");
-        mailbox.synced();
+        let started = run(&mut mailbox, Command::Start).expect("taken");
+        mailbox.synced(started);
         run(&mut mailbox, Command::Complete("a".into())).expect("taken");
         run(&mut mailbox, Command::Complete("b".into())).expect("taken");
         mailbox.failed();
         assert_eq!(mailbox.ahead(), mailbox.committed());
         assert_eq!(mailbox.ahead().progress(), 0.0);
-        mailbox.synced();
-        assert_eq!(mailbox.committed().progress(), 0.0, "a late word of the journal changes nothing");
+        let claimed = run(&mut mailbox, Command::Claim("a".into())).expect("decided on what is durable");
+        mailbox.failed();
+        mailbox.synced(Arc::clone(&claimed));
+        assert_eq!(mailbox.committed(), &claimed);
+        assert_eq!(mailbox.queued, 0);
     }
 
     #[test]

@@ -71,14 +71,12 @@ impl ProcessCell {
         }
     }
 
-    /// The oldest append is durable: its state is what readers see.
-    fn synced(&self) -> Arc<Process> {
+    /// An append is durable: its state is what readers see.
+    fn synced(&self, process: &Arc<Process>) {
         let mut mailbox = self.mailbox.lock();
-        mailbox.synced();
-        let process = Arc::clone(mailbox.committed());
-        *self.committed.write() = Arc::clone(&process);
+        mailbox.synced(Arc::clone(process));
+        *self.committed.write() = Arc::clone(mailbox.committed());
         self.durable.send_replace(Some(process.version));
-        process
     }
 
     fn failed(&self) {
@@ -355,7 +353,7 @@ fn submit(
     let fate = core.commit(&written, record, move |first| {
         match first {
             Some(position) => {
-                let process = cell.synced();
+                cell.synced(&process);
                 let last = position + own - 1;
                 let row_key = key(table::PROCESS, &[&cell.id.bytes()]);
                 let row = (row_key, Value::Process(process, cell.key.clone()));

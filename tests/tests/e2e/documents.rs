@@ -54,7 +54,9 @@ fn what_is_no_section_is_refused_with_its_place() {
     write(json!({"section": "hours", "text": "x", "based_on": "one"})).points_at(422, "invalid-input", &["/based_on"]);
     write(json!({"section": "hours"})).points_at(422, "invalid-input", &[""]);
     let full = write(json!({"section": "hours", "text": "x".repeat(513 * 1024)}));
-    full.refused(409, "document-full");
+    full.refused(413, "too-large");
+    let long = write(json!({"section": "hours", "text": "x".repeat(200 * 1024)}));
+    assert_eq!(long.status, 409, "more than a value of state takes: {}", long.text());
     assert_eq!(ana.get(&document).body, before);
 }
 
