@@ -123,21 +123,21 @@ impl AssetCell {
 }
 
 /// A place in a lane's queue, given back when it is dropped.
-struct Place<'a>(&'a AssetCell);
+struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
-    fn take(cell: &'a AssetCell) -> Outcome<Self> {
-        if cell.waiting.fetch_add(1, Ordering::AcqRel) >= LANE_MAX {
-            cell.waiting.fetch_sub(1, Ordering::AcqRel);
+    fn take(waiting: &'a AtomicUsize) -> Outcome<Self> {
+        if waiting.fetch_add(1, Ordering::AcqRel) >= LANE_MAX {
+            waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(Trouble::Busy { what: "too many calls wait for this asset".into(), retry_after_s: 1 });
         }
-        Ok(Self(cell))
+        Ok(Self(waiting))
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -280,7 +280,7 @@ impl Assets {
         }
         guest.check_action(action, &input).map_err(Trouble::Input)?;
         let (fate, answer) = {
-            let _place = Place::take(cell)?;
+            let _place = Place::take(&cell.waiting)?;
             let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
             if asset.removed_at.is_some() {
@@ -346,7 +346,7 @@ impl Assets {
         expected: Option<u64>,
         answer: Answer,
     ) -> Outcome<Answer> {
-        let _place = Place::take(cell)?;
+        let _place = Place::take(&cell.waiting)?;
         let lane = cell.enter().await;
         let Snapshot { asset, values } = lane.ahead.clone();
         if asset.removed_at.is_some() {
@@ -697,4 +697,18 @@ pub(crate) fn compare(core: &Core, id: AssetId) -> Result<(), String> {
         return Err("its keys are not what its events give".into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_takes_no_more_calls_than_its_limit_and_gives_places_back() {
+        let waiting = AtomicUsize::new(0);
+        let mut places: Vec<_> = (0..LANE_MAX).map(|_| Place::take(&waiting).expect("room")).collect();
+        assert!(matches!(Place::take(&waiting), Err(Trouble::Busy { .. })));
+        places.pop();
+        assert!(Place::take(&waiting).is_ok());
+    }
 }

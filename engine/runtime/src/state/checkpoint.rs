@@ -128,7 +128,7 @@ impl State {
 
     fn is_pressed(&self) -> bool {
         let layers = self.layers.read();
-        layers.dirty_bytes > super::DIRTY_BYTES_MAX / 4 || self.wake.0.lock().stop
+        layers.dirty_bytes > self.dirty_bytes_max / 4 || self.wake.0.lock().stop
     }
 
     /// Brings everything that sled has been told to the disk, really.

@@ -10,6 +10,8 @@
 
 mod checkpoint;
 mod row;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -126,6 +128,8 @@ pub struct State {
     room: tokio::sync::Notify,
     damaged: AtomicBool,
     mark: PathBuf,
+    /// What may wait in memory, in bytes.
+    dirty_bytes_max: usize,
     /// Names in sled's directory when it was last synced.
     files: Mutex<BTreeSet<std::ffi::OsString>>,
 }
@@ -201,6 +205,7 @@ impl State {
             room: tokio::sync::Notify::new(),
             damaged: AtomicBool::new(false),
             mark,
+            dirty_bytes_max: DIRTY_BYTES_MAX,
             files: Mutex::default(),
         };
         Ok((Arc::new(state), included))
@@ -250,7 +255,7 @@ impl State {
     pub fn advance(&self, position: Position) {
         let mut layers = self.layers.write();
         layers.applied = layers.applied.max(position);
-        let urgent = layers.dirty_bytes > DIRTY_BYTES_MAX / 4;
+        let urgent = layers.dirty_bytes > self.dirty_bytes_max / 4;
         drop(layers);
         if urgent {
             self.wake.0.lock().now = true;
@@ -266,7 +271,7 @@ impl State {
     /// Whether so much waits for a checkpoint that commands must wait too.
     pub fn is_full(&self) -> bool {
         let layers = self.layers.read();
-        layers.dirty_bytes + layers.flushing_bytes > DIRTY_BYTES_MAX
+        layers.dirty_bytes + layers.flushing_bytes > self.dirty_bytes_max
     }
 
     /// Waits until there is room again.
