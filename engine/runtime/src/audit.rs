@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use interlink_host::{Host, HostConfig};
-use interlink_journal::{FileJournal, Journal, Report};
+use interlink_journal::{FileJournal, Journal, Position, Report};
 use interlink_model::facts::ProcessEvent;
 use interlink_model::id::{AssetId, ProcessId, StreamKind};
 use interlink_model::process::Process;
@@ -14,7 +14,7 @@ use crate::assets;
 use crate::catalogue::{Catalogue, events_of};
 use crate::core::Core;
 use crate::draft::stream;
-use crate::engine::{Engine, OpenError, Options, lock};
+use crate::engine::{Checkpoint, Engine, OpenError, Options, lock};
 use crate::keys::Keys;
 use crate::state::{Found, STATE_DIRECTORY, State, key, open_process_row, remove_state, table};
 
@@ -55,6 +55,15 @@ pub fn verify(data: &Path) -> Result<Audit, OpenError> {
         let id = AssetId::from_bytes(found.id);
         if let Err(difference) = assets::compare(&core, id) {
             audit.differences.push(format!("asset {id}: {difference}"));
+        }
+    }
+    let checkpoints = core.journal.read_stream(&stream(StreamKind::Checkpoint, [0; 16]), 0, Position::MAX);
+    let secret = &core.keys.secrets().integrity;
+    for record in checkpoints.unwrap_or_default() {
+        if !Checkpoint::is_sound(&record.body, secret) {
+            audit
+                .differences
+                .push(format!("the checkpoint at position {} is not signed by these keys", record.position));
         }
     }
     Ok(audit)

@@ -232,9 +232,7 @@ impl Engine {
         let version = self.core.journal.head(&at).map_or(0, |head| head.version + 1);
         let position = self.core.journal.durable().unwrap_or(0);
         let (batch_hash, time_us) = self.core.journal.last_batch();
-        let mac = mac(&self.core.keys.secrets().integrity, &[b"checkpoint", &position.to_be_bytes(), &batch_hash]);
-        let bytes = |bytes: [u8; 32]| serde_bytes::ByteBuf::from(bytes);
-        let body = serde_checkpoint(position, bytes(batch_hash), bytes(mac));
+        let body = Checkpoint::signed(position, batch_hash, &self.core.keys.secrets().integrity).to_body();
         let record = NewRecord {
             stream: at,
             version,
@@ -608,12 +606,44 @@ impl Engine {
     }
 }
 
-fn serde_checkpoint(position: Position, batch_hash: serde_bytes::ByteBuf, mac: serde_bytes::ByteBuf) -> Vec<u8> {
-    #[derive(serde::Serialize)]
-    struct Checkpoint {
-        position: Position,
-        batch_hash: serde_bytes::ByteBuf,
-        mac: serde_bytes::ByteBuf,
+/// Where the journal stood: position and hash of the last batch, signed, so that a journal that was cut short or written
+/// anew does not pass for the one that was.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(crate) struct Checkpoint {
+    position: Position,
+    batch_hash: serde_bytes::ByteBuf,
+    mac: serde_bytes::ByteBuf,
+}
+
+impl Checkpoint {
+    fn signed(position: Position, batch_hash: [u8; 32], secret: &[u8; 32]) -> Self {
+        let mac = mac(secret, &[b"checkpoint", &position.to_be_bytes(), &batch_hash]);
+        Self { position, batch_hash: batch_hash.to_vec().into(), mac: mac.to_vec().into() }
     }
-    rmp_serde::to_vec_named(&Checkpoint { position, batch_hash, mac }).expect("numbers and bytes encode")
+
+    fn to_body(&self) -> Vec<u8> {
+        rmp_serde::to_vec_named(self).expect("numbers and bytes encode")
+    }
+
+    /// Whether a checkpoint's body is one that was signed with this secret.
+    pub fn is_sound(body: &[u8], secret: &[u8; 32]) -> bool {
+        let Ok(read) = rmp_serde::from_slice::<Self>(body) else { return false };
+        let Ok(batch_hash) = <[u8; 32]>::try_from(read.batch_hash.as_slice()) else { return false };
+        Self::signed(read.position, batch_hash, secret).mac == read.mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_sound_under_the_secret_that_signed_it_and_as_it_was() {
+        let body = Checkpoint::signed(7, [3; 32], &[1; 32]).to_body();
+        assert!(Checkpoint::is_sound(&body, &[1; 32]));
+        assert!(!Checkpoint::is_sound(&body, &[2; 32]));
+        let moved = Checkpoint { position: 8, ..Checkpoint::signed(7, [3; 32], &[1; 32]) };
+        assert!(!Checkpoint::is_sound(&moved.to_body(), &[1; 32]));
+        assert!(!Checkpoint::is_sound(b"", &[1; 32]));
+    }
 }
