@@ -218,6 +218,7 @@ impl From<&Trouble> for Problem {
                 let busy = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "Too much waits already", detail);
                 Self { retry_after_s: Some(*retry_after_s), ..busy }
             }
+            Trouble::Forbidden { .. } => Self::forbidden(detail),
             Trouble::TooLarge(_) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large to be written", detail)
             }

@@ -183,6 +183,10 @@ fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
             return Err(wrong(format!("has an action {:?} that is twice there or no name", action.name)));
         }
     }
+    if let Some(action) = manifest.actions.iter().find(|action| action.anonymous) {
+        let reason = "is anonymous; this server does not record actions under a pseudonym yet, and does not pretend to";
+        return Err(wrong(format!("has an action `{}` that {reason}", action.name)));
+    }
     if manifest.grants.iter().any(|grant| !grant.is_null()) {
         return Err(wrong("asks for grants; this server gives none yet"));
     }

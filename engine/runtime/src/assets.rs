@@ -275,8 +275,11 @@ impl Assets {
         answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
-        if guest.action(action).is_none() {
+        let Some(declared) = guest.action(action) else {
             return Err(Trouble::NotFound { what: "action", id: action.into() });
+        };
+        if !declared.allow.is_empty() && !roles_of(caller).iter().any(|role| declared.allow.contains(role)) {
+            return Err(Trouble::Forbidden { what: action.into(), roles: declared.allow.clone() });
         }
         guest.check_action(action, &input).map_err(Trouble::Input)?;
         let (fate, answer) = {
@@ -442,6 +445,12 @@ async fn run(core: &Core, guest: &Arc<Interlinker>, entry: Entry, state: KeyValu
     told.await.expect("the host answers every call")
 }
 
+/// Roles of a caller. Until there are teams, every member contributes to every process.
+fn roles_of(caller: &Caller) -> Vec<String> {
+    let operator = caller.operator.then(|| "operator".to_owned());
+    operator.into_iter().chain(["contributor".to_owned()]).collect()
+}
+
 fn call_context(
     caller: &Caller,
     process: &ProcessCell,
@@ -450,10 +459,9 @@ fn call_context(
     language: &str,
     now: Micros,
 ) -> CallContext {
-    let roles = if caller.operator { vec!["operator".to_owned()] } else { Vec::new() };
     CallContext {
         person: Some(caller.person.to_string()),
-        roles: roles.into_iter().chain(["contributor".to_owned()]).collect(),
+        roles: roles_of(caller),
         process: process.id.to_string(),
         task: task.into(),
         asset: asset.to_string(),

@@ -71,6 +71,14 @@ pub enum Trouble {
         /// When to come back.
         retry_after_s: u32,
     },
+    /// Who asks has none of the roles that it takes.
+    #[error("`{what}` takes one of the roles {}", .roles.join(", "))]
+    Forbidden {
+        /// What was asked for.
+        what: String,
+        /// The roles.
+        roles: Vec<String>,
+    },
     /// More than can be written at once.
     #[error("{0}")]
     TooLarge(String),

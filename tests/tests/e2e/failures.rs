@@ -44,7 +44,7 @@ fn failing() -> Vec<u8> {
     .expect("the text is a component");
     let manifest = json!({
         "manifest": 1, "name": "brittle", "version": "1.0.0", "world": "interlink:interlinker@0.1.0",
-        "title": {"en": "Brittle"}, "instantiate": {}, "actions": [{"name": "trap"}, {"name": "loop"}],
+        "title": {"en": "Brittle"}, "instantiate": {}, "actions": [{"name": "trap"}, {"name": "loop"}, {"name": "staff", "allow": ["operator"]}],
     });
     let manifest = manifest.to_string();
     let name = "interlink:manifest";
@@ -116,4 +116,18 @@ fn an_interlinker_without_end_holds_up_nobody_elses_work() {
         complete(&ana, &process, "find-room");
         assert_eq!(ana.get(&format!("{poll}/view")).is(200)["votes"]["Monday"], json!(1));
     });
+}
+
+#[test]
+fn an_action_that_takes_a_role_is_refused_to_whoever_has_none_of_it() {
+    let server = library();
+    let ana = server.member("ana");
+    server.operator().send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "Staff only");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    let staff = format!("{brittle}/actions/staff");
+    let refused = ana.tell(&staff).refused(403, "forbidden");
+    assert!(text(&refused["detail"]).contains("operator"), "{refused}");
+    // The operator's call reaches the guest, which traps.
+    server.operator().tell(&staff).refused(502, "interlinker-failed");
 }
