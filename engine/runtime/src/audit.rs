@@ -10,7 +10,7 @@ use interlink_model::id::{AssetId, ProcessId, StreamKind};
 use interlink_model::process::Process;
 
 use crate::ambient::System;
-use crate::assets;
+use crate::asset_rows;
 use crate::catalogue::{Catalogue, events_of};
 use crate::core::Core;
 use crate::draft::stream;
@@ -53,7 +53,7 @@ pub fn verify(data: &Path) -> Result<Audit, OpenError> {
     for found in core.journal.streams(StreamKind::Asset as u8, None, usize::MAX) {
         audit.assets += 1;
         let id = AssetId::from_bytes(found.id);
-        if let Err(difference) = assets::compare(&core, id) {
+        if let Err(difference) = asset_rows::compare(&core, id) {
             audit.differences.push(format!("asset {id}: {difference}"));
         }
     }

@@ -10,7 +10,7 @@ use interlink_model::facts::{AssetEvent, LoginEvent, ProcessEvent};
 use interlink_model::id::{AssetId, ProcessId, StreamKind};
 use interlink_model::process::Process;
 
-use crate::assets::{asset_key, put_event, value_key};
+use crate::asset_rows::{asset_key, put_event, value_key};
 use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::draft::AnyEvent;

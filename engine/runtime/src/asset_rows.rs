@@ -1,0 +1,144 @@
+//! An asset in the state: a head row, a row for each key, and how both are made again from the asset's stream.
+//!
+//! A row's value is the sealed value of the event that changed it; it is opened when the asset is loaded. The head has the
+//! number of keys, so that a row that sled lost is noticed and the stream makes the asset again.
+
+use std::sync::Arc;
+
+use interlink_journal::{Position, Stream};
+use interlink_model::asset::Asset;
+use interlink_model::event::Stamp;
+use interlink_model::facts::AssetEvent;
+use interlink_model::id::{AssetId, StreamKind};
+use interlink_model::keyvalues::KeyValues;
+use interlink_model::sealed::{Sealed, SealedField};
+
+use crate::assets::Snapshot;
+use crate::catalogue::events_of;
+use crate::core::Core;
+use crate::draft::stream;
+use crate::error::{Outcome, Trouble};
+use crate::keys::SealingKey;
+use crate::state::{Found, State, Value, key, table};
+use crate::usage;
+
+/// Puts what one event of an asset changed into the state, its head apart: the keys, and the use that it is.
+pub(crate) fn put_event(state: &State, position: Position, asset: &Asset, event: &AssetEvent, stamp: &Stamp) {
+    let changes = match event {
+        AssetEvent::InterlinkerInstantiated(event) => &event.changes[..],
+        AssetEvent::ActionPerformed(event) => &event.changes[..],
+        AssetEvent::OutcomeDeclared(_) | AssetEvent::AssetRemoved(_) => &[],
+    };
+    let rows = changes.iter().map(|change| {
+        let value = match &change.value {
+            Some(Sealed::Closed(sealed)) => Value::bytes(sealed.as_slice()),
+            _ => Value::Gone,
+        };
+        (value_key(asset.id, &change.key), value)
+    });
+    state.put(position, rows);
+    if let Some(used) = usage::use_of_asset(asset, event, stamp) {
+        usage::record(state, position, &used);
+    }
+}
+
+/// Key of an asset's head.
+pub(crate) fn asset_key(id: AssetId) -> Vec<u8> {
+    key(table::ASSET, &[&id.bytes()])
+}
+
+/// Key of one key of an asset's state.
+pub(crate) fn value_key(id: AssetId, name: &str) -> Vec<u8> {
+    key(table::VALUE, &[&id.bytes(), name.as_bytes()])
+}
+
+/// An asset from its rows; `None` where one is missing or damaged.
+pub(crate) fn from_rows(core: &Core, id: AssetId) -> Option<(Snapshot, SealingKey)> {
+    let row_key = asset_key(id);
+    let (asset, key) = match core.state.get(&row_key)? {
+        Found::Live(_, Value::Asset(asset, key)) => (asset, key),
+        Found::Stored(stored) => {
+            let key = core.keys.key(stored.key).ok()?;
+            (Arc::new(crate::state::open_asset(&key, &row_key, &stored)?), key)
+        }
+        Found::Live(..) => return None,
+    };
+    let mut values = KeyValues::default();
+    let at = stream(StreamKind::Asset, id.bytes());
+    let prefix = value_key(id, "");
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        const ROWS: usize = 1_024;
+        let rows = core.state.scan(&prefix, after.as_deref(), ROWS);
+        for (row_key, found) in &rows {
+            let name = std::str::from_utf8(&row_key[prefix.len()..]).ok()?;
+            values.set(name, open_value(&key, &at, &usage::bytes_of(found))?);
+        }
+        match rows.last() {
+            Some((last, _)) if rows.len() == ROWS => after = Some(last.clone()),
+            _ => break,
+        }
+    }
+    (values.len() as u64 == asset.keys).then_some((Snapshot { asset, values }, key))
+}
+
+fn open_value(key: &SealingKey, at: &Stream, sealed: &[u8]) -> Option<Arc<[u8]>> {
+    let mut value = Sealed::<serde_bytes::ByteBuf>::Closed(sealed.to_vec());
+    value.open(&mut |sealed| key.open(&[&[at.kind], &at.id, b"changes"], sealed));
+    value.opened().map(|value| value.as_slice().into())
+}
+
+/// Folds an asset from its stream.
+pub(crate) fn from_stream(core: &Core, id: AssetId) -> Outcome<(Snapshot, SealingKey)> {
+    let at = stream(StreamKind::Asset, id.bytes());
+    let damaged = || Trouble::Damaged { what: "asset", id: id.to_string() };
+    let mut asset: Option<Asset> = None;
+    let mut values = KeyValues::default();
+    let events = events_of::<AssetEvent>(core, &at, "asset", &id)?;
+    let number = events.first().map(|(.., key)| *key).ok_or_else(damaged)?;
+    let key = core.keys.key(number).map_err(|error| Trouble::Unknown(error.to_string()))?;
+    for (event, stamp, ..) in &events {
+        match (&mut asset, event) {
+            (None, AssetEvent::InterlinkerInstantiated(made)) => asset = Some(Asset::created(id, made, stamp)),
+            (None, _) => return Err(damaged()),
+            (Some(asset), event) => asset.apply(event, stamp),
+        }
+        let changes = match event {
+            AssetEvent::InterlinkerInstantiated(event) => &event.changes[..],
+            AssetEvent::ActionPerformed(event) => &event.changes[..],
+            AssetEvent::OutcomeDeclared(_) => &[],
+            AssetEvent::AssetRemoved(_) => {
+                values = KeyValues::default();
+                &[]
+            }
+        };
+        for change in changes {
+            match &change.value {
+                Some(Sealed::Closed(sealed)) => {
+                    values.set(&change.key, open_value(&key, &at, sealed).ok_or_else(damaged)?);
+                }
+                _ => drop(values.delete(&change.key)),
+            }
+        }
+    }
+    let asset = Arc::new(asset.ok_or_else(damaged)?);
+    Ok((Snapshot { asset, values }, key))
+}
+
+/// Compares the rows of an asset, where they are as new as the journal, with what its events give.
+pub(crate) fn compare(core: &Core, id: AssetId) -> Result<(), String> {
+    let (folded, _) = from_stream(core, id).map_err(|trouble| trouble.to_string())?;
+    let Some(found) = core.state.get(&asset_key(id)) else { return Ok(()) };
+    let head = core.journal.head(&stream(StreamKind::Asset, id.bytes()));
+    if head.is_some_and(|head| usage::position_of(&found) < head.position) {
+        return Ok(());
+    }
+    let (kept, _) = from_rows(core, id).ok_or("a row of its state is missing or does not open")?;
+    if kept.asset != folded.asset {
+        return Err("its row is not what its events give".into());
+    }
+    if kept.values != folded.values {
+        return Err("its keys are not what its events give".into());
+    }
+    Ok(())
+}
