@@ -105,7 +105,11 @@ impl Committer {
             while waiting.peek().is_some() {
                 let (many, draft) = self.draft(&mut waiting);
                 let written = if many > 0 { self.commit(&draft, many) } else { Ok(()) };
-                self.settle(draft, many, written);
+                if let Some(reason) = self.settle(draft, many, written) {
+                    // After a failed write nothing is written any more, what waits in this turn included.
+                    waiting.by_ref().for_each(|(_, done)| refuse(done, &reason));
+                    self.shared.queue.fail(reason);
+                }
             }
         }
         self.next.end();
@@ -235,23 +239,26 @@ impl Committer {
         }
     }
 
-    /// Publishes what is durable, or says that nothing more will be, and tells everyone.
-    fn settle(&mut self, draft: Draft, many: u32, written: std::io::Result<()>) {
+    /// Publishes what is durable, or says that nothing more will be and why, and tells everyone.
+    fn settle(&mut self, draft: Draft, many: u32, written: std::io::Result<()>) -> Option<Arc<str>> {
         match written {
             Ok(()) => {
                 if many > 0 {
                     self.shared.publish(draft.heads, draft.highest_key, self.chain);
                 }
                 draft.fates.into_iter().for_each(|(done, fate)| done(fate));
+                None
             }
             Err(error) => {
                 let reason: Arc<str> = format!("a write to {} failed: {error}", self.active.name).into();
-                self.shared.queue.fail(Arc::clone(&reason));
-                for (done, _) in draft.fates {
-                    // A conflict that was found on events which are lost is as unknown as they are.
-                    done(Err(AppendError::Unavailable { reason: Arc::clone(&reason) }));
-                }
+                // A conflict that was found on events which are lost is as unknown as they are.
+                draft.fates.into_iter().for_each(|(done, _)| refuse(done, &reason));
+                Some(reason)
             }
         }
     }
+}
+
+fn refuse(done: Done, reason: &Arc<str>) {
+    done(Err(AppendError::Unavailable { reason: Arc::clone(reason) }));
 }

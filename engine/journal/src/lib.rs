@@ -255,8 +255,8 @@ pub struct Identity {
     pub incarnation: u64,
 }
 
-/// Called once when an append is durable or has failed, in the order of the appends. It must not block: the committer
-/// waits for it.
+/// Called once when an append is durable or has failed; for those that are durable, in the order of the appends. It must not
+/// block: the committer waits for it.
 pub type Done = Box<dyn FnOnce(Result<Committed, AppendError>) + Send>;
 
 /// The durable log.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use interlink_journal::suite::{Place, append, commit, run, stream};
-use interlink_journal::{DamageKind, FileJournal, Journal, SEGMENT_BYTES_MIN, verify};
+use interlink_journal::{AppendError, DamageKind, FileJournal, Journal, SEGMENT_BYTES_MIN, verify};
 use proptest::prelude::*;
 
 struct Directory(tempfile::TempDir);
@@ -151,6 +151,34 @@ fn many_writers_share_their_syncs_and_no_append_is_lost() {
     let report = verify(place.path()).expect("readable");
     assert_eq!((report.records, report.streams), (1_600, 16));
     assert!(report.batches < 1_600, "{} batches", report.batches);
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_written_any_more_and_what_was_acknowledged_is_read() {
+    let place = fresh();
+    let journal = open(place.path());
+    let body = interlink_journal::Body::new(vec![7; 1 << 20]);
+    let large = |version| {
+        let mut large = append(&[(stream(1), version)]);
+        large.records[0].body = body.clone();
+        large
+    };
+    commit(&journal, large(0)).expect("made");
+    // The segment that is open stays usable; the next one cannot be made.
+    fs::remove_dir_all(place.path().join("journal")).expect("removed");
+    let (tell, told) = std::sync::mpsc::channel();
+    for version in 1..40 {
+        let tell = tell.clone();
+        journal.submit(large(version), Box::new(move |fate| tell.send((version, fate)).expect("waiting")));
+    }
+    let mut fates: Vec<_> = told.iter().take(39).collect();
+    fates.sort_by_key(|(version, _)| *version);
+    let made = fates.iter().take_while(|(_, fate)| fate.is_ok()).count() as u64;
+    let refused = |(_, fate): &(u64, Result<_, AppendError>)| matches!(fate, Err(AppendError::Unavailable { .. }));
+    assert!((1..39).contains(&made) && fates[made as usize..].iter().all(refused), "{fates:?}");
+    assert!(matches!(commit(&journal, large(made + 1)), Err(AppendError::Unavailable { .. })));
+    assert_eq!(journal.head(&stream(1)).map(|head| head.version), Some(made));
+    assert_eq!(journal.read_stream(&stream(1), 0, u64::MAX).expect("readable").len() as u64, made + 1);
 }
 
 /// Format 1 as it was first written. A format that changes gets a new number and a file of its own.

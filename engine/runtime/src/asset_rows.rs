@@ -125,13 +125,17 @@ pub(crate) fn from_stream(core: &Core, id: AssetId) -> Outcome<(Snapshot, Sealin
     Ok((Snapshot { asset, values }, key))
 }
 
-/// Compares the rows of an asset, where they are as new as the journal, with what its events give.
-pub(crate) fn compare(core: &Core, id: AssetId) -> Result<(), String> {
+/// Compares the rows of an asset with what its events give, where they are as new as the journal. `included` is the position
+/// that the state says it includes.
+pub(crate) fn compare(core: &Core, included: Position, id: AssetId) -> Result<(), String> {
     let (folded, _) = from_stream(core, id).map_err(|trouble| trouble.to_string())?;
-    let Some(found) = core.state.get(&asset_key(id)) else { return Ok(()) };
-    let head = core.journal.head(&stream(StreamKind::Asset, id.bytes()));
-    if head.is_some_and(|head| usage::position_of(&found) < head.position) {
-        return Ok(());
+    let Some(head) = core.journal.head(&stream(StreamKind::Asset, id.bytes())) else { return Ok(()) };
+    match core.state.get(&asset_key(id)).map(|found| usage::position_of(&found)) {
+        Some(position) if position >= head.position => {}
+        // A state that is behind: the next start brings it up.
+        _ if head.position > included => return Ok(()),
+        Some(_) => return Err("its row is older than the state says".into()),
+        None => return Err("its row is missing".into()),
     }
     let (kept, _) = from_rows(core, id).ok_or("a row of its state is missing or does not open")?;
     if kept.asset != folded.asset {

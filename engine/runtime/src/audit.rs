@@ -40,58 +40,80 @@ pub fn verify(data: &Path) -> Result<Audit, OpenError> {
     }
     let _lock = lock(data)?;
     let mut audit = Audit { journal: interlink_journal::verify(data)?, ..Audit::default() };
-    let core = read_only(data)?;
+    let (core, included) = read_only(data, &mut audit.differences)?;
     let io = |source| OpenError::Io { what: "reading components/".into(), source };
     let catalogue = Catalogue::new(data).map_err(io)?;
     audit.differences.extend(catalogue.read(&core));
     for found in core.journal.streams(StreamKind::Process as u8, None, usize::MAX) {
         audit.processes += 1;
-        if let Err(difference) = compare_process(&core, &catalogue, ProcessId::from_bytes(found.id)) {
+        if let Err(difference) = compare_process(&core, &catalogue, included, ProcessId::from_bytes(found.id)) {
             audit.differences.push(format!("process {}: {difference}", ProcessId::from_bytes(found.id)));
         }
     }
     for found in core.journal.streams(StreamKind::Asset as u8, None, usize::MAX) {
         audit.assets += 1;
         let id = AssetId::from_bytes(found.id);
-        if let Err(difference) = asset_rows::compare(&core, id) {
+        if let Err(difference) = asset_rows::compare(&core, included, id) {
             audit.differences.push(format!("asset {id}: {difference}"));
         }
     }
-    let checkpoints = core.journal.read_stream(&stream(StreamKind::Checkpoint, [0; 16]), 0, Position::MAX);
-    let secret = &core.keys.secrets().integrity;
-    for record in checkpoints.unwrap_or_default() {
-        if !Checkpoint::is_sound(&record.body, secret) {
-            audit
-                .differences
-                .push(format!("the checkpoint at position {} is not signed by these keys", record.position));
-        }
+    if core.state.is_damaged() {
+        audit
+            .differences
+            .push("the state has a row that does not fit its checksum; `state rebuild` makes it again".into());
     }
+    audit.differences.extend(unsigned_checkpoints(&core));
     Ok(audit)
 }
 
-/// Everything that the engine stands on, with a journal that takes nothing.
-fn read_only(data: &Path) -> Result<Core, OpenError> {
+/// Checkpoints of the journal that these keys did not sign.
+fn unsigned_checkpoints(core: &Core) -> Vec<String> {
+    let secret = &core.keys.secrets().integrity;
+    match core.journal.read_stream(&stream(StreamKind::Checkpoint, [0; 16]), 0, Position::MAX) {
+        Ok(records) => records
+            .iter()
+            .filter(|record| !Checkpoint::is_sound(&record.body, secret))
+            .map(|record| format!("the checkpoint at position {} is not signed by these keys", record.position))
+            .collect(),
+        Err(error) => vec![format!("the checkpoints cannot be read: {error}")],
+    }
+}
+
+/// Everything that the engine stands on, with a journal that takes nothing, and the position that the state includes. A
+/// state that cannot be used is a difference, and an empty one stands in.
+fn read_only(data: &Path, differences: &mut Vec<String>) -> Result<(Core, Position), OpenError> {
     let journal: Arc<dyn Journal> = Arc::new(FileJournal::read_only(data)?);
     let keys = Keys::open(data, journal.highest_key(), Arc::new(System))?;
     let limits = interlink_host::Limits::default();
     let config = HostConfig { threads: 2, cache: None, secret: [0; 32], limits };
     let host = Host::new(config).map_err(|error| OpenError::Host(error.to_string()))?;
-    let durable = journal.durable().unwrap_or(0);
-    let (state, _) = State::open(data, journal.identity(), durable)?;
-    Ok(Core { journal, state, keys, host, ambient: Arc::new(System) })
+    let opened = State::open_as_it_is(data, journal.identity(), journal.durable().unwrap_or(0));
+    let (state, included) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            differences.push(format!("{error}; `state rebuild` makes it again"));
+            (Arc::new(State::nothing()?), 0)
+        }
+    };
+    Ok((Core { journal, state, keys, host, ambient: Arc::new(System) }, included))
 }
 
-/// Folds a process up to the version of its row and compares.
-fn compare_process(core: &Core, catalogue: &Catalogue, id: ProcessId) -> Result<(), String> {
+/// Folds a process up to the version of its row and compares. A row may be newer than the position that the state says it
+/// includes, and is never older.
+fn compare_process(core: &Core, catalogue: &Catalogue, included: Position, id: ProcessId) -> Result<(), String> {
     let row_key = key(table::PROCESS, &[&id.bytes()]);
     let at = stream(StreamKind::Process, id.bytes());
     let events = events_of::<ProcessEvent>(core, &at, "process", &id).map_err(|trouble| trouble.to_string())?;
-    let mut folded: Option<Process> = None;
-    // A state that is behind has no row yet, or an older one: the next start brings it up.
+    let wanted = events.iter().map(|(_, _, position, _)| *position).filter(|position| *position <= included).max();
     let row = match core.state.get(&row_key) {
-        Some(Found::Stored(stored)) => stored,
-        _ => return Ok(()),
+        Some(Found::Stored(row)) => row,
+        _ if wanted.is_none() => return Ok(()),
+        _ => return Err("its row is missing".into()),
     };
+    if wanted.is_some_and(|wanted| row.position < wanted) {
+        return Err("its row is older than the state says".into());
+    }
+    let mut folded: Option<Process> = None;
     for (event, stamp, position, _) in &events {
         match (&mut folded, event) {
             (None, ProcessEvent::ProcessCreated(created)) => {

@@ -127,7 +127,8 @@ pub struct State {
     wake: (Mutex<Wake>, Condvar),
     room: tokio::sync::Notify,
     damaged: AtomicBool,
-    mark: PathBuf,
+    /// Where damage is noted for the next start; nowhere for an audit, which changes nothing.
+    mark: Option<PathBuf>,
     /// What may wait in memory, in bytes.
     dirty_bytes_max: usize,
     /// Names in sled's directory when it was last synced.
@@ -196,9 +197,35 @@ impl State {
                 Self::try_open(&place, identity, durable)?
             }
         };
-        let layers = Layers { applied: included, ..Layers::default() };
-        let state = Self {
-            layers: RwLock::new(layers),
+        Ok((Arc::new(Self::of(db, place, included, Some(mark))), included))
+    }
+
+    /// Opens the state of a data directory as it is, for an audit: what cannot be used is an error, and nothing is removed.
+    /// Where there is no state yet, an empty one that includes nothing stands in.
+    pub fn open_as_it_is(
+        data: &Path,
+        identity: interlink_journal::Identity,
+        durable: Position,
+    ) -> Result<(Arc<Self>, Position), StateError> {
+        if data.join(MARK).exists() {
+            return Err(StateError::Damaged("a server found it so; the next start makes it again".into()));
+        }
+        let place = data.join(STATE_DIRECTORY);
+        if !place.exists() {
+            return Ok((Arc::new(Self::nothing()?), 0));
+        }
+        let (db, included) = Self::try_open(&place, identity, durable)?;
+        Ok((Arc::new(Self::of(db, place, included, None)), included))
+    }
+
+    /// An empty state that is gone when it is dropped.
+    pub fn nothing() -> Result<Self, StateError> {
+        Ok(Self::of(sled::Config::new().temporary(true).open()?, PathBuf::new(), 0, None))
+    }
+
+    fn of(db: sled::Db, place: PathBuf, included: Position, mark: Option<PathBuf>) -> Self {
+        Self {
+            layers: RwLock::new(Layers { applied: included, ..Layers::default() }),
             db,
             place,
             wake: Default::default(),
@@ -207,8 +234,7 @@ impl State {
             mark,
             dirty_bytes_max: DIRTY_BYTES_MAX,
             files: Mutex::default(),
-        };
-        Ok((Arc::new(state), included))
+        }
     }
 
     fn try_open(
@@ -369,14 +395,20 @@ impl State {
         rows
     }
 
+    /// Whether something was found damaged.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
     /// Notes that the state is damaged: it is made again at the next start.
     pub fn mark_damaged(&self, why: &str) {
-        if !self.damaged.swap(true, Ordering::Relaxed) {
-            tracing::error!(why, "the state is damaged; it is made again at the next start");
-            let marked = std::fs::write(&self.mark, why);
-            if let Err(error) = marked {
-                tracing::error!(%error, "the damage could not be noted");
-            }
+        if self.damaged.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let Some(mark) = &self.mark else { return };
+        tracing::error!(why, "the state is damaged; it is made again at the next start");
+        if let Err(error) = std::fs::write(mark, why) {
+            tracing::error!(%error, "the damage could not be noted");
         }
     }
 }
