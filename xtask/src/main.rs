@@ -8,8 +8,11 @@ mod toolchain;
 
 use std::process::ExitCode;
 
+/// The environment variable by which tests find INTERLINK's published data.
+const PUBLISHED_DATA: &str = "INTERLINK_DATA";
+
 const USAGE: &str = "\
-cargo xtask demo [--exit]                         a real process from nothing to its end; keeps serving
+cargo xtask demo [--exit]                        a real process from nothing to its end; keeps serving
 cargo xtask test                                 run every test
 cargo xtask guests [--ship] [--toolchain NAME]   build interlinkers/* into target/guests; --ship: into interlinkers/dist, too
 cargo xtask guests --check                       fail when interlinkers/dist is older than its sources";
@@ -38,16 +41,13 @@ fn test() -> Result<(), Box<dyn std::error::Error>> {
     guests::run(&[])?;
     let mut tests = std::process::Command::new(env!("CARGO"));
     tests.current_dir(guests::workspace_root()).args(["test", "--workspace"]);
-    {
-        let (variable, folder) = ("INTERLINK_DATA", "../shared/interlink-data");
-        let found = guests::workspace_root().join(folder).canonicalize();
-        match (std::env::var_os(variable), found) {
-            (None, Ok(folder)) => {
-                tests.env(variable, folder);
-            }
-            (None, Err(_)) => println!("{variable} is not set: tests with published data are skipped"),
-            (Some(_), _) => {}
+    let published = guests::workspace_root().join("../shared/interlink-data").canonicalize();
+    match (std::env::var_os(PUBLISHED_DATA), published) {
+        (Some(_), _) => {}
+        (None, Ok(folder)) => {
+            tests.env(PUBLISHED_DATA, folder);
         }
+        (None, Err(_)) => println!("{PUBLISHED_DATA} is not set: tests with published data are skipped"),
     }
     if tests.status()?.success() { Ok(()) } else { Err("tests failed".into()) }
 }

@@ -24,7 +24,7 @@ use crate::ambient::asset_id;
 use crate::asset_rows::{asset_key, from_rows, from_stream, put_event, value_key};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
-use crate::core::{Core, Fate, settled};
+use crate::core::{Core, Durable, Fate, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
@@ -57,6 +57,8 @@ pub(crate) struct AssetCell {
     /// Whether an append failed: what the lane has ahead will never be durable.
     stale: AtomicBool,
     committed: RwLock<Snapshot>,
+    /// The version that is durable, for refusals that wait for it.
+    durable: Durable,
 }
 
 struct Lane {
@@ -80,6 +82,7 @@ impl AssetCell {
             lane: tokio::sync::Mutex::new(Lane { ahead: snapshot.clone(), last_at }),
             waiting: AtomicUsize::new(0),
             stale: AtomicBool::new(false),
+            durable: Durable::new(snapshot.asset.version),
             committed: RwLock::new(snapshot),
         }
     }
@@ -91,11 +94,27 @@ impl AssetCell {
 
     /// An append is durable: its state is what readers see. Appends are told of in their order.
     fn synced(&self, snapshot: Snapshot) {
+        let version = snapshot.asset.version;
         *self.committed.write() = snapshot;
+        self.durable.reached(version);
     }
 
     fn failed(&self) {
         self.stale.store(true, Ordering::Release);
+        self.durable.failed();
+    }
+
+    /// Whether a call may run on what is ahead: the asset is there, at the version that the caller saw. A refusal waits for
+    /// what it was decided on.
+    async fn admit(&self, ahead: &Asset, expected: Option<u64>) -> Outcome<()> {
+        let found = ahead.version;
+        let refused = match expected {
+            _ if ahead.removed_at.is_some() => Trouble::NotFound { what: "asset", id: self.id.to_string() },
+            Some(expected) if expected != found => Trouble::WrongVersion { expected, found },
+            _ => return Ok(()),
+        };
+        self.durable.wait(found).await?;
+        Err(refused)
     }
 
     /// The lane, once it is this call's turn; what a failed append left ahead is dropped.
@@ -286,12 +305,7 @@ impl Assets {
             let _place = Place::take(&cell.waiting)?;
             let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
-            if asset.removed_at.is_some() {
-                return Err(Trouble::NotFound { what: "asset", id: cell.id.to_string() });
-            }
-            if let Some(expected) = asked.expected.filter(|expected| *expected != asset.version) {
-                return Err(Trouble::WrongVersion { expected, found: asset.version });
-            }
+            cell.admit(&asset, asked.expected).await?;
             let context = call_context(caller, process, &asset.task, cell.id, asked.language, core.now());
             let entry = Entry::Action { name: action.into(), input: input.clone() };
             let called = run(core, guest, entry, values, context).await;
@@ -352,12 +366,7 @@ impl Assets {
         let _place = Place::take(&cell.waiting)?;
         let lane = cell.enter().await;
         let Snapshot { asset, values } = lane.ahead.clone();
-        if asset.removed_at.is_some() {
-            return Err(Trouble::NotFound { what: "asset", id: cell.id.to_string() });
-        }
-        if let Some(expected) = expected.filter(|expected| *expected != asset.version) {
-            return Err(Trouble::WrongVersion { expected, found: asset.version });
-        }
+        cell.admit(&asset, expected).await?;
         let lane = parking_lot::Mutex::new(lane);
         let beside = |stamp: &Stamp| {
             let at = stream(StreamKind::Asset, cell.id.bytes());

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use interlink_host::Host;
-use interlink_journal::{Append, AppendError, Committed, Journal, NewRecord, Position};
+use interlink_journal::{Append, AppendError, Committed, Journal, NewRecord, Position, RecordKind};
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::id::Micros;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::ambient::{Ambient, correlation_id};
 use crate::draft::Written;
+use crate::error::{Outcome, Trouble};
 use crate::keys::Keys;
 use crate::state::State;
 
@@ -36,18 +37,19 @@ impl Core {
         Stamp { at, actor, correlation: Some(correlation_id(&*self.ambient)), causation: None }
     }
 
-    /// Hands events, and an answer with them, to the journal as one append. `settle` is called by the committer, in the
+    /// Hands events, and a record with them that is none (an answer, a checkpoint), to the journal as one append. `settle` is called by the committer, in the
     /// order of appends, with the position of the first event, or nothing where the append failed; what it puts into
     /// the state is there before anybody is told.
     pub fn commit(
         &self,
         written: &[Written],
-        answer: Option<NewRecord>,
+        beside: Option<NewRecord>,
         settle: impl FnOnce(Option<Position>) + Send + 'static,
     ) -> Fate {
         let at_us = written.iter().map(|written| written.stamp.at.0).max().unwrap_or_else(|| self.now().0);
-        let remembered = answer.as_ref().map(|answer| (answer.stream, answer.body.bytes().to_vec()));
-        let records: Vec<_> = written.iter().map(Written::record).chain(answer).collect();
+        let answer = beside.as_ref().filter(|beside| beside.kind == RecordKind::Answer);
+        let remembered = answer.map(|answer| (answer.stream, answer.body.bytes().to_vec()));
+        let records: Vec<_> = written.iter().map(Written::record).chain(beside).collect();
         let (tell, told) = oneshot::channel();
         let state = Arc::clone(&self.state);
         let done = move |fate: Result<Committed, AppendError>| {
@@ -66,6 +68,35 @@ impl Core {
         };
         self.journal.submit(Append { records, at_us }, Box::new(done));
         told
+    }
+}
+
+/// The version of a stream that is durable, for refusals that wait for what they were decided on.
+pub(crate) struct Durable(watch::Sender<Option<u64>>);
+
+impl Durable {
+    pub fn new(version: u64) -> Self {
+        Self(watch::Sender::new(Some(version)))
+    }
+
+    /// A version is durable.
+    pub fn reached(&self, version: u64) {
+        self.0.send_replace(Some(version));
+    }
+
+    /// An append failed: what waits for it will not come.
+    pub fn failed(&self) {
+        self.0.send_replace(None);
+    }
+
+    /// Waits until a version is durable.
+    pub async fn wait(&self, version: u64) -> Outcome<()> {
+        let mut durable = self.0.subscribe();
+        let reached = durable.wait_for(|reached| reached.is_none_or(|reached| reached >= version)).await;
+        match reached {
+            Ok(reached) if reached.is_some() => Ok(()),
+            _ => Err(Trouble::Unknown("what the refusal was decided on could not be written".into())),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use interlink_host::{Host, HostConfig, Interlinker};
-use interlink_journal::{Append, Body, FileJournal, Journal, NewRecord, Position, RecordKind, Stream};
+use interlink_journal::{Body, FileJournal, Journal, NewRecord, Position, RecordKind, Stream};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::{AssetEvent, InterlinkerRef, ProcessEvent, SchemaSource};
@@ -231,22 +231,24 @@ impl Engine {
         let at = stream(StreamKind::Checkpoint, [0; 16]);
         let version = self.core.journal.head(&at).map_or(0, |head| head.version + 1);
         let position = self.core.journal.durable().unwrap_or(0);
-        let (batch_hash, time_us) = self.core.journal.last_batch();
-        let body = Checkpoint::signed(position, batch_hash, &self.core.keys.secrets().integrity).to_body();
+        let (batch_hash, _) = self.core.journal.last_batch();
+        let checkpoint = Checkpoint::signed(position, batch_hash, &self.core.keys.secrets().integrity);
         let record = NewRecord {
             stream: at,
             version,
             process: [0; 16],
             kind: RecordKind::Checkpoint,
             key: 0,
-            body: Body::new(body),
+            body: Body::new(checkpoint.to_body()),
         };
         let (tell, told) = std::sync::mpsc::channel();
-        let append = Append { records: vec![record], at_us: time_us };
-        self.core.journal.submit(append, Box::new(move |fate| drop(tell.send(fate))));
-        if let Ok(Ok(committed)) = told.recv() {
-            self.core.state.advance(committed.last);
-        }
+        let told_of = move |_| {
+            // Waited for below.
+            let _ = tell.send(());
+        };
+        drop(self.core.commit(&[], Some(record), told_of));
+        // One that cannot be written is missing, and nothing else is.
+        let _ = told.recv();
     }
 
     /// Stops in order: a last checkpoint, everything that waits written.

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::core::{Core, settled};
 use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
-use crate::keys::mac;
+use crate::keys::{mac, mac_id};
 use crate::people::Caller;
 use crate::state::{State, Value, key, table};
 use crate::usage::bytes_of;
@@ -121,8 +121,7 @@ impl Gate {
         let person = caller.person.bytes();
         let scope =
             [&person[..], request.method.as_bytes(), b"\0", request.path.as_bytes(), b"\0", request.key.as_bytes()];
-        let (id, _) =
-            mac(secret, &scope).split_first_chunk::<16>().map(|(id, rest)| (*id, rest.len())).unwrap_or_default();
+        let id = mac_id(secret, &scope);
         let body_mac = mac(secret, &[request.body]);
         let stream = stream(StreamKind::Answer, id);
         loop {

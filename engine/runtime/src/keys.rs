@@ -62,6 +62,13 @@ pub(crate) fn mac(secret: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+/// The first 16 bytes of an HMAC: the id of a stream that nobody can tell without the secret.
+pub(crate) fn mac_id(secret: &[u8; 32], parts: &[&[u8]]) -> [u8; 16] {
+    let mut id = [0; 16];
+    id.copy_from_slice(&mac(secret, parts)[..16]);
+    id
+}
+
 /// Secrets of a data directory, each derived from the master key for one purpose.
 #[derive(Clone)]
 pub struct Secrets {

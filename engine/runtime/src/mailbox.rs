@@ -98,6 +98,11 @@ impl Mailbox {
         self.next_use - 1
     }
 
+    /// An append to the usage stream failed: the stream goes on at `next`.
+    pub fn use_failed(&mut self, next: u64) {
+        self.next_use = next;
+    }
+
     /// An append is durable: what it gives is what readers see. Appends are told of in their order.
     pub fn synced(&mut self, process: Arc<Process>) {
         self.queued -= 1;

@@ -14,7 +14,7 @@ use crate::ambient::person_id;
 use crate::core::{Core, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
-use crate::keys::{KeyError, SealingKey, mac};
+use crate::keys::{KeyError, SealingKey, mac_id};
 use crate::state::{Value, key, table};
 use crate::usage::bytes_of;
 
@@ -49,9 +49,7 @@ impl People {
     /// The person of a login, made where it is new.
     pub async fn caller(&self, core: &Core, issuer: &str, login: &str, operator: bool) -> Outcome<Caller> {
         let secret = &core.keys.secrets().logins;
-        let digest = mac(secret, &[issuer.as_bytes(), b"\0", login.as_bytes()]);
-        let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
+        let id = mac_id(secret, &[issuer.as_bytes(), b"\0", login.as_bytes()]);
         if let Some(known) = find(core, id, operator)? {
             return Ok(known);
         }

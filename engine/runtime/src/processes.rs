@@ -10,12 +10,11 @@ use interlink_model::id::{ProcessId, StreamKind};
 use interlink_model::process::{Command, Context, Plan, Process, create, decide};
 use interlink_model::sealed::SealedFields;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
 
 use crate::ambient::process_id;
 use crate::catalogue::{Catalogue, events_of};
 use crate::cells::Cells;
-use crate::core::{Core, Fate, settled};
+use crate::core::{Core, Durable, Fate, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
@@ -34,8 +33,8 @@ pub(crate) struct ProcessCell {
     pub key: SealingKey,
     mailbox: Mutex<Mailbox>,
     committed: RwLock<Arc<Process>>,
-    /// The version that is durable, for refusals that wait for it; `None` once an append has failed.
-    durable: watch::Sender<Option<u64>>,
+    /// The version that is durable, for refusals that wait for it.
+    durable: Durable,
 }
 
 impl ProcessCell {
@@ -43,7 +42,7 @@ impl ProcessCell {
         Self {
             id: process.id,
             key,
-            durable: watch::Sender::new(Some(process.version)),
+            durable: Durable::new(process.version),
             committed: RwLock::new(Arc::clone(&process)),
             mailbox: Mutex::new(Mailbox::new(process, next_use)),
         }
@@ -61,27 +60,17 @@ impl ProcessCell {
         name.opened().cloned()
     }
 
-    /// Waits until everything that a refusal was decided on is durable.
-    async fn durable_up_to(&self, version: u64) -> Outcome<()> {
-        let mut durable = self.durable.subscribe();
-        let reached = durable.wait_for(|reached| reached.is_none_or(|reached| reached >= version)).await;
-        match reached {
-            Ok(reached) if reached.is_some() => Ok(()),
-            _ => Err(Trouble::Unknown("what the refusal was decided on could not be written".into())),
-        }
-    }
-
     /// An append is durable: its state is what readers see.
     fn synced(&self, process: &Arc<Process>) {
         let mut mailbox = self.mailbox.lock();
         mailbox.synced(Arc::clone(process));
         *self.committed.write() = Arc::clone(mailbox.committed());
-        self.durable.send_replace(Some(process.version));
+        self.durable.reached(process.version);
     }
 
     fn failed(&self) {
         self.mailbox.lock().failed();
-        self.durable.send_replace(None);
+        self.durable.failed();
     }
 }
 
@@ -230,8 +219,8 @@ impl Processes {
         Ok((process, answer))
     }
 
-    /// Runs a command. `beside` makes the events of other streams that go with it, or says why it cannot be done;
-    /// `answer` makes the answer from what will be.
+    /// Runs a command. `beside` makes the events of other streams that go with it, if there are any; `answer` makes the
+    /// answer from what will be.
     pub async fn command(
         &self,
         core: &Arc<Core>,
@@ -259,7 +248,7 @@ impl Processes {
                 Ok(answer)
             }
             Err((refused, ahead)) => {
-                cell.durable_up_to(ahead.version).await?;
+                cell.durable.wait(ahead.version).await?;
                 Err(match refused {
                     NotTaken::Rejected(rejection) => Trouble::Rejected(rejection, ahead),
                     NotTaken::WrongVersion { found } => {
@@ -277,7 +266,7 @@ impl Processes {
     pub fn record_use(
         &self,
         core: &Arc<Core>,
-        cell: &ProcessCell,
+        cell: &Arc<ProcessCell>,
         actor: Actor,
         used: InterlinkerUsed,
         answer: Option<NewRecord>,
@@ -298,13 +287,19 @@ impl Processes {
         }];
         let shared = Arc::clone(core);
         let lost = Arc::clone(&self.uses_lost);
+        // Held until the fate is known: a cell that was loaded meanwhile would give the same version again.
+        let cell = Arc::clone(cell);
+        let at = written[0].stream;
         core.commit(&written, answer, move |first| {
             match first {
                 Some(position) => {
                     usage::record(&shared.state, position, &entry);
                     note_activity(&shared, position, &stamp);
                 }
-                None => drop(lost.fetch_add(1, Ordering::Relaxed)),
+                None => {
+                    lost.fetch_add(1, Ordering::Relaxed);
+                    cell.mailbox.lock().use_failed(shared.journal.head(&at).map_or(0, |head| head.version + 1));
+                }
             }
             drop(permit);
         })

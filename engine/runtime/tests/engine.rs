@@ -233,6 +233,34 @@ async fn the_state_is_the_same_whether_it_was_kept_lost_or_made_again() {
 }
 
 #[tokio::test]
+async fn an_audit_tells_what_the_state_lost_and_changes_nothing() {
+    let data = tempfile::tempdir().expect("a directory");
+    let ambient = given();
+    let engine = open(data.path(), &ambient);
+    let ana = caller(&engine, "ana").await;
+    let id = process(&engine, &ana, Permit::default()).await;
+    engine.close();
+    drop(engine);
+    let audit = || interlink_runtime::audit::verify(data.path()).expect("readable").differences;
+    assert_eq!(audit(), Vec::<String>::new());
+    // A row that sled lost without saying so.
+    let row = [&[interlink_runtime::state::table::PROCESS][..], &id.bytes()].concat();
+    {
+        let sled = sled::open(data.path().join("state")).expect("sled");
+        sled.remove(&row).expect("removed").expect("it was there");
+        sled.flush().expect("flushed");
+    }
+    assert_eq!(audit(), [format!("process {id}: its row is missing")]);
+    assert_eq!(audit().len(), 1, "it was not mended by looking");
+    // A state that does not open.
+    std::fs::write(data.path().join("state/db"), b"no database").expect("written");
+    assert!(audit()[0].contains("state rebuild"), "{:?}", audit());
+    assert_eq!(std::fs::read(data.path().join("state/db")).expect("read"), b"no database");
+    interlink_runtime::audit::rebuild(data.path(), &mut |_| {}).expect("made again");
+    assert_eq!(audit(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_directory_has_one_engine_at_a_time() {
     let data = tempfile::tempdir().expect("a directory");
     let engine = open(data.path(), &given());
