@@ -12,3 +12,4 @@ pub mod manifest;
 pub mod process;
 pub mod schema;
 pub mod sealed;
+pub mod time;
