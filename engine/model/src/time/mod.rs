@@ -3,5 +3,7 @@
 //! Nothing here reads a clock. A moment comes in as [`Micros`](crate::id::Micros), a zone's rules come from the
 //! database that is compiled in, so the same question has the same answer on every machine and at every replay.
 
+pub mod cron;
+pub mod misfire;
 mod near;
 pub mod zone;
