@@ -5,5 +5,8 @@
 
 pub mod cron;
 pub mod misfire;
+pub mod moment;
 mod near;
+mod part;
+pub mod span;
 pub mod zone;

@@ -4,6 +4,7 @@ use super::error::{CronError, FieldProblem};
 use super::fields::{CronField, Fields, Set};
 use crate::time::cron::CRON_BYTES_MAX;
 use crate::time::near::{nearest, shown};
+use crate::time::part::Part;
 
 /// Names of schedules, and the five fields that they stand for.
 const NAMES: [(&str, &str); 7] = [
@@ -16,41 +17,11 @@ const NAMES: [(&str, &str); 7] = [
     ("@hourly", "0 * * * *"),
 ];
 
-/// A part of the text that begins at `offset`.
-#[derive(Clone, Copy)]
-struct Part<'t> {
-    text: &'t str,
-    offset: usize,
-}
-
-impl<'t> Part<'t> {
-    /// Its pieces between ASCII separators, each with its place.
-    fn split(self, is_separator: fn(u8) -> bool) -> impl Iterator<Item = Part<'t>> {
-        let mut offset = self.offset;
-        self.text.split(move |c: char| u8::try_from(c).is_ok_and(is_separator)).map(move |text| {
-            let part = Part { text, offset };
-            // A separator is one byte.
-            offset += text.len() + 1;
-            part
-        })
-    }
-
-    fn split_whitespace(self) -> impl Iterator<Item = Part<'t>> {
-        self.split(|byte| byte.is_ascii_whitespace()).filter(|part| !part.text.is_empty())
-    }
-
-    fn split_once(self, separator: char) -> Option<(Part<'t>, Part<'t>)> {
-        let (before, after) = self.text.split_once(separator)?;
-        let offset = self.offset + before.len() + separator.len_utf8();
-        Some((Part { text: before, ..self }, Part { text: after, offset }))
-    }
-}
-
 pub(super) fn fields(text: &str) -> Result<Fields, CronError> {
     if text.len() > CRON_BYTES_MAX {
         return Err(CronError::TooLong { bytes: text.len() });
     }
-    let parts: Vec<Part> = Part { text, offset: 0 }.split_whitespace().collect();
+    let parts: Vec<Part> = Part::whole(text).split_whitespace().collect();
     match parts.as_slice() {
         [name] if name.text.starts_with('@') => named(*name),
         [_, _, _, _, _] => written(&parts, &CronField::ALL[1..]),
