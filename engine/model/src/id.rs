@@ -42,6 +42,8 @@ ids! {
     AssetId,
     /// A person: UUIDv4, so that nothing can be read from it.
     PersonId,
+    /// Something that failed past its policy: UUIDv7.
+    IncidentId,
 }
 
 /// What a stream of events is about.

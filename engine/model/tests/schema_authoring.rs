@@ -1,5 +1,6 @@
 //! What authors write, and what they are told when it cannot be run.
 
+use interlink_model::schema::work::{OnFailure, Tie, Work};
 use interlink_model::schema::authoring::{Parsed, Syntax, parse};
 use interlink_model::schema::finding::{Finding, Refusal, RefusalKind};
 use interlink_model::schema::outline::{ItemRef, Outline};
@@ -189,27 +190,100 @@ fn a_key_given_twice_in_json_names_both_places() {
 
 #[test]
 fn a_key_that_the_server_does_not_execute_yet_is_refused_with_its_line() {
-    let source = with_tasks("          - id: a\n            due: 2 weeks after start\n            quorum: 30\n");
-    let refusal = refused(&source);
-    let told: Vec<_> = refusal.findings.iter().map(|f| (f.line, f.message.as_str())).collect();
-    assert_eq!(
-        told,
-        [(Some(10), "this server does not execute `due` yet"), (Some(11), "this server does not execute `quorum` yet")]
-    );
+    let refusal = refused(&with_tasks("          - id: a\n            incentives: [x]\n"));
+    let finding = only(&refusal);
+    assert_eq!((finding.line, finding.message.as_str()), (Some(10), "this server does not execute `incentives` yet"));
 }
 
 #[test]
-fn a_kind_of_task_that_the_server_does_not_execute_yet_is_refused_with_its_line() {
-    for kind in ["approval", "interlinker", "timer", "subprocess"] {
-        let refusal = refused(&with_tasks(&format!("          - id: a\n            kind: {kind}\n")));
-        let finding = only(&refusal);
-        assert_eq!(finding.message, format!("this server does not execute tasks of kind `{kind}` yet"));
-        assert_eq!(finding.line, Some(10));
+fn a_kind_of_task_that_does_not_exist_is_told_what_is_near() {
+    let refusal = refused(&with_tasks("          - { id: a, kind: humna }\n"));
+    assert_eq!(only(&refusal).help.as_deref(), Some("did you mean `human`?"));
+}
+
+#[test]
+fn a_key_of_another_kind_of_task_is_told_apart() {
+    let refusal = refused(&with_tasks("          - id: a\n            quorum: 30\n"));
+    let finding = only(&refusal);
+    assert_eq!(finding.message, "`quorum` belongs to tasks of kind `approval`, and this one is `human`");
+    assert_eq!(finding.help.as_deref(), Some("write `kind: approval`, or leave `quorum` out"));
+    for (kind, key) in [("timer", "wait"), ("interlinker", "interlinker"), ("subprocess", "schema")] {
+        let refusal = refused(&with_tasks(&format!("          - {{ id: a, kind: {kind} }}\n")));
+        let wanted = format!("a task of kind `{kind}` says `{key}`, and this one does not");
+        assert_eq!(only(&refusal).message, wanted);
     }
-    assert_eq!(
-        only(&refused(&with_tasks("          - { id: a, kind: humna }\n"))).help.as_deref(),
-        Some("did you mean `human`?")
+}
+
+#[test]
+fn everything_about_time_and_work_is_read() {
+    let source = with_tasks(
+        "          - id: vote
+            kind: approval
+            voters: [contributor]
+            quorum: 30
+            threshold: 2/3
+            veto: [coordinator]
+            deadline: 2 weeks after ready
+            tie: extend
+          - id: check
+            kind: interlinker
+            interlinker: poll@1.0.0
+            input: { question: Which? }
+            retry: { attempts: 3, first: 10 seconds, factor: 1.5, most: 1 hour, except: [refused] }
+            on_failure: compensate
+            compensation: { action: close }
+            when: data.wanted
+          - id: monthly
+            every: \"0 9 1 * *\"
+            misfire: catch_up
+            times: 12
+            due: 3 days after ready
+            reminder: [1 day before due, 2 days after due]
+            escalation: { to: coordinator, at: 1 week after due }
+          - id: pause
+            kind: timer
+            wait: 3 days
+            opens: 1 month after vote at 09:00
+            closes: 2027-12-31
+          - id: inner
+            kind: subprocess
+            schema: small
+            input: { question: data.question }
+            output: { answer: result }
+",
     );
+    let schema = yaml(&source).schema;
+    let tasks = &schema.phases[0].objectives[0].tasks;
+    let Work::Approval(vote) = &tasks.iter().find(|task| task.id == "vote").expect("there").work else { panic!("no vote") };
+    assert_eq!((vote.rules.quorum, vote.rules.threshold, vote.rules.tie), (30, (2, 3), Tie::Extend));
+    let check = tasks.iter().find(|task| task.id == "check").expect("there");
+    let Work::Interlinker(by) = &check.work else { panic!("no Interlinker") };
+    assert_eq!((by.retry.attempts, by.retry.first_ms, by.retry.factor_permille), (3, 10_000, 1_500));
+    assert_eq!(check.on_failure, OnFailure::Compensate);
+    let monthly = tasks.iter().find(|task| task.id == "monthly").expect("there");
+    assert_eq!(monthly.timing.reminders.len(), 2);
+    assert_eq!(monthly.timing.every.as_ref().and_then(|every| every.times), Some(12));
+    let pause = tasks.iter().find(|task| task.id == "pause").expect("there");
+    assert_eq!(pause.prerequisites, [], "what opens after the end of an item waits for it, and that is the engine's");
+    assert!(pause.opening.closes.is_some());
+}
+
+#[test]
+fn a_moment_that_cannot_be_is_refused_with_what_would_be_right() {
+    let cases = [
+        ("opens: 3 days after ready", "only a task becomes ready"),
+        ("reminder: 1 day before due", "nothing here is due: `due` is missing"),
+        ("due: 3 days after nowhere", "it is after `nowhere`, which is nowhere in this schema"),
+        ("every: \"0 9 31 2 *\"", "never runs"),
+        ("times: 3", "`times` says how a task comes again, and this one has no `every`"),
+        ("escalation: { to: mayor, at: 1 day after ready }", "nobody can have the role"),
+        ("kind: approval\n            threshold: 3/2", "the threshold is a share of the votes"),
+    ];
+    for (key, wanted) in cases {
+        let refusal = refused(&with_tasks(&format!("          - id: a\n            {key}\n")));
+        assert!(refusal.findings[0].message.contains(wanted), "{key}: {:?}", refusal.findings[0].message);
+        assert!(refusal.findings[0].line >= Some(10), "{key}");
+    }
 }
 
 #[test]

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{AssetOnTask, Plan, Process, ProcessStatus, Stage, TaskState};
+use super::{
+    AssetOnTask, Effect, Incident, Plan, Process, ProcessStatus, SetDates, Stage, Sub, TaskState, Timer, TimerKey, Vote,
+};
 use crate::event::Stamp;
-use crate::facts::{ProcessCreated, ProcessEvent};
+use crate::facts::*;
 use crate::id::ProcessId;
+use crate::schema::outline::ItemRef;
+use crate::time::zone::Zone;
 
 impl Process {
     /// The process that its first event makes. `plan` is the schema that the event names.
@@ -25,10 +29,21 @@ impl Process {
             touched_at: stamp.at,
             tasks,
             assets: imbl::OrdMap::new(),
+            zone: event.zone.clone().unwrap_or(Zone::UTC),
+            timers: imbl::OrdMap::new(),
+            recurring: imbl::OrdMap::new(),
+            votes: imbl::OrdMap::new(),
+            effects: imbl::OrdMap::new(),
+            incidents: imbl::OrdMap::new(),
+            subprocesses: imbl::OrdMap::new(),
+            dates: imbl::OrdMap::new(),
+            data: event.data.clone(),
+            parent: event.parent.clone(),
+            told_parent: false,
         }
     }
 
-    /// Takes in an event. One that names a task which the plan does not have changes nothing but the version.
+    /// Takes in an event. One that names something which the plan does not have changes nothing but the version.
     pub fn apply(&mut self, event: &ProcessEvent, stamp: &Stamp) {
         self.version += 1;
         self.touched_at = stamp.at;
@@ -65,32 +80,217 @@ impl Process {
                 task.started_at = task.started_at.or(Some(stamp.at));
                 task.finished_at = Some(stamp.at);
             }),
-            ProcessEvent::TaskReopened(event) => self.task(&event.task, stamp, |task| {
-                task.stage = Stage::Open;
-                task.started_at = None;
-                task.finished_at = None;
-                task.reopened += 1;
-            }),
+            ProcessEvent::TaskReopened(event) => {
+                self.renew(&event.task, stamp, None);
+                self.task(&event.task, stamp, |task| task.reopened += 1);
+                self.discard_work(&event.task);
+            }
             ProcessEvent::TaskSkipped(event) => self.task(&event.task, stamp, |task| {
                 task.stage = Stage::Skipped;
                 task.finished_at = Some(stamp.at);
             }),
-            ProcessEvent::TaskRestored(event) => self.task(&event.task, stamp, |task| {
-                task.stage = Stage::Open;
+            // A person wants it, whatever its condition said.
+            ProcessEvent::TaskRestored(event) => self.renew(&event.task, stamp, Some(true)),
+            ProcessEvent::TaskFailed(event) => self.task(&event.task, stamp, |task| {
+                task.stage = Stage::Failed;
                 task.started_at = None;
                 task.finished_at = None;
             }),
+            ProcessEvent::TaskRetried(event) => {
+                self.renew(&event.task, stamp, None);
+                if self.work_is_gone(&event.task) {
+                    self.discard_work(&event.task);
+                }
+            }
             ProcessEvent::AssetAdded(event) => {
                 if let Some(number) = self.plan.outline.task_index(&event.task) {
                     let interlinker = event.interlinker.clone();
-                    self.assets.insert(event.asset, AssetOnTask { task: number as u32, interlinker });
+                    let held = AssetOnTask { task: number as u32, interlinker, is_work: event.work, outcome: false };
+                    self.assets.insert(event.asset, held);
                     self.tasks[number].touched_at = Some(stamp.at);
                 }
             }
             ProcessEvent::AssetDropped(event) => {
                 self.assets.remove(&event.asset);
             }
+            ProcessEvent::OutcomeNoted(event) => {
+                if let Some(held) = self.assets.get_mut(&event.asset) {
+                    held.outcome = true;
+                }
+            }
+            ProcessEvent::DataSet(event) => self.data = Some(event.data.clone()),
+            ProcessEvent::ItemRescheduled(event) => {
+                if let Some((item, dates)) = self.plan.outline.item(&event.item).zip(SetDates::read(&event.dates).ok()) {
+                    self.dates.insert(item, Arc::new(dates));
+                }
+            }
+            other => self.apply_automatic(other, stamp),
         }
+    }
+
+    /// What happens by itself.
+    fn apply_automatic(&mut self, event: &ProcessEvent, stamp: &Stamp) {
+        match event {
+            ProcessEvent::TimerArmed(event) => {
+                if let Some(key) = self.timer_key(event.item.as_deref(), event.timer, event.number) {
+                    self.timers.insert(key, Timer { due_at: event.due_at, fired_at: None });
+                }
+            }
+            ProcessEvent::TimerDisarmed(event) => {
+                if let Some(key) = self.timer_key(event.item.as_deref(), event.timer, event.number) {
+                    self.timers.remove(&key);
+                }
+            }
+            ProcessEvent::TimerFired(event) => {
+                let Some(key) = self.timer_key(event.item.as_deref(), event.timer, event.number) else { return };
+                if event.timer == TimerKind::Retry {
+                    self.timers.remove(&key);
+                    if let Some(effect) = self.effects.get_mut(&event.number) {
+                        effect.retry_at = None;
+                    }
+                } else {
+                    self.timers.insert(key, Timer { due_at: event.due_at, fired_at: Some(stamp.at) });
+                }
+            }
+            ProcessEvent::TaskEscalated(event) => self.task(&event.task, stamp, |_| {}),
+            ProcessEvent::OccurrenceOpened(event) => {
+                self.task(&event.task, stamp, |task| {
+                    task.stage = Stage::Open;
+                    task.started_at = None;
+                });
+                self.recurring(&event.task, |recurring| {
+                    recurring.number = event.number;
+                    recurring.open = true;
+                    recurring.last_run = Some(event.planned_at);
+                });
+            }
+            ProcessEvent::OccurrenceCompleted(event) => {
+                self.task(&event.task, stamp, |task| task.stage = Stage::Open);
+                self.recurring(&event.task, |recurring| {
+                    recurring.open = false;
+                    recurring.done += 1;
+                });
+            }
+            ProcessEvent::OccurrenceMissed(event) => self.recurring(&event.task, |recurring| recurring.open = false),
+            ProcessEvent::RunsSkipped(event) => {
+                self.recurring(&event.task, |recurring| recurring.last_run = recurring.last_run.max(Some(event.until)));
+            }
+            ProcessEvent::ConditionEvaluated(event) => {
+                self.task(&event.task, stamp, |task| task.condition = Some(event.holds));
+            }
+            ProcessEvent::CompensationSkipped(event) => self.task(&event.task, stamp, |task| task.compensated = true),
+            ProcessEvent::SubprocessEnded(event) => {
+                if let Some(sub) = self.number(&event.task).and_then(|number| self.subprocesses.get_mut(&number)) {
+                    sub.ended = true;
+                }
+            }
+            ProcessEvent::VoteOpened(event) => {
+                if let Some(number) = self.number(&event.task) {
+                    let VoteOpened { round, rules, .. } = event.clone();
+                    self.votes.insert(number, Vote { round, rules, cast: imbl::OrdMap::new(), result: None });
+                }
+            }
+            ProcessEvent::VoteCast(event) => {
+                if let Some(vote) = self.number(&event.task).and_then(|number| self.votes.get_mut(&number)) {
+                    vote.cast.insert(event.person, event.choice);
+                }
+                self.task(&event.task, stamp, |_| {});
+            }
+            ProcessEvent::VoteDecided(event) => {
+                if let Some(vote) = self.number(&event.task).and_then(|number| self.votes.get_mut(&number)) {
+                    vote.result = Some(event.result);
+                }
+            }
+            other => self.apply_effect(other, stamp),
+        }
+    }
+
+    fn apply_effect(&mut self, event: &ProcessEvent, stamp: &Stamp) {
+        match event {
+            ProcessEvent::EffectRequested(event) => self.effect_requested(event, stamp),
+            ProcessEvent::EffectAttemptFailed(event) => {
+                if let Some(effect) = self.effects.get_mut(&event.effect) {
+                    effect.attempts = event.attempt;
+                    effect.retry_at = event.retry_at;
+                }
+            }
+            ProcessEvent::EffectSucceeded(event) => {
+                if let Some(effect) = self.effects.remove(&event.effect)
+                    && let (EffectKind::Subprocess { process, .. }, Some(task)) = (effect.kind, effect.task)
+                {
+                    self.subprocesses.insert(task, Sub { process, ended: false, cancelled: false });
+                }
+            }
+            ProcessEvent::EffectDropped(event) => {
+                self.effects.remove(&event.effect);
+            }
+            ProcessEvent::IncidentRaised(event) => {
+                if let Some(effect) = self.effects.get_mut(&event.effect) {
+                    effect.incident = Some(event.incident);
+                }
+                let incident = Incident {
+                    task: event.task.as_deref().and_then(|task| self.number(task)),
+                    effect: event.effect,
+                    code: event.code.clone(),
+                    attempts: event.attempts,
+                    raised_at: stamp.at,
+                    closed: None,
+                };
+                self.incidents.insert(event.incident, incident);
+            }
+            ProcessEvent::IncidentClosed(event) => {
+                let Some(incident) = self.incidents.get_mut(&event.incident) else { return };
+                incident.closed = Some((event.resolution, stamp.at));
+                let effect = incident.effect;
+                match event.resolution {
+                    Resolution::Retried => {
+                        if let Some(effect) = self.effects.get_mut(&effect) {
+                            (effect.incident, effect.attempts) = (None, 0);
+                        }
+                    }
+                    Resolution::Skipped | Resolution::Resolved | Resolution::Dropped => {
+                        self.effects.remove(&effect);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn effect_requested(&mut self, event: &EffectRequested, stamp: &Stamp) {
+        let task = event.task.as_deref().and_then(|task| self.number(task));
+        match (&event.effect, task) {
+            (EffectKind::Compensate { .. }, Some(task)) => self.tasks[task as usize].compensated = true,
+            (EffectKind::CancelSubprocess { .. }, Some(task)) => {
+                if let Some(sub) = self.subprocesses.get_mut(&task) {
+                    sub.cancelled = true;
+                }
+            }
+            (EffectKind::TellParent { .. }, _) => self.told_parent = true,
+            _ => {}
+        }
+        let effect = Effect {
+            task,
+            kind: event.effect.clone(),
+            input: event.input.clone(),
+            requested_at: stamp.at,
+            attempts: 0,
+            retry_at: None,
+            incident: None,
+        };
+        self.effects.insert(self.version, effect);
+    }
+
+    fn timer_key(&self, item: Option<&str>, kind: TimerKind, number: u64) -> Option<TimerKey> {
+        let item: Option<ItemRef> = match item {
+            Some(id) => Some(self.plan.outline.item(id)?),
+            None => None,
+        };
+        Some(TimerKey { item, kind, number })
+    }
+
+    fn number(&self, task: &str) -> Option<u32> {
+        self.plan.outline.task_index(task).map(|number| number as u32)
     }
 
     fn task(&mut self, id: &str, stamp: &Stamp, change: impl FnOnce(&mut TaskState)) {
@@ -99,5 +299,42 @@ impl Process {
             change(task);
             task.touched_at = Some(stamp.at);
         }
+    }
+
+    fn recurring(&mut self, task: &str, change: impl FnOnce(&mut super::Recurring)) {
+        if let Some(number) = self.number(task) {
+            let mut recurring = self.recurring.get(&number).copied().unwrap_or_default();
+            change(&mut recurring);
+            self.recurring.insert(number, recurring);
+        }
+    }
+
+    /// A task has work again.
+    fn renew(&mut self, task: &str, stamp: &Stamp, condition: Option<bool>) {
+        self.task(task, stamp, |task| {
+            task.stage = Stage::Open;
+            task.started_at = None;
+            task.finished_at = None;
+            task.renewed_at = Some(stamp.at);
+            task.condition = condition;
+            task.compensated = false;
+        });
+    }
+
+    /// What did a task's work before counts for it no more: it is evidence now.
+    fn discard_work(&mut self, task: &str) {
+        let Some(number) = self.number(task) else { return };
+        let work: Vec<_> = self.assets.iter().filter(|(_, held)| held.task == number && held.is_work).map(|(id, _)| *id).collect();
+        for asset in work {
+            if let Some(held) = self.assets.get_mut(&asset) {
+                held.is_work = false;
+            }
+        }
+    }
+
+    /// Whether nothing is under way that would do a task's work.
+    fn work_is_gone(&self, task: &str) -> bool {
+        let number = self.number(task);
+        !self.effects.values().any(|effect| effect.task == number)
     }
 }

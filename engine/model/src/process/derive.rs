@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Process, ProcessStatus, Stage};
+use crate::facts::TimerKind;
 use crate::id::Micros;
+use crate::schema::TaskKind;
 use crate::schema::outline::ItemRef;
 
 /// Status of a task, in the words of human-task standards.
@@ -24,6 +26,8 @@ pub enum TaskStatus {
     Completed,
     /// It is left out.
     Skipped,
+    /// It failed.
+    Failed,
 }
 
 /// Status of an objective or a phase, derived from its tasks; of a task, the same words.
@@ -40,13 +44,14 @@ impl TaskStatus {
             Self::Suspended => "suspended",
             Self::Completed => "completed",
             Self::Skipped => "skipped",
+            Self::Failed => "failed",
         }
     }
 
     /// INTERLINK's word: awaiting, in progress or finished.
     pub fn interlink_word(self) -> &'static str {
         match self {
-            Self::Waiting | Self::Suspended => "awaiting",
+            Self::Waiting | Self::Suspended | Self::Failed => "awaiting",
             Self::Ready | Self::Reserved | Self::InProgress => "in progress",
             Self::Completed | Self::Skipped => "finished",
         }
@@ -83,15 +88,49 @@ impl Process {
         self.open_prerequisites(task).next().is_none()
     }
 
+    /// Whether the hours of a task, its objective and its phase have begun.
+    pub fn is_opened(&self, task: usize) -> bool {
+        let mut gated = self.plan.outline.above(task).into_iter().filter(|item| self.opening(*item).opens.is_some());
+        gated.all(|item| self.has_fired(item, TimerKind::Opens))
+    }
+
+    /// Whether a task can be begun now, as far as the task is concerned: what is before it is finished, its hours have
+    /// begun, its condition holds, and, where it comes again, its next time has come.
+    pub fn is_ready(&self, task: usize) -> bool {
+        let due = match &self.timing(task).every {
+            Some(_) => self.recurring.get(&(task as u32)).is_some_and(|recurring| recurring.open),
+            None => true,
+        };
+        let wanted = self.plan.task(task).when.is_none() || self.tasks[task].condition == Some(true);
+        due && wanted && self.is_free(task) && self.is_opened(task)
+    }
+
+    /// When a task that waits for its time alone can be begun.
+    pub fn waits_until(&self, task: usize) -> Option<Micros> {
+        if !self.is_free(task) {
+            return None;
+        }
+        let opens = self.plan.outline.above(task).into_iter().filter_map(|item| self.timer(item, TimerKind::Opens));
+        let opens = opens.filter(|timer| timer.fired_at.is_none()).map(|timer| timer.due_at).max();
+        let own = [TimerKind::Every, TimerKind::Wait].into_iter();
+        let own = own.filter_map(|kind| self.timer(ItemRef::Task(task), kind)).map(|timer| timer.due_at).min();
+        opens.or(own)
+    }
+
     /// Status of a task.
     pub fn task_status(&self, task: usize) -> TaskStatus {
         match (self.tasks[task].stage, self.status) {
             (Stage::Completed, _) => TaskStatus::Completed,
             (Stage::Skipped, _) => TaskStatus::Skipped,
+            (Stage::Failed, _) => TaskStatus::Failed,
             (_, ProcessStatus::Suspended) => TaskStatus::Suspended,
             (Stage::Reserved(_), _) => TaskStatus::Reserved,
             (Stage::InProgress(_), _) => TaskStatus::InProgress,
-            (Stage::Open, ProcessStatus::Running) if self.is_free(task) => TaskStatus::Ready,
+            (Stage::Open, ProcessStatus::Running) if self.is_ready(task) => match self.plan.task(task).work.kind() {
+                TaskKind::Timer => TaskStatus::Waiting,
+                TaskKind::Subprocess => TaskStatus::InProgress,
+                TaskKind::Human | TaskKind::Interlinker | TaskKind::Approval => TaskStatus::Ready,
+            },
             (Stage::Open, _) => TaskStatus::Waiting,
         }
     }
@@ -167,6 +206,8 @@ fn group_status(tasks: impl Iterator<Item = TaskStatus>) -> ItemStatus {
         Skipped
     } else if all.iter().all(|status| matches!(status, Completed | Skipped)) {
         Completed
+    } else if any(Failed) {
+        Failed
     } else if any(Suspended) {
         Suspended
     } else if any(InProgress) || any(Completed) || any(Reserved) {

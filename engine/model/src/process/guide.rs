@@ -1,7 +1,7 @@
 //! The guide: what can be done now, by whom, and what everything else waits for.
 
 use super::{Process, ProcessStatus, TaskStatus};
-use crate::id::PersonId;
+use crate::id::{Micros, PersonId};
 use crate::schema::outline::ItemRef;
 
 /// What to do next, and what waits.
@@ -33,8 +33,10 @@ pub struct Waiting {
     pub task: usize,
     /// Its status.
     pub status: TaskStatus,
-    /// What is not finished yet; empty where the process itself does not run.
+    /// What is not finished yet; empty where the process itself does not run, or where its time has not come.
     pub for_items: Vec<ItemRef>,
+    /// When its time comes, where it waits for that alone.
+    pub until: Option<Micros>,
 }
 
 impl Process {
@@ -50,12 +52,13 @@ impl Process {
                 continue;
             }
             let open: Vec<_> = self.open_prerequisites(task).collect();
-            if open.is_empty() && self.status == ProcessStatus::Running {
+            let can_be_done = matches!(status, TaskStatus::Ready | TaskStatus::Reserved | TaskStatus::InProgress);
+            if open.is_empty() && can_be_done && self.status == ProcessStatus::Running {
                 let person = self.tasks[task].stage.person();
                 let after = self.plan.outline.tasks[task].waits_for.iter().map(|wait| wait.item).collect();
                 guide.next.push(Next { task, status, person, after });
             } else {
-                guide.waiting.push(Waiting { task, status, for_items: open });
+                guide.waiting.push(Waiting { task, status, for_items: open, until: self.waits_until(task) });
             }
         }
         guide

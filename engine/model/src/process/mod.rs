@@ -18,50 +18,41 @@
 //! 7. Replaying the events gives the same state, byte for byte.
 
 mod apply;
+mod dates;
 mod decide;
 mod derive;
+mod draft;
+mod effects;
 mod guide;
+mod plan;
 mod row;
+mod timers;
+mod votes;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-pub use decide::{Command, Context, Rejection, Rule, create, decide};
+pub use dates::{DatesError, SetDates};
+pub use decide::{Command, Context, NewProcess, Rejection, Rule, create, decide};
 pub use derive::{ItemStatus, ItemView, TaskStatus};
+pub use draft::FIRED_MAX;
+pub use effects::{AttemptFailure, EFFECTS_MAX, Effect, Incident};
 pub use guide::{Guide, Next, Waiting};
+pub use plan::Plan;
+pub use timers::{Timer, TimerKey};
+pub use votes::{Tally, VOTES_MAX, Vote};
 
 use crate::event::Actor;
-use crate::facts::SchemaRef;
-use crate::id::{AssetId, Micros, PersonId, ProcessId};
-use crate::schema::Schema;
-use crate::schema::outline::Outline;
+use crate::facts::Parent;
+use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
+use crate::schema::outline::ItemRef;
 use crate::sealed::Sealed;
-
-/// A schema that processes are pinned to, numbered for the engine.
-#[derive(Debug, PartialEq)]
-pub struct Plan {
-    /// The schema.
-    pub schema: Schema,
-    /// Its numbered form.
-    pub outline: Outline,
-}
-
-impl Plan {
-    /// The plan of a schema.
-    pub fn new(schema: Schema) -> Self {
-        let outline = Outline::of(&schema);
-        Self { schema, outline }
-    }
-
-    /// Name, version and digest.
-    pub fn reference(&self) -> SchemaRef {
-        let Schema { name, version, digest, .. } = &self.schema;
-        SchemaRef { name: name.clone(), version: version.to_string(), digest: digest.clone() }
-    }
-}
+use crate::time::zone::Zone;
 
 /// Where a process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -109,6 +100,8 @@ pub enum Stage {
     Completed,
     /// It is left out.
     Skipped,
+    /// It failed, and waits for somebody who tries it again, leaves it out or says that it is done.
+    Failed,
 }
 
 impl Stage {
@@ -121,7 +114,7 @@ impl Stage {
     pub fn person(self) -> Option<PersonId> {
         match self {
             Self::Reserved(person) | Self::InProgress(person) => Some(person),
-            Self::Open | Self::Completed | Self::Skipped => None,
+            Self::Open | Self::Completed | Self::Skipped | Self::Failed => None,
         }
     }
 }
@@ -139,6 +132,36 @@ pub struct TaskState {
     pub touched_at: Option<Micros>,
     /// How often it was reopened.
     pub reopened: u32,
+    /// When it was reopened, restored or tried again last: it became ready anew then.
+    pub renewed_at: Option<Micros>,
+    /// Whether it is done at all, once that was decided.
+    pub condition: Option<bool>,
+    /// Whether it was made undone.
+    pub compensated: bool,
+}
+
+/// A task that comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Recurring {
+    /// How often it has begun.
+    pub number: u32,
+    /// Whether the present time is not done yet.
+    pub open: bool,
+    /// When the last run that was made or let pass was planned.
+    pub last_run: Option<Micros>,
+    /// How many were done.
+    pub done: u32,
+}
+
+/// The process that was started for a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sub {
+    /// Its id.
+    pub process: ProcessId,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Whether it was asked to be cancelled.
+    pub cancelled: bool,
 }
 
 /// An asset as its process knows it.
@@ -148,6 +171,10 @@ pub struct AssetOnTask {
     pub task: u32,
     /// Name of its Interlinker.
     pub interlinker: String,
+    /// Whether it does the task's work; otherwise it is evidence.
+    pub is_work: bool,
+    /// Whether it has declared an outcome that counts for the task.
+    pub outcome: bool,
 }
 
 /// The state of a process.
@@ -179,4 +206,26 @@ pub struct Process {
     pub tasks: Vec<TaskState>,
     /// What came of using Interlinkers.
     pub assets: imbl::OrdMap<AssetId, AssetOnTask>,
+    /// The zone of its days and hours.
+    pub zone: Zone,
+    /// What it has planned, and what of it has fired.
+    pub timers: imbl::OrdMap<TimerKey, Timer>,
+    /// Tasks that come again.
+    pub recurring: imbl::OrdMap<u32, Recurring>,
+    /// Votes, by task.
+    pub votes: imbl::OrdMap<u32, Vote>,
+    /// What is to be done outside of it, by the version of the event that asked for it.
+    pub effects: imbl::OrdMap<u64, Effect>,
+    /// What failed past its policy.
+    pub incidents: imbl::OrdMap<IncidentId, Incident>,
+    /// Processes that were started for tasks.
+    pub subprocesses: imbl::OrdMap<u32, Sub>,
+    /// Dates that people set in place of the schema's.
+    pub dates: imbl::OrdMap<ItemRef, Arc<SetDates>>,
+    /// Values that conditions can name.
+    pub data: Option<Sealed<BTreeMap<String, Value>>>,
+    /// For whom it was started.
+    pub parent: Option<Parent>,
+    /// Whether that process was told how this one ended.
+    pub told_parent: bool,
 }

@@ -52,7 +52,7 @@ impl Run {
     fn new() -> Self {
         let plan = Arc::new(Plan::new(parse(SCHEMA.as_bytes(), Syntax::Yaml).expect("a sound schema").schema));
         let stamp = Stamp { at: Micros(1), actor: Actor::Person(person(1)), correlation: None, causation: None };
-        let mut created: ProcessCreated = create(&plan, "Fair".into(), None);
+        let mut created: ProcessCreated = create(&plan, NewProcess { name: "Fair".into(), ..NewProcess::default() });
         close(&mut created);
         let process = Process::created(ProcessId::from_bytes([9; 16]), &created, &stamp, plan);
         Self { process, events: vec![(created.into(), stamp)], now: 1 }
@@ -70,7 +70,7 @@ impl Run {
 
     fn acts(&mut self, actor: Actor, command: Command) -> Result<(), Rejection> {
         self.now += 1;
-        let context = Context { at: Micros(self.now), actor };
+        let context = Context::new(Micros(self.now), actor);
         let events = decide(&self.process, &command, Some("a word"), &context)?;
         let stamp = Stamp { at: context.at, actor, correlation: None, causation: None };
         for mut event in events {

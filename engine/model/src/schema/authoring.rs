@@ -8,7 +8,9 @@
 
 mod items;
 mod prerequisites;
+mod timing;
 mod walk;
+pub(super) mod work;
 
 use serde_json::Value;
 
@@ -42,41 +44,63 @@ pub struct Parsed {
 pub const BUILT_IN_ROLES: [&str; 5] = ["owner", "administrator", "coordinator", "contributor", "observer"];
 
 /// Keys of the schema itself that this server reads.
-pub(super) const SCHEMA_KEYS: [&str; 10] =
-    ["format", "name", "version", "title", "description", "languages", "roles", "tags", "licence", "phases"];
-/// Keys of a phase.
-pub(super) const PHASE_KEYS: [&str; 6] = ["id", "name", "description", "after", "prerequisites", "objectives"];
-/// Keys of an objective.
-pub(super) const OBJECTIVE_KEYS: [&str; 7] =
-    ["id", "name", "description", "after", "prerequisites", "problem_profiles", "tasks"];
-/// Keys of a task.
-pub(super) const TASK_KEYS: [&str; 8] =
-    ["id", "name", "description", "kind", "after", "prerequisites", "problem_profiles", "roles"];
-/// Keys that a later server will run and this one refuses.
-pub(super) const PLANNED_KEYS: [&str; 20] = [
-    "compensation",
+pub(super) const SCHEMA_KEYS: [&str; 12] = [
+    "format",
+    "name",
+    "version",
+    "title",
+    "description",
+    "languages",
+    "roles",
+    "zone",
     "deadline",
+    "tags",
+    "licence",
+    "phases",
+];
+/// Keys of a phase.
+pub(super) const PHASE_KEYS: [&str; 8] =
+    ["id", "name", "description", "after", "prerequisites", "opens", "closes", "objectives"];
+/// Keys of an objective.
+pub(super) const OBJECTIVE_KEYS: [&str; 9] =
+    ["id", "name", "description", "after", "prerequisites", "opens", "closes", "problem_profiles", "tasks"];
+/// Keys of a task.
+pub(super) const TASK_KEYS: [&str; 32] = [
+    "id",
+    "name",
+    "description",
+    "kind",
+    "after",
+    "prerequisites",
+    "problem_profiles",
+    "roles",
+    "opens",
+    "closes",
     "due",
+    "reminder",
     "escalation",
     "every",
-    "governance",
-    "incentives",
-    "input",
-    "interlinker",
     "misfire",
-    "quorum",
-    "recurrence",
-    "reminder",
-    "retry",
-    "subprocess",
-    "threshold",
-    "timer",
-    "wait",
+    "until",
+    "times",
     "when",
-    "zone",
+    "interlinker",
+    "input",
+    "retry",
+    "on_failure",
+    "compensation",
+    "voters",
+    "quorum",
+    "threshold",
+    "veto",
+    "deadline",
+    "tie",
+    "wait",
+    "schema",
+    "output",
 ];
-/// Kinds of task that a later server will run and this one refuses.
-pub(super) const PLANNED_KINDS: [&str; 4] = ["approval", "interlinker", "timer", "subprocess"];
+/// Keys that a later server will run and this one refuses.
+pub(super) const PLANNED_KEYS: [&str; 2] = ["governance", "incentives"];
 
 /// Reads a document in our authoring format.
 pub fn parse(source: &[u8], syntax: Syntax) -> Result<Parsed, Refusal> {
@@ -100,6 +124,7 @@ pub(super) fn parse_file(source: &[u8], syntax: Syntax, file: Option<&str>) -> R
     let mut walk = Walk::new(findings);
     let schema = walk.schema(&root);
     super::prerequisites::check(&walk.items.list, &mut walk.findings);
+    walk.check_mentioned();
     let repairs = walk.findings.into_result()?;
     finish(schema, root.to_json(), repairs)
 }

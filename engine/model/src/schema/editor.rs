@@ -8,11 +8,13 @@
 use serde_json::{Map, Value, json};
 
 use super::authoring::{
-    BUILT_IN_ROLES, OBJECTIVE_KEYS, PHASE_KEYS, PLANNED_KEYS, PLANNED_KINDS, SCHEMA_KEYS, TASK_KEYS,
+    BUILT_IN_ROLES, OBJECTIVE_KEYS, PHASE_KEYS, PLANNED_KEYS, SCHEMA_KEYS, TASK_KEYS,
 };
 use super::digest::FORMAT;
+use super::editor_timing::TIMED_KEYS;
+use super::work::TaskKind;
 use super::limits::{
-    DESCRIPTION_BYTES_MAX, ID_BYTES_MAX, ITEMS_MAX, LANGUAGES_MAX, NAME_BYTES_MAX, NAMES_MAX, PREREQUISITES_MAX,
+    DESCRIPTION_BYTES_MAX, EXPRESSION_BYTES_MAX, ID_BYTES_MAX, ITEMS_MAX, LANGUAGES_MAX, NAME_BYTES_MAX, NAMES_MAX, PREREQUISITES_MAX,
 };
 
 /// The JSON Schema of `format: 1`.
@@ -24,7 +26,6 @@ pub fn json_schema() -> Value {
 }
 
 fn unsorted() -> Value {
-    let planned_kinds: Vec<String> = PLANNED_KINDS.iter().map(|kind| format!("`{kind}`")).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Co-production schema",
@@ -44,12 +45,11 @@ fn unsorted() -> Value {
             ),
             "task": item("Something that people do.", "task", &TASK_KEYS),
             "kind": {
-                "description": format!(
-                    "Who or what does the task. `human` runs: people decide that it is done. Planned, and refused \
-                     by this server: {}.",
-                    planned_kinds.join(", ")
-                ),
-                "const": "human",
+                "description": "Who or what does the task. `human`: people decide that it is done. `interlinker`: \
+                     an Interlinker is instantiated when the task becomes ready, and its outcome completes it. \
+                     `approval`: a vote. `timer`: it is done when its time has come. `subprocess`: a process of \
+                     another schema, whose end completes it.",
+                "enum": TaskKind::ALL.map(TaskKind::as_str),
                 "default": "human"
             },
             "id": {
@@ -73,6 +73,14 @@ fn unsorted() -> Value {
                 "patternProperties": { "^x-": {} },
                 "additionalProperties": false
             },
+            "moment": {
+                "type": "string",
+                "maxLength": EXPRESSION_BYTES_MAX,
+                "examples": ["2 weeks after start", "3 days after ready at 09:00", "1 month after agree-aim",
+                    "2 days before due", "2027-05-01", "2027-05-01 09:00"]
+            },
+            "pause": { "type": "string", "pattern": "^[0-9]+ (seconds?|minutes?|hours?|days?)$" },
+            "expression": { "type": "string", "maxLength": EXPRESSION_BYTES_MAX },
             "name": text(NAME_BYTES_MAX),
             "text": text(DESCRIPTION_BYTES_MAX),
             "names": {
@@ -182,6 +190,7 @@ fn property(level: &str, key: &str) -> Value {
             "items": { "$ref": "#/$defs/prerequisite" },
             "maxItems": PREREQUISITES_MAX
         }),
+        key if TIMED_KEYS.contains(&key) => super::editor_timing::property(level, key),
         "phases" => json!({
             "description": format!(
                 "The phases; with their objectives and tasks at most {ITEMS_MAX} items. They are shown in the order \
@@ -198,7 +207,7 @@ fn property(level: &str, key: &str) -> Value {
     }
 }
 
-fn described(description: &str, definition: &str) -> Value {
+pub(super) fn described(description: &str, definition: &str) -> Value {
     json!({ "description": description, "$ref": format!("#/$defs/{definition}") })
 }
 

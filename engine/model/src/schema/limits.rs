@@ -55,3 +55,27 @@ pub const ZIP_RATIO_FREE_BYTES: usize = 256 * 1024;
 
 /// Bytes of a path in a bundle.
 pub const PATH_BYTES_MAX: usize = 512;
+
+/// Bytes of a moment, a schedule, a zone or a condition as written: a line, or a few for a condition.
+pub const EXPRESSION_BYTES_MAX: usize = 2_000;
+
+/// Reminders of one task. Each is a timer.
+pub const REMINDERS_MAX: usize = 8;
+
+/// Runs of a task that comes again a given number of times: once a minute for two months.
+pub const RUNS_MAX: u32 = 100_000;
+
+/// Votes that a quorum may ask for: more than any city that votes in one process has inhabitants.
+pub const QUORUM_MAX: u32 = 10_000_000;
+
+/// Attempts of a retry policy, the first included.
+pub const ATTEMPTS_MAX: u32 = 100;
+
+/// By how much a pause between attempts may grow each time.
+pub const FACTOR_MAX: f64 = 100.0;
+
+/// Bytes of the input that a schema gives to an Interlinker, as JSON.
+pub const INPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// A pause between two attempts, in milliseconds: 30 days.
+pub const PAUSE_MS_MAX: u64 = 30 * 86_400_000;

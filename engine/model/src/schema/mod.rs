@@ -9,6 +9,7 @@ pub mod authoring;
 pub mod bundle;
 pub mod digest;
 pub mod editor;
+mod editor_timing;
 mod fields;
 pub mod finding;
 mod items;
@@ -19,12 +20,21 @@ pub mod order;
 pub mod outline;
 mod prerequisites;
 pub mod text;
+pub mod timing;
+pub mod work;
 mod yaml;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use self::work::TaskKind;
+use self::timing::{Opening, Timing};
+use self::work::{OnFailure, Work};
+use crate::condition::Condition;
+use crate::time::moment::Moment;
+use crate::time::zone::Zone;
 
 /// An IETF BCP 47 language tag, lower-case (`en`, `es`, `pt-br`).
 pub type Language = String;
@@ -35,7 +45,7 @@ pub type Language = String;
 pub struct Text(pub BTreeMap<Language, String>);
 
 /// A co-production schema as it is run: checked, in order, defaults filled in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Schema {
     /// What the schema is known by: kebab-case or snake_case, unique in a data directory.
     pub name: String,
@@ -51,6 +61,10 @@ pub struct Schema {
     pub languages: Vec<Language>,
     /// Roles that the schema defines beside those every process has.
     pub roles: Vec<String>,
+    /// The zone of its processes, where whoever makes one names no other.
+    pub zone: Zone,
+    /// When a process should have ended.
+    pub deadline: Option<Moment>,
     /// Phases in the order in which they are to be done.
     pub phases: Vec<Phase>,
     /// What was authored and not understood, kept for whoever does.
@@ -58,7 +72,7 @@ pub struct Schema {
 }
 
 /// A stretch of a process: engage, design, build, sustain.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Phase {
     /// Unique within the schema.
     pub id: String,
@@ -68,6 +82,8 @@ pub struct Phase {
     pub description: Text,
     /// What must be finished first.
     pub prerequisites: Vec<Prerequisite>,
+    /// When it opens and closes by itself.
+    pub opening: Opening,
     /// Objectives in the order in which they are to be done.
     pub objectives: Vec<Objective>,
     /// What was authored and not understood.
@@ -75,7 +91,7 @@ pub struct Phase {
 }
 
 /// What a phase wants to reach.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Objective {
     /// Unique within the schema.
     pub id: String,
@@ -85,6 +101,8 @@ pub struct Objective {
     pub description: Text,
     /// What must be finished first.
     pub prerequisites: Vec<Prerequisite>,
+    /// When it opens and closes by itself.
+    pub opening: Opening,
     /// Names of the problems that it faces.
     pub problem_profiles: Vec<String>,
     /// Tasks in the order in which they are to be done.
@@ -94,7 +112,7 @@ pub struct Objective {
 }
 
 /// What people do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Task {
     /// Unique within the schema.
     pub id: String,
@@ -103,24 +121,23 @@ pub struct Task {
     /// How it is done.
     pub description: Text,
     /// Who or what does it.
-    pub kind: TaskKind,
+    pub work: Work,
+    /// What follows when it fails for good.
+    pub on_failure: OnFailure,
+    /// Whether it is done at all, decided when it becomes ready; otherwise it is left out.
+    pub when: Option<Condition>,
+    /// When it is due, reminded of, escalated, and whether it comes again.
+    pub timing: Timing,
     /// What must be finished first.
     pub prerequisites: Vec<Prerequisite>,
+    /// When it opens and closes by itself.
+    pub opening: Opening,
     /// Names of the problems that it faces.
     pub problem_profiles: Vec<String>,
     /// Roles that may do it; empty means every member.
     pub roles: Vec<String>,
     /// What was authored and not understood.
     pub extensions: BTreeMap<String, Value>,
-}
-
-/// Who or what does a task. Further kinds are refused until the engine runs them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TaskKind {
-    /// People decide that it is done; assets are evidence.
-    #[default]
-    Human,
 }
 
 /// Something that comes before an item.

@@ -6,10 +6,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Prerequisite, PrerequisiteKind, Schema};
 
 /// An item by its number in tree order among those of its level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ItemRef {
     /// A phase.
     Phase(usize),
@@ -123,6 +125,12 @@ impl Outline {
             ItemRef::Objective(number) => self.objectives.get(number).map_or(0..0, |objective| objective.tasks.clone()),
             ItemRef::Task(number) => number..number + 1,
         }
+    }
+
+    /// A task with what it is part of: the task, its objective, its phase.
+    pub fn above(&self, task: usize) -> [ItemRef; 3] {
+        let OutlineTask { objective, phase, .. } = &self.tasks[task];
+        [ItemRef::Task(task), ItemRef::Objective(*objective), ItemRef::Phase(*phase)]
     }
 
     fn waits<'p>(&self, prerequisites: impl Iterator<Item = &'p Prerequisite>) -> Vec<Wait> {

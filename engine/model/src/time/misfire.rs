@@ -105,3 +105,14 @@ impl Recurrence<'_> {
         earlier.take(DROPPED_COUNTED_MAX).count()
     }
 }
+
+impl Misfire {
+    /// Every rule with its word.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("fire_once", Self::FireOnce), ("catch_up", Self::CatchUp), ("skip", Self::Skip)];
+
+    /// The rule of a word.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, rule)| rule)
+    }
+}

@@ -65,6 +65,14 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
+    /// A moment as people of this zone read it: `2027-05-01 09:00 Europe/Madrid`.
+    pub fn shown(&self, at: Micros) -> String {
+        match self.local(at) {
+            Some(local) => format!("{} {}", local.strftime("%Y-%m-%d %H:%M"), self.name()),
+            None => format!("{} microseconds after 1970", at.0),
+        }
+    }
+
     /// What the clocks of this zone show at a moment; `None` beyond the years -9999 to 9999.
     pub(crate) fn local(&self, at: Micros) -> Option<DateTime> {
         Timestamp::from_microsecond(at.0).ok().map(|at| self.0.to_datetime(at))

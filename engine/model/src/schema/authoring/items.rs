@@ -5,49 +5,68 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::walk::Walk;
-use super::{BUILT_IN_ROLES, OBJECTIVE_KEYS, PHASE_KEYS, PLANNED_KEYS, PLANNED_KINDS, TASK_KEYS};
+use super::{BUILT_IN_ROLES, OBJECTIVE_KEYS, PHASE_KEYS, PLANNED_KEYS, TASK_KEYS};
 use crate::schema::fields::{self, Letters};
-use crate::schema::finding::{did_you_mean, quoted};
+use crate::schema::finding::{Span, did_you_mean, quoted};
 use crate::schema::items::{Common, Level};
-use crate::schema::limits::{DESCRIPTION_BYTES_MAX, ID_BYTES_MAX, ITEMS_MAX, NAME_BYTES_MAX};
+use crate::schema::limits::{DESCRIPTION_BYTES_MAX, ITEMS_MAX, NAME_BYTES_MAX};
 use crate::schema::node::{Content, Entry, Node, get, join};
-use crate::schema::{Objective, Phase, Task, TaskKind};
+use crate::schema::{Objective, Phase, Task};
 
 impl Walk<'_> {
     pub(super) fn phase(&mut self, node: &Node, at: &str) -> Option<Phase> {
         let number = self.items.begin(node, at, Level::Phase, None, &mut self.findings)?;
         let entries = fields::map(node, at, "a phase", &mut self.findings);
         let common = self.common(entries, node, at, number, &PHASE_KEYS);
+        let opening = self.opening(entries, at, number);
         let at = format!("{at}/objectives");
         let list = fields::list(get(entries, "objectives"), &at, "`objectives`", ITEMS_MAX, &mut self.findings);
         let objectives = list.iter().enumerate();
         let objectives = objectives.map_while(|(n, node)| self.objective(node, &format!("{at}/{n}"), number)).collect();
         let Common { id, name, description, prerequisites, extensions } = common;
-        Some(Phase { id, name, description, prerequisites, objectives, extensions })
+        Some(Phase { id, name, description, prerequisites, opening, objectives, extensions })
     }
 
     fn objective(&mut self, node: &Node, at: &str, parent: usize) -> Option<Objective> {
         let number = self.items.begin(node, at, Level::Objective, Some(parent), &mut self.findings)?;
         let entries = fields::map(node, at, "an objective", &mut self.findings);
         let common = self.common(entries, node, at, number, &OBJECTIVE_KEYS);
+        let opening = self.opening(entries, at, number);
         let problem_profiles = self.problem_profiles(entries, at);
         let at = format!("{at}/tasks");
         let list = fields::list(get(entries, "tasks"), &at, "`tasks`", ITEMS_MAX, &mut self.findings);
         let tasks = list.iter().enumerate();
         let tasks = tasks.map_while(|(n, node)| self.task(node, &format!("{at}/{n}"), number)).collect();
         let Common { id, name, description, prerequisites, extensions } = common;
-        Some(Objective { id, name, description, prerequisites, problem_profiles, tasks, extensions })
+        Some(Objective { id, name, description, prerequisites, opening, problem_profiles, tasks, extensions })
     }
 
     fn task(&mut self, node: &Node, at: &str, parent: usize) -> Option<Task> {
         let number = self.items.begin(node, at, Level::Task, Some(parent), &mut self.findings)?;
         let entries = fields::map(node, at, "a task", &mut self.findings);
         let common = self.common(entries, node, at, number, &TASK_KEYS);
-        let kind = self.kind(get(entries, "kind"), at);
+        let opening = self.opening(entries, at, number);
+        let work = self.work(entries, node, at);
+        let on_failure = self.on_failure(get(entries, "on_failure"), &format!("{at}/on_failure"));
+        let when = self.when(get(entries, "when"), &format!("{at}/when"));
+        let timing = self.timing(entries, at);
         let problem_profiles = self.problem_profiles(entries, at);
         let roles = self.task_roles(entries, at);
         let Common { id, name, description, prerequisites, extensions } = common;
-        Some(Task { id, name, description, kind, prerequisites, problem_profiles, roles, extensions })
+        Some(Task {
+            id,
+            name,
+            description,
+            work,
+            on_failure,
+            when,
+            prerequisites,
+            opening,
+            timing,
+            problem_profiles,
+            roles,
+            extensions,
+        })
     }
 
     pub(super) fn common(&mut self, entries: &[Entry], node: &Node, at: &str, number: usize, known: &[&str]) -> Common {
@@ -106,26 +125,6 @@ impl Walk<'_> {
         extensions
     }
 
-    fn kind(&mut self, node: Option<&Node>, at: &str) -> TaskKind {
-        let Some(node) = node.filter(|node| !node.is_null()) else {
-            return TaskKind::Human;
-        };
-        let at = format!("{at}/kind");
-        let Some(kind) = fields::text(node, &at, "the kind of a task", ID_BYTES_MAX, &mut self.findings) else {
-            return TaskKind::Human;
-        };
-        if PLANNED_KINDS.contains(&kind.as_str()) {
-            let message = format!("this server does not execute tasks of kind `{kind}` yet");
-            let help = Some("tasks of kind `human` run; it is the kind of a task that names none".to_owned());
-            self.findings.error(node.span, &at, message, help);
-        } else if kind != "human" {
-            let help = did_you_mean(&kind, ["human"].into_iter().chain(PLANNED_KINDS));
-            let help = help.or_else(|| Some("write `human`, or leave it out".to_owned()));
-            self.findings.error(node.span, &at, format!("there is no kind of task {}", quoted(&kind)), help);
-        }
-        TaskKind::Human
-    }
-
     fn problem_profiles(&mut self, entries: &[Entry], at: &str) -> Vec<String> {
         let node = get(entries, "problem_profiles");
         let found = fields::ids(node, &format!("{at}/problem_profiles"), "`problem_profiles`", &mut self.findings);
@@ -133,16 +132,25 @@ impl Walk<'_> {
     }
 
     fn task_roles(&mut self, entries: &[Entry], at: &str) -> Vec<String> {
-        let found = fields::ids(get(entries, "roles"), &format!("{at}/roles"), "`roles`", &mut self.findings);
+        self.role_list(get(entries, "roles"), &format!("{at}/roles"), "`roles`")
+    }
+
+    /// Roles, each once, that somebody can have here.
+    pub(super) fn role_list(&mut self, node: Option<&Node>, at: &str, what: &str) -> Vec<String> {
+        let found = fields::ids(node, at, what, &mut self.findings);
         for (role, span, pointer) in &found {
-            let known = || self.roles.iter().map(String::as_str).chain(BUILT_IN_ROLES);
-            if !known().any(|known| known == role) {
-                let help = did_you_mean(role, known());
-                let help = help.or_else(|| Some(format!("add `{role}` to the schema's `roles`")));
-                let message = format!("nobody can have the role {}: the schema does not define it", quoted(role));
-                self.findings.error(*span, pointer, message, help);
-            }
+            self.known_role(role, *span, pointer);
         }
         found.into_iter().map(|(role, _, _)| role).collect()
+    }
+
+    pub(super) fn known_role(&mut self, role: &str, span: Span, pointer: &str) {
+        let known = || self.roles.iter().map(String::as_str).chain(BUILT_IN_ROLES);
+        if !known().any(|known| known == role) {
+            let help = did_you_mean(role, known());
+            let help = help.or_else(|| Some(format!("add `{role}` to the schema's `roles`")));
+            let message = format!("nobody can have the role {}: the schema does not define it", quoted(role));
+            self.findings.error(span, pointer, message, help);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::SCHEMA_KEYS;
+use super::timing::Known;
 use crate::schema::fields::{self, Letters};
 use crate::schema::finding::{Findings, Span, quoted};
 use crate::schema::items::Items;
@@ -16,11 +17,13 @@ pub(super) struct Walk<'s> {
     pub items: Items,
     pub languages: Vec<Language>,
     pub roles: Vec<String>,
+    /// Ids that moments name, with their places.
+    pub mentioned: Vec<(String, Span, String)>,
 }
 
 impl<'s> Walk<'s> {
     pub fn new(findings: Findings<'s>) -> Self {
-        Walk { findings, items: Items::default(), languages: Vec::new(), roles: Vec::new() }
+        Walk { findings, items: Items::default(), languages: Vec::new(), roles: Vec::new(), mentioned: Vec::new() }
     }
 }
 
@@ -39,6 +42,8 @@ impl Walk<'_> {
         let version = version.and_then(|node| self.version(node)).unwrap_or(semver::Version::new(0, 0, 0));
         self.languages = self.languages(entries);
         self.roles(get(entries, "roles"));
+        let zone = self.zone(get(entries, "zone"));
+        let deadline = self.moment(get(entries, "deadline"), "/deadline", "`deadline`", Known::Outside);
         let title = self.text(entries, "", "title", NAME_BYTES_MAX);
         let description = self.text(entries, "", "description", DESCRIPTION_BYTES_MAX);
         let tags = fields::short_texts(get(entries, "tags"), "/tags", "`tags`", &mut self.findings);
@@ -64,6 +69,8 @@ impl Walk<'_> {
             description,
             languages: std::mem::take(&mut self.languages),
             roles: std::mem::take(&mut self.roles),
+            zone,
+            deadline,
             phases,
             extensions,
         }

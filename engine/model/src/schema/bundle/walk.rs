@@ -9,7 +9,10 @@ use crate::schema::finding::{Findings, quoted};
 use crate::schema::items::{Common, Items, Level};
 use crate::schema::limits::{DESCRIPTION_BYTES_MAX, ID_BYTES_MAX, ITEMS_MAX, LANGUAGES_MAX, NAME_BYTES_MAX, NAMES_MAX};
 use crate::schema::node::{Content, Entry, Node, get};
-use crate::schema::{Language, Objective, Phase, Schema, Task, TaskKind, Text};
+use crate::schema::timing::{Opening, Timing};
+use crate::schema::work::{OnFailure, Work};
+use crate::schema::{Language, Objective, Phase, Schema, Task, Text};
+use crate::time::zone::Zone;
 
 /// Keys of `metadata.json` that have a place in a schema; the others are kept as extensions.
 const METADATA_KEYS: [&str; 4] = ["id", "name_translations", "description_translations", "languages"];
@@ -58,6 +61,8 @@ impl Walk<'_> {
             description,
             languages: std::mem::take(&mut self.languages),
             roles: Vec::new(),
+            zone: Zone::UTC,
+            deadline: None,
             phases,
             extensions,
         }
@@ -102,7 +107,7 @@ impl Walk<'_> {
         let objectives = objectives.map_while(|(n, node)| self.objective(node, &format!("/objectives/{n}"), number));
         let objectives = objectives.collect();
         let Common { id, name, description, prerequisites, extensions } = common;
-        Some(Phase { id, name, description, prerequisites, objectives, extensions })
+        Some(Phase { id, name, description, prerequisites, opening: Opening::default(), objectives, extensions })
     }
 
     fn objective(&mut self, node: &Node, at: &str, parent: usize) -> Option<Objective> {
@@ -115,7 +120,8 @@ impl Walk<'_> {
         let tasks = list.iter().enumerate();
         let tasks = tasks.map_while(|(n, node)| self.task(node, &format!("{at}/{n}"), number)).collect();
         let Common { id, name, description, prerequisites, extensions } = common;
-        Some(Objective { id, name, description, prerequisites, problem_profiles, tasks, extensions })
+        let opening = Opening::default();
+        Some(Objective { id, name, description, prerequisites, opening, problem_profiles, tasks, extensions })
     }
 
     fn task(&mut self, node: &Node, at: &str, parent: usize) -> Option<Task> {
@@ -124,8 +130,20 @@ impl Walk<'_> {
         let common = self.common(entries, node, at, number, &["problemprofiles"]);
         let problem_profiles = self.problem_profiles(get(entries, "problemprofiles"), at);
         let Common { id, name, description, prerequisites, extensions } = common;
-        let (kind, roles) = (TaskKind::Human, Vec::new());
-        Some(Task { id, name, description, kind, prerequisites, problem_profiles, roles, extensions })
+        Some(Task {
+            id,
+            name,
+            description,
+            work: Work::Human,
+            on_failure: OnFailure::default(),
+            when: None,
+            prerequisites,
+            opening: Opening::default(),
+            timing: Timing::default(),
+            problem_profiles,
+            roles: Vec::new(),
+            extensions,
+        })
     }
 
     pub(super) fn common(

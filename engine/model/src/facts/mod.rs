@@ -2,11 +2,14 @@
 //!
 //! Fields that a person wrote are `Sealed`. Names follow the domain; a fact says what happened, never what to do.
 
+mod process;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::process::*;
 use crate::events;
 use crate::id::{AssetId, PersonId, ProcessId};
 use crate::schema::Text;
@@ -47,125 +50,6 @@ pub struct Change {
 impl Holds for Change {
     fn visit(&mut self, name: &'static str, each: &mut dyn FnMut(&'static str, &mut dyn SealedField)) {
         self.value.visit(name, each);
-    }
-}
-
-events! {
-    /// What happens to a process.
-    ProcessEvent {
-        /// A process was made from a schema.
-        ProcessCreated {
-            /// The schema to which it is pinned.
-            pub schema: SchemaRef,
-            /// What people call it.
-            pub name: Sealed<String>,
-            /// The language in which it is held.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub language: Option<String>,
-        } sealed(name),
-        /// It began.
-        ProcessStarted {} sealed(),
-        /// It rests.
-        ProcessSuspended {
-            /// Why.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub reason: Option<Sealed<String>>,
-        } sealed(reason),
-        /// It goes on.
-        ProcessResumed {
-            /// Why.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub reason: Option<Sealed<String>>,
-        } sealed(reason),
-        /// It was given up.
-        ProcessCancelled {
-            /// Why.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub reason: Option<Sealed<String>>,
-        } sealed(reason),
-        /// All its tasks are finished.
-        ProcessCompleted {} sealed(),
-        /// A finished process has work again.
-        ProcessReopened {} sealed(),
-        /// A person took a task.
-        TaskClaimed {
-            /// The task.
-            pub task: String,
-            /// Who has it now.
-            pub person: PersonId,
-            /// What they said to it.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub comment: Option<Sealed<String>>,
-        } sealed(comment),
-        /// A task was given back.
-        TaskReleased {
-            /// The task.
-            pub task: String,
-            /// What was said to it.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub comment: Option<Sealed<String>>,
-        } sealed(comment),
-        /// Work on a task began.
-        TaskStarted {
-            /// The task.
-            pub task: String,
-            /// Who works on it.
-            pub person: PersonId,
-            /// What they said to it.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub comment: Option<Sealed<String>>,
-        } sealed(comment),
-        /// A task is done.
-        TaskCompleted {
-            /// The task.
-            pub task: String,
-            /// What was said to it.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub comment: Option<Sealed<String>>,
-        } sealed(comment),
-        /// A finished task has work again.
-        TaskReopened {
-            /// The task.
-            pub task: String,
-            /// Tasks behind it that were under way: they keep what was done, and wait for it before they can finish.
-            #[serde(default, skip_serializing_if = "Vec::is_empty")]
-            pub held_up: Vec<String>,
-            /// Why.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub comment: Option<Sealed<String>>,
-        } sealed(comment),
-        /// A task is left out.
-        TaskSkipped {
-            /// The task.
-            pub task: String,
-            /// Why.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub reason: Option<Sealed<String>>,
-        } sealed(reason),
-        /// A task that was left out is there again.
-        TaskRestored {
-            /// The task.
-            pub task: String,
-            /// Why.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub reason: Option<Sealed<String>>,
-        } sealed(reason),
-        /// An Interlinker was instantiated on a task.
-        AssetAdded {
-            /// The task.
-            pub task: String,
-            /// The asset.
-            pub asset: AssetId,
-            /// Of which Interlinker.
-            pub interlinker: String,
-        } sealed(),
-        /// An asset was removed from a task.
-        AssetDropped {
-            /// The task.
-            pub task: String,
-            /// The asset.
-            pub asset: AssetId,
-        } sealed(),
     }
 }
 

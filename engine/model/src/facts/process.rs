@@ -1,0 +1,581 @@
+//! What happens to a process.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::SchemaRef;
+use crate::events;
+use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
+use crate::schema::work::VoteRules;
+use crate::sealed::Sealed;
+use crate::time::zone::Zone;
+
+/// What a timer of a process is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// An item opens.
+    Opens,
+    /// An item closes.
+    Closes,
+    /// A task that waits for its time is done.
+    Wait,
+    /// A task that comes again begins anew.
+    Every,
+    /// A task that comes again does so no more.
+    Until,
+    /// A vote is decided.
+    Vote,
+    /// People are reminded of a task.
+    Reminder,
+    /// A task, or the process, should be finished.
+    Due,
+    /// Somebody else is told of a task that is not finished.
+    Escalation,
+    /// What failed is tried again.
+    Retry,
+}
+
+impl TimerKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opens => "opens",
+            Self::Closes => "closes",
+            Self::Wait => "wait",
+            Self::Every => "every",
+            Self::Until => "until",
+            Self::Vote => "vote",
+            Self::Reminder => "reminder",
+            Self::Due => "due",
+            Self::Escalation => "escalation",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// What a person says in a vote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// Yes.
+    Approve,
+    /// No.
+    Reject,
+    /// Counts for the quorum alone.
+    Abstain,
+    /// No, and that decides it. Only some roles may.
+    Veto,
+}
+
+impl Choice {
+    /// Every choice with its word.
+    pub const NAMES: [(&'static str, Self); 4] =
+        [("approve", Self::Approve), ("reject", Self::Reject), ("abstain", Self::Abstain), ("veto", Self::Veto)];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, choice)| *choice == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// How a vote ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoteResult {
+    /// Enough were for it.
+    Approved,
+    /// Not enough were for it.
+    Rejected,
+    /// Somebody who may stopped it.
+    Vetoed,
+    /// Its time was over before enough had voted.
+    NoQuorum,
+    /// The task was left out, or the process ended, before it was decided.
+    Dropped,
+}
+
+impl VoteResult {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Vetoed => "vetoed",
+            Self::NoQuorum => "no_quorum",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// What is to be done outside of the process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectKind {
+    /// An Interlinker is instantiated for a task.
+    Instantiate {
+        /// `name` or `name@version`, as the schema says it.
+        interlinker: String,
+        /// The id that the asset gets: an attempt that is made twice makes it once.
+        asset: AssetId,
+    },
+    /// An action of a task's asset makes it undone.
+    Compensate {
+        /// The asset.
+        asset: AssetId,
+        /// The action.
+        action: String,
+    },
+    /// A process of another schema is made and started for a task.
+    Subprocess {
+        /// `name` or `name@version`, as the schema says it.
+        schema: String,
+        /// The id that the process gets: an attempt that is made twice makes it once.
+        process: ProcessId,
+    },
+    /// The process that waits for this one is told how it ended.
+    TellParent {
+        /// That process.
+        process: ProcessId,
+        /// Its task.
+        task: String,
+    },
+    /// A process that was started for a task is cancelled with it.
+    CancelSubprocess {
+        /// That process.
+        process: ProcessId,
+    },
+}
+
+impl EffectKind {
+    /// The word for it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Instantiate { .. } => "instantiate",
+            Self::Compensate { .. } => "compensate",
+            Self::Subprocess { .. } => "subprocess",
+            Self::TellParent { .. } => "tell_parent",
+            Self::CancelSubprocess { .. } => "cancel_subprocess",
+        }
+    }
+}
+
+/// What was done about an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// What failed is tried again, from the first attempt.
+    Retried,
+    /// The task is left out.
+    Skipped,
+    /// It was done by other means.
+    Resolved,
+    /// Nothing needs it any more: the task was reopened, left out or the process ended.
+    Dropped,
+}
+
+/// The process and task for which a process was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The process.
+    pub process: ProcessId,
+    /// Its task.
+    pub task: String,
+}
+
+/// Moments of an item that people set in a running process, in place of its schema's.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Dates {
+    /// When it opens.
+    #[serde(default)]
+    pub opens: Option<String>,
+    /// When it closes.
+    #[serde(default)]
+    pub closes: Option<String>,
+    /// When it is due.
+    #[serde(default)]
+    pub due: Option<String>,
+    /// When it comes again.
+    #[serde(default)]
+    pub every: Option<String>,
+    /// What becomes of missed runs.
+    #[serde(default)]
+    pub misfire: Option<String>,
+    /// When it comes no more.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// How often it comes.
+    #[serde(default)]
+    pub times: Option<u32>,
+}
+
+events! {
+    /// What happens to a process.
+    ProcessEvent {
+        /// A process was made from a schema.
+        ProcessCreated {
+            /// The schema to which it is pinned.
+            pub schema: SchemaRef,
+            /// What people call it.
+            pub name: Sealed<String>,
+            /// The language in which it is held.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub language: Option<String>,
+            /// The zone of its days and hours; UTC where it was made before there was one.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub zone: Option<Zone>,
+            /// What it begins with: values that conditions can name.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub data: Option<Sealed<BTreeMap<String, Value>>>,
+            /// For whom it was started.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub parent: Option<Parent>,
+        } sealed(name, data),
+        /// It began.
+        ProcessStarted {} sealed(),
+        /// It rests.
+        ProcessSuspended {
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// It goes on.
+        ProcessResumed {
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// It was given up.
+        ProcessCancelled {
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// All its tasks are finished.
+        ProcessCompleted {} sealed(),
+        /// A finished process has work again.
+        ProcessReopened {} sealed(),
+        /// A person took a task.
+        TaskClaimed {
+            /// The task.
+            pub task: String,
+            /// Who has it now.
+            pub person: PersonId,
+            /// What they said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// A task was given back.
+        TaskReleased {
+            /// The task.
+            pub task: String,
+            /// What was said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// Work on a task began.
+        TaskStarted {
+            /// The task.
+            pub task: String,
+            /// Who works on it.
+            pub person: PersonId,
+            /// What they said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// A task is done.
+        TaskCompleted {
+            /// The task.
+            pub task: String,
+            /// What was said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// A finished task has work again.
+        TaskReopened {
+            /// The task.
+            pub task: String,
+            /// Tasks behind it that were under way: they keep what was done, and wait for it before they can finish.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub held_up: Vec<String>,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// A task is left out.
+        TaskSkipped {
+            /// The task.
+            pub task: String,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// A task that was left out is there again.
+        TaskRestored {
+            /// The task.
+            pub task: String,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// An Interlinker was instantiated on a task.
+        AssetAdded {
+            /// The task.
+            pub task: String,
+            /// The asset.
+            pub asset: AssetId,
+            /// Of which Interlinker.
+            pub interlinker: String,
+            /// Whether it does the task's work; otherwise it is evidence.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            pub work: bool,
+        } sealed(),
+        /// An asset was removed from a task.
+        AssetDropped {
+            /// The task.
+            pub task: String,
+            /// The asset.
+            pub asset: AssetId,
+        } sealed(),
+        /// A timer was set.
+        TimerArmed {
+            /// The item; absent for the process itself.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub item: Option<String>,
+            /// What for.
+            pub timer: TimerKind,
+            /// Which of several of that kind.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub number: u64,
+            /// When it fires.
+            pub due_at: Micros,
+        } sealed(),
+        /// A timer is no longer needed.
+        TimerDisarmed {
+            /// The item; absent for the process itself.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub item: Option<String>,
+            /// What for.
+            pub timer: TimerKind,
+            /// Which of several of that kind.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub number: u64,
+        } sealed(),
+        /// A timer's time had come: the cause of what follows it.
+        TimerFired {
+            /// The item; absent for the process itself.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub item: Option<String>,
+            /// What for.
+            pub timer: TimerKind,
+            /// Which of several of that kind.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub number: u64,
+            /// When it was to fire.
+            pub due_at: Micros,
+        } sealed(),
+        /// Somebody else was told of a task that is not finished.
+        TaskEscalated {
+            /// The task.
+            pub task: String,
+            /// The role.
+            pub to: String,
+        } sealed(),
+        /// A task that comes again has begun anew.
+        OccurrenceOpened {
+            /// The task.
+            pub task: String,
+            /// Which time it is, from 1.
+            pub number: u32,
+            /// When it was planned.
+            pub planned_at: Micros,
+        } sealed(),
+        /// One time of a task that comes again is done.
+        OccurrenceCompleted {
+            /// The task.
+            pub task: String,
+            /// Which time it was.
+            pub number: u32,
+            /// What was said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// One time of a task that comes again was not done before the next began.
+        OccurrenceMissed {
+            /// The task.
+            pub task: String,
+            /// Which time it was.
+            pub number: u32,
+        } sealed(),
+        /// Runs of a task that comes again were let pass.
+        RunsSkipped {
+            /// The task.
+            pub task: String,
+            /// How many.
+            pub count: u32,
+            /// Nothing before it is run any more.
+            pub until: Micros,
+        } sealed(),
+        /// Whether a task is done at all was decided.
+        ConditionEvaluated {
+            /// The task.
+            pub task: String,
+            /// Whether it is.
+            pub holds: bool,
+        } sealed(),
+        /// A task failed.
+        TaskFailed {
+            /// The task.
+            pub task: String,
+            /// Why: a slug.
+            pub cause: String,
+        } sealed(),
+        /// A vote began.
+        VoteOpened {
+            /// The task.
+            pub task: String,
+            /// Which vote on it this is, from 1.
+            pub round: u32,
+            /// How it is decided.
+            pub rules: VoteRules,
+        } sealed(),
+        /// Somebody voted.
+        VoteCast {
+            /// The task.
+            pub task: String,
+            /// In which vote on it.
+            pub round: u32,
+            /// Who.
+            pub person: PersonId,
+            /// What.
+            pub choice: Choice,
+            /// What they said to it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub comment: Option<Sealed<String>>,
+        } sealed(comment),
+        /// A vote ended.
+        VoteDecided {
+            /// The task.
+            pub task: String,
+            /// Which vote on it.
+            pub round: u32,
+            /// How.
+            pub result: VoteResult,
+            /// Votes for it.
+            pub approve: u32,
+            /// Votes against it.
+            pub reject: u32,
+            /// Votes that counted for the quorum alone.
+            pub abstain: u32,
+        } sealed(),
+        /// Something is to be done outside of the process. Its version is the effect's number, and with the process's id
+        /// the key under which it happens once.
+        EffectRequested {
+            /// The task.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub task: Option<String>,
+            /// What.
+            pub effect: EffectKind,
+            /// With which input.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub input: Option<Sealed<Value>>,
+        } sealed(input),
+        /// An attempt at it failed.
+        EffectAttemptFailed {
+            /// The effect.
+            pub effect: u64,
+            /// Which attempt, from 1.
+            pub attempt: u32,
+            /// Why: a slug.
+            pub code: String,
+            /// The same in words.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub detail: Option<Sealed<String>>,
+            /// When it is tried again; absent where it is not.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub retry_at: Option<Micros>,
+        } sealed(detail),
+        /// It was done.
+        EffectSucceeded {
+            /// The effect.
+            pub effect: u64,
+        } sealed(),
+        /// It is not to be done any more.
+        EffectDropped {
+            /// The effect.
+            pub effect: u64,
+        } sealed(),
+        /// Something failed past its policy, and waits for an operator.
+        IncidentRaised {
+            /// Its id.
+            pub incident: IncidentId,
+            /// The task.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub task: Option<String>,
+            /// What failed.
+            pub effect: u64,
+            /// Why: a slug.
+            pub code: String,
+            /// How often it was tried.
+            pub attempts: u32,
+        } sealed(),
+        /// An operator dealt with it.
+        IncidentClosed {
+            /// Its id.
+            pub incident: IncidentId,
+            /// How.
+            pub resolution: Resolution,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// A completed task was to be made undone, and what had done it is gone.
+        CompensationSkipped {
+            /// The task.
+            pub task: String,
+        } sealed(),
+        /// A task that failed is tried again.
+        TaskRetried {
+            /// The task.
+            pub task: String,
+        } sealed(),
+        /// The process that was started for a task ended.
+        SubprocessEnded {
+            /// The task.
+            pub task: String,
+            /// The process.
+            pub process: ProcessId,
+            /// Whether it was completed; otherwise it was cancelled.
+            pub completed: bool,
+        } sealed(),
+        /// What the Interlinker of a task declared is known to the process.
+        OutcomeNoted {
+            /// The task.
+            pub task: String,
+            /// The asset.
+            pub asset: AssetId,
+        } sealed(),
+        /// Values that conditions can name were set.
+        DataSet {
+            /// All of them, as they are now.
+            pub data: Sealed<BTreeMap<String, Value>>,
+        } sealed(data),
+        /// People gave an item other dates.
+        ItemRescheduled {
+            /// The item.
+            pub item: String,
+            /// What they set, all of it; what is absent is as the schema says.
+            pub dates: Dates,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
