@@ -4,6 +4,7 @@
 //! tested in a line, and replay cannot differ from the first run.
 
 pub mod asset;
+pub mod condition;
 pub mod event;
 pub mod facts;
 pub mod id;
