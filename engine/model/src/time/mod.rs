@@ -6,7 +6,7 @@
 pub mod cron;
 pub mod misfire;
 pub mod moment;
-mod near;
+pub(crate) mod near;
 mod part;
 pub mod span;
 pub mod zone;

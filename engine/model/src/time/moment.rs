@@ -118,10 +118,10 @@ fn unexpected(found: &str) -> String {
 }
 
 impl MomentError {
-    /// At which byte of the text to look.
+    /// At which byte of the text to look; 0 if all of it is meant.
     pub fn offset(&self) -> usize {
         match self {
-            MomentError::TooLong { .. } => MOMENT_BYTES_MAX,
+            MomentError::TooLong { .. } => 0,
             MomentError::Span(error) => error.offset(),
             MomentError::Unexpected { offset, .. }
             | MomentError::Date { offset, .. }

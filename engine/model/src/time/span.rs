@@ -129,10 +129,10 @@ pub enum SpanError {
 }
 
 impl SpanError {
-    /// At which byte of the text to look.
+    /// At which byte of the text to look; 0 if all of it is meant.
     pub fn offset(&self) -> usize {
         match self {
-            SpanError::TooLong { .. } => SPAN_BYTES_MAX,
+            SpanError::TooLong { .. } => 0,
             SpanError::Empty { offset }
             | SpanError::Amount { offset, .. }
             | SpanError::Unit { offset, .. }

@@ -48,10 +48,10 @@ pub enum CronError {
 }
 
 impl CronError {
-    /// At which byte of the text to look.
+    /// At which byte of the text to look; 0 if all of it is meant.
     pub fn offset(&self) -> usize {
         match self {
-            CronError::TooLong { .. } => CRON_BYTES_MAX,
+            CronError::TooLong { .. } => 0,
             CronError::FieldCount { offset, .. } | CronError::Name { offset, .. } | CronError::Field { offset, .. } => {
                 *offset
             }
