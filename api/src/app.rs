@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 use crate::cursor::Cursors;
 use crate::identity::Identities;
 use crate::problem::Problem;
-use crate::routes::{adoption, assets, interlinkers, meta, people, processes, provisions, schemas, tasks, usage};
+use crate::routes::{
+    adoption, assets, incidents, interlinkers, meta, people, processes, provisions, schedules, schemas, tasks, usage,
+};
 
 /// What every handler needs.
 #[derive(Clone)]
@@ -47,6 +49,7 @@ impl App {
         (name = "schemas", description = "Co-production schemas"),
         (name = "interlinkers", description = "The catalogue of Interlinkers"),
         (name = "processes", description = "Processes, their tasks and their guide"),
+        (name = "incidents", description = "What failed and waits for an operator"),
         (name = "assets", description = "What came of using Interlinkers"),
         (name = "usage", description = "The registry of usage, and adoption"),
         (name = "provisioning", description = "Services from one declarative file"),
@@ -71,6 +74,8 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(interlinkers::get))
         .routes(routes!(interlinkers::versions))
         .routes(routes!(interlinkers::actions))
+        .routes(routes!(interlinkers::pause))
+        .routes(routes!(interlinkers::resume))
         .routes(routes!(processes::list, processes::create))
         .routes(routes!(processes::get))
         .routes(routes!(processes::start))
@@ -80,12 +85,22 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(processes::tree))
         .routes(routes!(processes::guide))
         .routes(routes!(processes::events))
+        .routes(routes!(processes::data, processes::set_data))
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::get))
+        .routes(routes!(incidents::retry))
+        .routes(routes!(incidents::skip))
+        .routes(routes!(incidents::resolve))
+        .routes(routes!(schedules::preview))
         .routes(routes!(tasks::get))
         .routes(routes!(tasks::claim))
         .routes(routes!(tasks::release))
         .routes(routes!(tasks::start))
         .routes(routes!(tasks::complete))
         .routes(routes!(tasks::reopen))
+        .routes(routes!(tasks::retry))
+        .routes(routes!(tasks::vote))
+        .routes(routes!(tasks::reschedule))
         .routes(routes!(tasks::skip))
         .routes(routes!(tasks::restore))
         .routes(routes!(tasks::recommendations))

@@ -218,6 +218,16 @@ impl From<&Trouble> for Problem {
                 let busy = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "Too much waits already", detail);
                 Self { retry_after_s: Some(*retry_after_s), ..busy }
             }
+            Trouble::Paused { pause, .. } => {
+                let paused = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "interlinker-paused",
+                    "This Interlinker is paused",
+                    format!("{detail}; what happens by itself goes on when it is resumed"),
+                );
+                let paused = Self { retry_after_s: Some(60), ..paused };
+                paused.with("paused_at", json!(crate::views::time(pause.at)))
+            }
             Trouble::Forbidden { .. } => Self::forbidden(detail),
             Trouble::TooLarge(_) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large to be written", detail)
@@ -244,10 +254,15 @@ impl Problem {
     /// A broken rule, with what it waits for by name.
     fn rejected(rejection: &Rejection, process: &Process) -> Self {
         let Rejection { rule, detail, waiting_for } = rejection;
-        if matches!(rule, Rule::NoSuchItem | Rule::NoSuchAsset) {
+        if matches!(rule, Rule::NoSuchItem | Rule::NoSuchAsset | Rule::NoSuchIncident) {
             return Self::new(StatusCode::NOT_FOUND, rule.slug(), rule.title(), detail.clone());
         }
-        let problem = Self::new(StatusCode::CONFLICT, rule.slug(), rule.title(), detail.clone());
+        let status = match rule {
+            Rule::DatesRefused | Rule::TooMuch => StatusCode::UNPROCESSABLE_ENTITY,
+            Rule::MayNotVote => StatusCode::FORBIDDEN,
+            _ => StatusCode::CONFLICT,
+        };
+        let problem = Self::new(status, rule.slug(), rule.title(), detail.clone());
         if waiting_for.is_empty() {
             return problem;
         }

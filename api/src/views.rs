@@ -1,15 +1,17 @@
 //! What the API shows. These types are the contract; the engine's own can change beside them.
 
 use interlink_model::event::Actor;
+use interlink_model::facts::{Resolution, TimerKind};
 use interlink_model::id::Micros;
 use interlink_model::manifest::Manifest;
-use interlink_model::process::{ItemView, Process};
+use interlink_model::process::{ItemView, Process, TaskStatus, TimerKey};
 use interlink_model::schema::outline::ItemRef;
-use interlink_model::schema::{Language, Prerequisite, PrerequisiteKind, Schema, TaskKind, Text};
+use interlink_model::schema::work::Work;
+use interlink_model::schema::{Language, Prerequisite, PrerequisiteKind, Schema, Text};
 use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, SchemaVersion};
 use interlink_runtime::usage::registry::Use;
 use interlink_runtime::usage::{kind_word, outcome_word};
-use interlink_runtime::{AssetView, Happened};
+use interlink_runtime::{AssetView, Happened, IncidentView};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -49,6 +51,18 @@ pub struct ProcessBody {
     pub version: u64,
     /// The language in which it is held.
     pub language: Option<String>,
+    /// The zone of its days and hours.
+    pub zone: String,
+    /// When it should have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<String>,
+    /// Whether it should have ended by now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub overdue: bool,
+    /// The process and task for which it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub parent: Option<Value>,
     /// Who made it.
     pub created_by: String,
     /// When it was made.
@@ -64,6 +78,7 @@ pub struct ProcessBody {
 /// Shows a process.
 pub fn process(process: &Process, name: Option<String>) -> ProcessBody {
     let schema = process.plan.reference();
+    let deadline = process.timers.get(&TimerKey { item: None, kind: TimerKind::Due, number: 0 }).copied();
     ProcessBody {
         id: process.id.to_string(),
         name,
@@ -72,6 +87,13 @@ pub fn process(process: &Process, name: Option<String>) -> ProcessBody {
         progress: process.progress(),
         version: process.version,
         language: process.language.clone(),
+        zone: process.zone.name().to_owned(),
+        due_at: deadline.map(|timer| time(timer.due_at)),
+        overdue: process.ended_at.is_none() && deadline.is_some_and(|timer| timer.fired_at.is_some()),
+        parent: process
+            .parent
+            .as_ref()
+            .map(|parent| json!({"process": parent.process.to_string(), "task": parent.task})),
         created_by: process.created_by.to_string(),
         created_at: time(process.created_at),
         started_at: process.started_at.map(time),
@@ -106,19 +128,8 @@ fn name_of(process: &Process, item: ItemRef) -> &Text {
                 .expect("an objective of the outline")
                 .name
         }
-        ItemRef::Task(number) => &schema_task(process, number).name,
+        ItemRef::Task(number) => &process.plan.task(number).name,
     }
-}
-
-/// A task of the schema, by its number.
-fn schema_task(process: &Process, number: usize) -> &interlink_model::schema::Task {
-    let outline = &process.plan.outline;
-    let task = &outline.tasks[number];
-    let phase = &process.plan.schema.phases[task.phase];
-    let first_objective: usize =
-        process.plan.schema.phases[..task.phase].iter().map(|phase| phase.objectives.len()).sum();
-    let objective = &phase.objectives[task.objective - first_objective];
-    &objective.tasks[number - outline.objectives[task.objective].tasks.start]
 }
 
 /// Shows an item, in short.
@@ -147,12 +158,6 @@ fn prerequisites(all: &[Prerequisite]) -> Vec<PrerequisiteBody> {
         },
     };
     all.iter().map(body).collect()
-}
-
-fn kind_of(kind: TaskKind) -> &'static str {
-    match kind {
-        TaskKind::Human => "human",
-    }
 }
 
 /// A task of a process.
@@ -198,15 +203,191 @@ pub struct TaskBody {
     /// Tasks behind it that a reopening holds up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held_up: Vec<Brief>,
+    /// What time has to do with it; absent where nothing has.
+    #[serde(flatten)]
+    pub timing: TimingBody,
+    /// The vote on it, the last round where there were several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vote: Option<VoteBody>,
+    /// Which time it is, of a task that comes again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<OccurrenceBody>,
+    /// The process that was started for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subprocess: Option<String>,
+    /// Incidents of it that wait for an operator.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<String>,
     /// Version of its process.
     pub version: u64,
+}
+
+/// When an item opens, closes and is due.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct TimingBody {
+    /// When it opens or did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<String>,
+    /// When it closes or did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<String>,
+    /// When it is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<String>,
+    /// Whether it should have been finished by now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub overdue: bool,
+    /// When it can be begun, where it waits for its time alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<String>,
+    /// Whether others were told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escalated_at: Option<String>,
+}
+
+/// A vote.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct VoteBody {
+    /// Which vote on the task this is, from 1.
+    pub round: u32,
+    /// Votes that it takes.
+    pub quorum: u32,
+    /// Share of approvals that it takes.
+    pub threshold: String,
+    /// Votes for it.
+    pub approve: u32,
+    /// Votes against it.
+    pub reject: u32,
+    /// Votes for the quorum alone.
+    pub abstain: u32,
+    /// When it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<String>,
+    /// `approved`, `rejected`, `vetoed`, `no_quorum` or `dropped`; null while people vote.
+    pub result: Option<&'static str>,
+}
+
+/// One time of a task that comes again.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct OccurrenceBody {
+    /// Which, from 1.
+    pub number: u32,
+    /// Whether it is not done yet.
+    pub open: bool,
+    /// How many were done.
+    pub done: u32,
+    /// When the next begins.
+    pub next_at: Option<String>,
+}
+
+fn timing(process: &Process, item: ItemRef) -> TimingBody {
+    let at = |kind| process.timer(item, kind).map(|timer| time(timer.due_at));
+    let fired = |kind| process.timer(item, kind).and_then(|timer| timer.fired_at);
+    let task = match item {
+        ItemRef::Task(task) => Some(task),
+        ItemRef::Phase(_) | ItemRef::Objective(_) => None,
+    };
+    let is_waiting = |task: &usize| process.task_status(*task) == TaskStatus::Waiting;
+    let unfinished = !process.is_finished(item);
+    TimingBody {
+        opens_at: at(TimerKind::Opens),
+        closes_at: at(TimerKind::Closes),
+        due_at: at(TimerKind::Due),
+        overdue: unfinished && fired(TimerKind::Due).is_some(),
+        waits_until: task.filter(is_waiting).and_then(|task| process.waits_until(task)).map(time),
+        escalated_at: fired(TimerKind::Escalation).filter(|_| unfinished).map(time),
+    }
+}
+
+fn vote(process: &Process, number: usize) -> Option<VoteBody> {
+    let vote = process.vote(number)?;
+    let tally = vote.tally();
+    Some(VoteBody {
+        round: vote.round,
+        quorum: vote.rules.quorum,
+        threshold: format!("{}/{}", vote.rules.threshold.0, vote.rules.threshold.1),
+        approve: tally.approve,
+        reject: tally.reject,
+        abstain: tally.abstain,
+        closes_at: process.timer(ItemRef::Task(number), TimerKind::Vote).map(|timer| time(timer.due_at)),
+        result: vote.result.map(|result| result.as_str()),
+    })
+}
+
+fn occurrence(process: &Process, number: usize) -> Option<OccurrenceBody> {
+    let next = process.timer(ItemRef::Task(number), TimerKind::Every);
+    let recurring = process.recurring.get(&(number as u32)).copied();
+    if next.is_none() && recurring.is_none() {
+        return None;
+    }
+    let recurring = recurring.unwrap_or_default();
+    let next = next.filter(|timer| timer.fired_at.is_none()).map(|timer| time(timer.due_at));
+    Some(OccurrenceBody { number: recurring.number, open: recurring.open, done: recurring.done, next_at: next })
+}
+
+/// Something that failed past its policy.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct IncidentBody {
+    /// Its id.
+    pub id: String,
+    /// The process.
+    pub process: String,
+    /// The task.
+    pub task: Option<String>,
+    /// The Interlinker that the task wants.
+    pub interlinker: Option<String>,
+    /// Why it failed: a slug.
+    pub cause: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// `open`, or what was done about it: `retried`, `skipped`, `resolved` or `dropped`.
+    pub status: &'static str,
+    /// When it was raised.
+    pub raised_at: String,
+    /// When it was dealt with.
+    pub closed_at: Option<String>,
+}
+
+/// The word for what was done about an incident.
+pub fn incident_status(view: &IncidentView) -> &'static str {
+    match view.incident.closed {
+        None => "open",
+        Some((Resolution::Retried, _)) => "retried",
+        Some((Resolution::Skipped, _)) => "skipped",
+        Some((Resolution::Resolved, _)) => "resolved",
+        Some((Resolution::Dropped, _)) => "dropped",
+    }
+}
+
+/// The Interlinker that the task of an incident wants.
+pub fn incident_interlinker(view: &IncidentView) -> Option<&str> {
+    match &view.process.plan.task(view.incident.task? as usize).work {
+        Work::Interlinker(by) => by.interlinker.split('@').next(),
+        _ => None,
+    }
+}
+
+/// Shows an incident.
+pub fn incident(view: &IncidentView) -> IncidentBody {
+    let incident = &view.incident;
+    IncidentBody {
+        id: view.id.to_string(),
+        process: view.process.id.to_string(),
+        task: incident.task.map(|task| view.process.plan.outline.tasks[task as usize].id.clone()),
+        interlinker: incident_interlinker(view).map(str::to_owned),
+        cause: incident.code.clone(),
+        attempts: incident.attempts,
+        status: incident_status(view),
+        raised_at: time(incident.raised_at),
+        closed_at: incident.closed.map(|(_, at)| time(at)),
+    }
 }
 
 /// Shows a task.
 pub fn task(process: &Process, number: usize, wanted: &Wanted, in_full: bool) -> TaskBody {
     let outline = &process.plan.outline;
     let state = &process.tasks[number];
-    let authored = schema_task(process, number);
+    let authored = process.plan.task(number);
     let languages = &process.plan.schema.languages;
     let status = process.task_status(number);
     let outlined = &outline.tasks[number];
@@ -214,7 +395,7 @@ pub fn task(process: &Process, number: usize, wanted: &Wanted, in_full: bool) ->
         id: outlined.id.clone(),
         name: wanted.text(&authored.name, languages),
         description: in_full.then(|| wanted.text(&authored.description, languages)),
-        kind: kind_of(authored.kind),
+        kind: authored.work.kind().as_str(),
         status: status.as_str(),
         interlink_status: status.interlink_word(),
         progress: process.item(ItemRef::Task(number)).progress,
@@ -229,13 +410,30 @@ pub fn task(process: &Process, number: usize, wanted: &Wanted, in_full: bool) ->
         finished_at: state.finished_at.map(time),
         reopened: state.reopened,
         held_up: Vec::new(),
+        timing: timing(process, ItemRef::Task(number)),
+        vote: vote(process, number),
+        occurrence: occurrence(process, number),
+        subprocess: process.subprocesses.get(&(number as u32)).map(|sub| sub.process.to_string()),
+        incidents: incidents_of(process, number),
         version: process.version,
     }
 }
 
+fn incidents_of(process: &Process, number: usize) -> Vec<String> {
+    let open = process.incidents.iter().filter(|(_, incident)| incident.closed.is_none());
+    open.filter(|(_, incident)| incident.task == Some(number as u32)).map(|(id, _)| id.to_string()).collect()
+}
+
 /// What a phase and an objective have in common.
-fn group(id: &str, name: Value, description: Value, before: &[Prerequisite], item: ItemView) -> Value {
-    json!({
+fn group(
+    id: &str,
+    name: Value,
+    description: Value,
+    before: &[Prerequisite],
+    item: ItemView,
+    timing: &TimingBody,
+) -> Value {
+    let mut shown = json!({
         "id": id,
         "name": name,
         "description": description,
@@ -245,7 +443,11 @@ fn group(id: &str, name: Value, description: Value, before: &[Prerequisite], ite
         "started_at": item.started_at.map(time),
         "finished_at": item.finished_at.map(time),
         "prerequisites": prerequisites(before),
-    })
+    });
+    if let (Value::Object(shown), Value::Object(timing)) = (&mut shown, json!(timing)) {
+        shown.extend(timing);
+    }
+    shown
 }
 
 /// Shows the tree of a process.
@@ -268,16 +470,19 @@ pub fn tree(process: &Process, wanted: &Wanted) -> Value {
                     })
                     .collect();
                 let item = process.item(ItemRef::Objective(objective_number));
+                let hours = timing(process, ItemRef::Objective(objective_number));
                 objective_number += 1;
                 let (name, description) = (text(&objective.name), text(&objective.description));
-                let mut shown = group(&objective.id, name, description, &objective.prerequisites, item);
+                let mut shown = group(&objective.id, name, description, &objective.prerequisites, item, &hours);
                 shown["problem_profiles"] = json!(objective.problem_profiles);
                 shown["tasks"] = json!(tasks);
                 shown
             })
             .collect();
         let item = process.item(ItemRef::Phase(phase_number));
-        let mut shown = group(&phase.id, text(&phase.name), text(&phase.description), &phase.prerequisites, item);
+        let hours = timing(process, ItemRef::Phase(phase_number));
+        let (name, description) = (text(&phase.name), text(&phase.description));
+        let mut shown = group(&phase.id, name, description, &phase.prerequisites, item, &hours);
         shown["objectives"] = json!(objectives);
         shown
     });
@@ -300,7 +505,7 @@ pub fn schema(version: &SchemaVersion, wanted: &Wanted) -> Value {
             "id": task.id,
             "name": text(&task.name),
             "description": text(&task.description),
-            "kind": kind_of(task.kind),
+            "kind": task.work.kind().as_str(),
             "problem_profiles": task.problem_profiles,
             "prerequisites": prerequisites(&task.prerequisites),
             "roles": task.roles,

@@ -16,7 +16,7 @@ use interlink_model::event::Actor;
 use interlink_model::facts::SchemaSource;
 use interlink_model::id::ProcessId;
 use interlink_model::keyvalues::KeyValues;
-use interlink_model::process::Command;
+use interlink_model::process::{Command, NewProcess};
 use interlink_model::schema::authoring::{Syntax, parse};
 use interlink_runtime::{Answer, Caller, Engine, NewAsset, Options, Permit};
 use serde_json::{Value, json};
@@ -213,7 +213,8 @@ fn empty() -> Answer {
 /// Makes a process and starts it.
 async fn new_process(engine: &Engine, caller: &Caller, name: &str) -> Outcome<ProcessId> {
     let schema = engine.schema("participatory-budget").map_err(|trouble| trouble.to_string())?;
-    let made = engine.create_process(caller, &schema, name.into(), None, |_, _| empty(), Permit::default()).await;
+    let new = NewProcess { name: name.into(), ..NewProcess::default() };
+    let made = engine.create_process(caller, &schema, new, |_, _| empty(), Permit::default()).await;
     let (process, _) = made.map_err(|trouble| trouble.to_string())?;
     command(engine, caller, process.id, &Command::Start).await?;
     Ok(process.id)

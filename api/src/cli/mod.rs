@@ -1,8 +1,10 @@
 //! The command line.
 
 mod data;
+mod incident;
 mod process;
 mod provision;
+mod schedule;
 mod schema;
 mod usage;
 
@@ -74,6 +76,12 @@ enum Command {
     /// Looks at processes.
     #[command(subcommand)]
     Process(process::Command),
+    /// Shows what a schedule comes to.
+    #[command(subcommand)]
+    Schedule(schedule::Command),
+    /// Deals with what failed past its policy.
+    #[command(subcommand)]
+    Incident(incident::Command),
     /// Shows the registry of usage.
     Usage(usage::Usage),
     /// Shows the summary of adoption.
@@ -117,6 +125,8 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         Command::Token { user, role, data, expires } => token(&user, role, &data, &expires),
         Command::Schema(command) => schema::run(command, client, output),
         Command::Process(command) => process::run(command, &client()?, output),
+        Command::Schedule(command) => schedule::run(&command, output),
+        Command::Incident(command) => incident::run(command, &client()?, output),
         Command::Usage(usage) => usage::run(&usage, &client()?, output),
         Command::Adoption => usage::adoption(&client()?, output),
         Command::Provision(command) => provision::run(command, &client()?, output),

@@ -158,6 +158,38 @@ pub async fn actions(State(app): State<App>, Path(name): Path<String>, asked: As
     }
 }
 
+async fn set_paused(app: App, name: String, paused: bool, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let run = async {
+        let mut fields = command.fields()?;
+        let reason = fields.optional_text("reason", super::processes::COMMENT_BYTES_MAX);
+        fields.end()?;
+        command.asked.known.operator("pausing Interlinkers")?;
+        let version = app.engine.interlinker(&name)?;
+        let mut shown = views::interlinker(&version, &command.asked.wanted);
+        shown["paused"] = json!(paused);
+        let answer = answer(StatusCode::OK, &shown);
+        app.engine.set_paused(&command.caller, &name, paused, reason, &answer, &command.permit).await?;
+        Ok(answer)
+    };
+    let result = run.await;
+    Command::finish(&app, permit, result).await
+}
+
+/// Stops calls of an Interlinker whose outside is down: what happens by itself waits, people are told.
+#[utoipa::path(post, path = "/v1/interlinkers/{name}/pause", tag = "interlinkers", params(("name" = String, Path)),
+    responses((status = 200, description = "The entry"), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub async fn pause(State(app): State<App>, Path(name): Path<String>, command: Command) -> Response {
+    set_paused(app, name, true, command).await
+}
+
+/// Lets calls of an Interlinker be made again; what waited happens in its order.
+#[utoipa::path(post, path = "/v1/interlinkers/{name}/resume", tag = "interlinkers", params(("name" = String, Path)),
+    responses((status = 200, description = "The entry"), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub async fn resume(State(app): State<App>, Path(name): Path<String>, command: Command) -> Response {
+    set_paused(app, name, false, command).await
+}
+
 /// All problem profiles.
 #[utoipa::path(get, path = "/v1/problem-profiles", tag = "interlinkers",
     params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),

@@ -2,11 +2,13 @@
 
 pub mod adoption;
 pub mod assets;
+pub mod incidents;
 pub mod interlinkers;
 pub mod meta;
 pub mod people;
 pub mod processes;
 pub mod provisions;
+pub mod schedules;
 pub mod schemas;
 pub mod tasks;
 pub mod usage;

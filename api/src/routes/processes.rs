@@ -4,8 +4,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use interlink_model::id::ProcessId;
-use interlink_model::process::{self as model, Process, ProcessStatus};
+use interlink_model::process::{self as model, DATA_BYTES_MAX, NewProcess, Process, ProcessStatus};
 use interlink_model::schema::outline::ItemRef;
+use interlink_model::time::zone::{ZONE_NAME_BYTES_MAX, Zone};
 use interlink_runtime::{Answer, ProcessView, Trouble};
 use serde_json::{Value, json};
 
@@ -100,7 +101,16 @@ async fn run_create(app: &App, command: Command) -> Result<Answer, Problem> {
     let schema = fields.text("schema", NAME_BYTES_MAX);
     let name = fields.text("name", NAME_BYTES_MAX);
     let language = fields.optional_text("language", 35);
+    let zone = fields.optional_text("zone", ZONE_NAME_BYTES_MAX).and_then(|zone| match Zone::parse(&zone) {
+        Ok(zone) => Some(zone),
+        Err(error) => {
+            fields.misfit("zone", &format!("is the IANA name of a time zone: {error}"));
+            None
+        }
+    });
+    let data = values(&mut fields, "data");
     fields.end()?;
+    let new = NewProcess { name, language, zone, data, parent: None };
     let version = app.engine.schema(&schema).map_err(|_| Trouble::Names {
         what: "schema",
         id: schema,
@@ -111,9 +121,58 @@ async fn run_create(app: &App, command: Command) -> Result<Answer, Problem> {
         etag: tag(process.version),
         ..answer(StatusCode::CREATED, &views::process(process, Some(name.into())))
     };
-    let (_, answer) =
-        app.engine.create_process(&command.caller, &version, name, language, shown, command.permit).await?;
+    let (_, answer) = app.engine.create_process(&command.caller, &version, new, shown, command.permit).await?;
     Ok(answer)
+}
+
+/// Values that conditions can name: an object.
+fn values(fields: &mut crate::request::Fields, name: &str) -> std::collections::BTreeMap<String, Value> {
+    match fields.value(name) {
+        None | Some(Value::Null) => Default::default(),
+        Some(Value::Object(values)) if json!(values).to_string().len() <= DATA_BYTES_MAX => {
+            values.into_iter().collect()
+        }
+        Some(Value::Object(_)) => {
+            fields.misfit(name, &format!("has more than {DATA_BYTES_MAX} bytes"));
+            Default::default()
+        }
+        Some(_) => {
+            fields.misfit(name, "is an object of values");
+            Default::default()
+        }
+    }
+}
+
+/// Sets values that conditions can name; what is null is removed.
+#[utoipa::path(patch, path = "/v1/processes/{id}/data", tag = "processes", params(("id" = String, Path)),
+    request_body = Object,
+    responses((status = 200, body = views::ProcessBody), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn set_data(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let run = async {
+        let Value::Object(values) = command.json()? else {
+            return Err(Problem::invalid(vec![crate::problem::Misfit::new("", "the body is an object of values")]));
+        };
+        let what = model::Command::SetData(values.into_iter().collect());
+        let expected = command.asked.expected();
+        let shown = |done: &interlink_runtime::Done<'_>, name| Answer {
+            etag: tag(done.process.version),
+            ..answer(StatusCode::OK, &views::process(done.process, name))
+        };
+        let id = process_id(&id)?;
+        let done = app.engine.command(&command.caller, id, &what, None, expected, shown, command.permit).await;
+        done.map_err(Problem::from)
+    };
+    let result = run.await;
+    Command::finish(&app, permit, result).await
+}
+
+/// The values that conditions can name.
+#[utoipa::path(get, path = "/v1/processes/{id}/data", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, description = "An object of values"), (status = 404, body = Problem)))]
+pub async fn data(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    let (process, data) = app.engine.process_data(process_id(&id)?)?;
+    Ok(asked.show(&json!(data), Some(process.version), None))
 }
 
 /// A process.
@@ -214,6 +273,7 @@ pub async fn guide(State(app): State<App>, Path(id): Path<String>, asked: Asked)
         json!({
             "task": views::brief(&process, ItemRef::Task(waiting.task), wanted),
             "for": items.collect::<Vec<_>>(),
+            "until": waiting.until.map(views::time),
         })
     });
     let mut body = json!({

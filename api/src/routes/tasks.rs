@@ -3,8 +3,9 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use interlink_model::facts::ProcessEvent;
-use interlink_model::process::{Command as Wish, Process};
+use interlink_model::facts::{Choice, Dates, ProcessEvent};
+use interlink_model::process::{Command as Wish, Process, SetDates};
+use interlink_model::schema::limits::{EXPRESSION_BYTES_MAX, RUNS_MAX};
 use interlink_model::schema::outline::ItemRef;
 use interlink_runtime::{Answer, Done, ProcessView};
 use serde_json::{Value, json};
@@ -12,8 +13,8 @@ use serde_json::{Value, json};
 use super::processes::{COMMENT_BYTES_MAX, language_of, process_id, process_of, tag};
 use crate::app::App;
 use crate::language::Wanted;
-use crate::problem::Problem;
-use crate::request::{Asked, Command, answer};
+use crate::problem::{Misfit, Problem};
+use crate::request::{Asked, Command, Fields, answer};
 use crate::views::{self, TaskBody};
 
 /// Recommendations that the guide shows for a task.
@@ -42,9 +43,22 @@ pub async fn get(
 
 /// Runs a command on a task or item; answers the task, or the item in short.
 async fn drive(app: App, id: String, item: String, wish: fn(String) -> Wish, command: Command) -> Response {
+    drive_with(app, id, item, |_| (), |item, ()| Ok(wish(item)), command).await
+}
+
+/// The same for a command that has fields of its own.
+async fn drive_with<T>(
+    app: App,
+    id: String,
+    item: String,
+    read: impl FnOnce(&mut Fields) -> T,
+    wish: impl FnOnce(String, T) -> Result<Wish, Problem>,
+    command: Command,
+) -> Response {
     let permit = command.permit.clone();
     let run = async {
         let mut fields = command.fields()?;
+        let own = read(&mut fields);
         let comment = fields.optional_text("comment", COMMENT_BYTES_MAX);
         let reason = fields.optional_text("reason", COMMENT_BYTES_MAX);
         fields.end()?;
@@ -56,7 +70,7 @@ async fn drive(app: App, id: String, item: String, wish: fn(String) -> Wish, com
             Answer { etag, ..answer(StatusCode::OK, &shown(done, &item, &wanted)) }
         };
         let expected = command.asked.expected();
-        let wish = wish(item.clone());
+        let wish = wish(item.clone(), own)?;
         let done =
             app.engine.command(&command.caller, id, &wish, note.as_deref(), expected, shown, command.permit).await;
         done.map_err(Problem::from)
@@ -119,6 +133,66 @@ pub async fn complete(State(app): State<App>, Path((id, task)): Path<(String, St
     responses((status = 200, body = TaskBody), (status = 409, body = Problem)))]
 pub async fn reopen(State(app): State<App>, Path((id, task)): Path<(String, String)>, command: Command) -> Response {
     drive(app, id, task, Wish::Reopen, command).await
+}
+
+/// Tries a task that failed again.
+#[utoipa::path(post, path = "/v1/processes/{id}/tasks/{task}/retry", tag = "processes",
+    params(("id" = String, Path), ("task" = String, Path)),
+    responses((status = 200, body = TaskBody), (status = 409, body = Problem)))]
+pub async fn retry(State(app): State<App>, Path((id, task)): Path<(String, String)>, command: Command) -> Response {
+    drive(app, id, task, Wish::RetryTask, command).await
+}
+
+/// Votes on a task of kind `approval`: `{choice: "approve" | "reject" | "abstain" | "veto", comment?}`.
+#[utoipa::path(post, path = "/v1/processes/{id}/tasks/{task}/vote", tag = "processes", request_body = Object,
+    params(("id" = String, Path), ("task" = String, Path)),
+    responses((status = 200, body = TaskBody), (status = 403, body = Problem), (status = 409, body = Problem)))]
+pub async fn vote(State(app): State<App>, Path((id, task)): Path<(String, String)>, command: Command) -> Response {
+    let read = |fields: &mut Fields| {
+        let choice = fields.text("choice", 16);
+        let found = Choice::NAMES.into_iter().find(|(name, _)| *name == choice);
+        if found.is_none() && !choice.is_empty() {
+            fields.misfit("choice", "is `approve`, `reject`, `abstain` or `veto`");
+        }
+        found.map_or(Choice::Abstain, |(_, choice)| choice)
+    };
+    drive_with(app, id, task, read, |task, choice| Ok(Wish::Vote { task, choice }), command).await
+}
+
+/// Gives an item other dates: `{opens?, closes?, due?, every?, misfire?, until?, times?, reason?}`. What is left out is as
+/// the schema says.
+#[utoipa::path(patch, path = "/v1/processes/{id}/items/{item}", tag = "processes", request_body = Object,
+    params(("id" = String, Path), ("item" = String, Path)),
+    responses((status = 200, description = "The item"), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn reschedule(
+    State(app): State<App>,
+    Path((id, item)): Path<(String, String)>,
+    command: Command,
+) -> Response {
+    let read = |fields: &mut Fields| Dates {
+        opens: fields.optional_text("opens", EXPRESSION_BYTES_MAX),
+        closes: fields.optional_text("closes", EXPRESSION_BYTES_MAX),
+        due: fields.optional_text("due", EXPRESSION_BYTES_MAX),
+        every: fields.optional_text("every", EXPRESSION_BYTES_MAX),
+        misfire: fields.optional_text("misfire", EXPRESSION_BYTES_MAX),
+        until: fields.optional_text("until", EXPRESSION_BYTES_MAX),
+        times: match fields.value("times") {
+            None | Some(Value::Null) => None,
+            Some(value) => {
+                let times = value.as_u64().and_then(|times| u32::try_from(times).ok());
+                let times = times.filter(|times| (1..=RUNS_MAX).contains(times));
+                if times.is_none() {
+                    fields.misfit("times", &format!("is a whole number from 1 to {RUNS_MAX}"));
+                }
+                times
+            }
+        },
+    };
+    let wish = |item, dates: Dates| match SetDates::read(&dates) {
+        Ok(dates) => Ok(Wish::Reschedule { item, dates: Box::new(dates) }),
+        Err(error) => Err(Problem::invalid(vec![Misfit::new(format!("/{}", error.key), error.reason)])),
+    };
+    drive_with(app, id, item, read, wish, command).await
 }
 
 /// Leaves an item and what is left below it out.

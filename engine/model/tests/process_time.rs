@@ -279,9 +279,10 @@ fn a_year_of_a_process_with_recurrences_escalations_and_two_clock_changes_takes_
             }
         }
         let opened = |task: &str| {
-            let opened = world.history.iter().filter(|(event, _)| {
-                matches!(event, ProcessEvent::OccurrenceOpened(opened) if opened.task == task)
-            });
+            let opened = world
+                .history
+                .iter()
+                .filter(|(event, _)| matches!(event, ProcessEvent::OccurrenceOpened(opened) if opened.task == task));
             opened.count()
         };
         assert_eq!(opened("daily"), 365, "{zone}: every night of the year once, the long and the short one too");
@@ -395,7 +396,7 @@ const WORK: &str = "          - id: ask
             after: ask\n";
 
 fn done(world: &World) -> Command {
-    Command::EffectDone { effect: world.effect().0, asset: Some("poll".into()) }
+    Command::EffectDone { effect: world.effect().0, asset: Some("poll".into()), outcome: false }
 }
 
 fn failed(world: &World, code: &str) -> Command {
@@ -437,7 +438,8 @@ fn what_fails_is_tried_again_with_pauses_that_grow_and_then_waits_for_an_operato
     let last = failed(&world, "trap");
     world.does(Actor::System, last).expect("told");
     assert_eq!(world.status("ask"), "failed");
-    let (incident, raised) = world.process.incidents.iter().next().map(|(id, raised)| (*id, raised.clone())).expect("one");
+    let (incident, raised) =
+        world.process.incidents.iter().next().map(|(id, raised)| (*id, raised.clone())).expect("one");
     assert_eq!((raised.attempts, raised.code.as_str()), (3, "trap"));
     world.by(Command::CloseIncident { incident, resolution: Resolution::Retried });
     assert_eq!(world.status("ask"), "ready");
@@ -469,7 +471,9 @@ fn cancelling_makes_undone_what_was_done_the_last_first() {
         let (effect, known) = world.effect();
         let EffectKind::Instantiate { asset, .. } = known.kind else { panic!("not an Interlinker") };
         world.now = Micros(world.now.0 + 1_000_000 * number);
-        world.does(Actor::System, Command::EffectDone { effect, asset: Some("poll".into()) }).expect("done");
+        world
+            .does(Actor::System, Command::EffectDone { effect, asset: Some("poll".into()), outcome: false })
+            .expect("done");
         world.does(Actor::System, Command::NoteOutcome(asset)).expect("noted");
     }
     world.by(Command::Cancel);
@@ -478,7 +482,7 @@ fn cancelling_makes_undone_what_was_done_the_last_first() {
         let (effect, known) = world.effect();
         assert!(matches!(known.kind, EffectKind::Compensate { .. }));
         undone.push(world.process.plan.outline.tasks[known.task.expect("a task") as usize].id.clone());
-        world.does(Actor::System, Command::EffectDone { effect, asset: None }).expect("done");
+        world.does(Actor::System, Command::EffectDone { effect, asset: None, outcome: false }).expect("done");
     }
     assert_eq!(undone, ["three", "two", "one"]);
 }
@@ -509,12 +513,18 @@ fn a_process_within_a_process_takes_values_in_and_brings_values_back() {
           - { id: after, after: inner }\n";
     let mut world = World::start(&schema("UTC", "          - { id: a }\n"), "2027-05-01 10:00");
     world.by(Command::Complete("a".into()));
-    let mut world = World::start(&schema("UTC", &("          - { id: a }\n".to_owned() + &tasks.replace("id: inner", "id: inner\n            after: a"))), "2027-05-01 10:00");
+    let mut world = World::start(
+        &schema(
+            "UTC",
+            &("          - { id: a }\n".to_owned() + &tasks.replace("id: inner", "id: inner\n            after: a")),
+        ),
+        "2027-05-01 10:00",
+    );
     world.by(Command::SetData(BTreeMap::from([("number".into(), json!(21))])));
     world.by(Command::Complete("a".into()));
     let (effect, known) = world.effect();
     let EffectKind::Subprocess { process, .. } = known.kind else { panic!("no subprocess") };
-    world.does(Actor::System, Command::EffectDone { effect, asset: None }).expect("done");
+    world.does(Actor::System, Command::EffectDone { effect, asset: None, outcome: false }).expect("done");
     assert_eq!(world.status("inner"), "in_progress");
     let ended = |completed| Command::SubprocessEnded {
         task: "inner".into(),

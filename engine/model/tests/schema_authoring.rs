@@ -1,10 +1,10 @@
 //! What authors write, and what they are told when it cannot be run.
 
-use interlink_model::schema::work::{OnFailure, Tie, Work};
 use interlink_model::schema::authoring::{Parsed, Syntax, parse};
 use interlink_model::schema::finding::{Finding, Refusal, RefusalKind};
 use interlink_model::schema::outline::{ItemRef, Outline};
 use interlink_model::schema::text::accepted;
+use interlink_model::schema::work::{OnFailure, Tie, Work};
 use interlink_model::schema::{PrerequisiteKind, Text};
 
 const BUDGET: &str = include_str!("../../../examples/schemas/participatory-budget.yaml");
@@ -254,7 +254,9 @@ fn everything_about_time_and_work_is_read() {
     );
     let schema = yaml(&source).schema;
     let tasks = &schema.phases[0].objectives[0].tasks;
-    let Work::Approval(vote) = &tasks.iter().find(|task| task.id == "vote").expect("there").work else { panic!("no vote") };
+    let Work::Approval(vote) = &tasks.iter().find(|task| task.id == "vote").expect("there").work else {
+        panic!("no vote")
+    };
     assert_eq!((vote.rules.quorum, vote.rules.threshold, vote.rules.tie), (30, (2, 3), Tie::Extend));
     let check = tasks.iter().find(|task| task.id == "check").expect("there");
     let Work::Interlinker(by) = &check.work else { panic!("no Interlinker") };

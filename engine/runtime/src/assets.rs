@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use interlink_host::{Call, CallContext, Called, Entry, Failure, Interlinker};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
-use interlink_model::event::Stamp;
+use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::*;
 use interlink_model::id::{AssetId, Micros, StreamKind};
 use interlink_model::keyvalues::KeyValues;
@@ -29,7 +29,6 @@ use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::keys::SealingKey;
-use crate::people::Caller;
 use crate::processes::{Ask, Beside, ProcessCell, Processes, note_activity};
 use crate::state::Value;
 
@@ -176,6 +175,15 @@ pub struct Use<'a> {
     pub expected: Option<u64>,
 }
 
+/// What a new asset is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    /// Somebody wants it on a task.
+    Evidence,
+    /// A task wants it: the effect of this number, which drew its id.
+    Effect(u64, AssetId),
+}
+
 /// What a new asset is made of.
 pub struct NewAsset {
     /// On which task.
@@ -226,17 +234,19 @@ impl Assets {
         processes: &Processes,
         process: &Arc<ProcessCell>,
         guest: &Arc<Interlinker>,
-        caller: &Caller,
+        actor: Actor,
         new: NewAsset,
+        purpose: For,
         language: &str,
         answer: impl FnOnce(Result<(&Asset, &str), &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
         guest.check_instantiate(&new.input).map_err(Trouble::Input)?;
-        let id = asset_id(&*core.ambient);
-        let command =
-            Command::AddAsset { task: new.task.clone(), asset: id, interlinker: new.interlinker.name.clone() };
-        let context = call_context(caller, process, &new.task, id, language, core.now());
+        let id = match purpose {
+            For::Evidence => asset_id(&*core.ambient),
+            For::Effect(_, id) => id,
+        };
+        let context = call_context(actor, process, &new.task, id, language, core.now());
         let entry = Entry::Instantiate { input: new.input.clone() };
         let called = run(core, guest, entry, KeyValues::default(), context).await;
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
@@ -246,9 +256,16 @@ impl Assets {
                 let (trouble, used) =
                     failed_use(failure, UseKind::Instantiate, &new.interlinker, &new.task, None, None, duration_us);
                 let (_, record) = answer(Err(&trouble));
-                let fate = processes.record_use(core, process, caller.actor(), used, record, permit);
+                let fate = processes.record_use(core, process, actor, used, record, permit);
                 settled(fate).await?;
                 return Err(trouble);
+            }
+        };
+        let interlinker = new.interlinker.name.clone();
+        let command = match purpose {
+            For::Evidence => Command::AddAsset { task: new.task.clone(), asset: id, interlinker },
+            For::Effect(effect, _) => {
+                Command::EffectDone { effect, asset: Some(interlinker), outcome: done.outcome.is_some() }
             }
         };
         let at = stream(StreamKind::Asset, id.bytes());
@@ -276,10 +293,10 @@ impl Assets {
         // `beside` runs before `answer`: the asset is there.
         let answer = |_: &crate::processes::Done<'_>| answer(Ok((made.get().expect("made beside"), &name)));
         let ask = Ask { command: &command, note: None, expected: None };
-        processes.command(core, process, caller.actor(), ask, beside, answer, permit).await
+        processes.command(core, process, actor, ask, beside, answer, permit).await
     }
 
-    /// Runs an action.
+    /// Runs an action. `with` is what the process hears of it in the same append, where it hears anything.
     pub async fn act(
         &self,
         core: &Arc<Core>,
@@ -287,17 +304,19 @@ impl Assets {
         process: &Arc<ProcessCell>,
         cell: &Arc<AssetCell>,
         guest: &Arc<Interlinker>,
-        caller: &Caller,
+        actor: Actor,
         action: &str,
         input: Json,
         asked: Use<'_>,
+        with: Option<Command>,
         answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
         let Some(declared) = guest.action(action) else {
             return Err(Trouble::NotFound { what: "action", id: action.into() });
         };
-        if !declared.allow.is_empty() && !roles_of(caller).iter().any(|role| declared.allow.contains(role)) {
+        let allowed = |role: &String| declared.allow.contains(role);
+        if actor != Actor::System && !declared.allow.is_empty() && !roles_of(actor).iter().any(allowed) {
             return Err(Trouble::Forbidden { what: action.into(), roles: declared.allow.clone() });
         }
         guest.check_action(action, &input).map_err(Trouble::Input)?;
@@ -306,14 +325,13 @@ impl Assets {
             let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
             cell.admit(&asset, asked.expected).await?;
-            let context = call_context(caller, process, &asset.task, cell.id, asked.language, core.now());
+            let context = call_context(actor, process, &asset.task, cell.id, asked.language, core.now());
             let entry = Entry::Action { name: action.into(), input: input.clone() };
             let called = run(core, guest, entry, values, context).await;
             let duration_us = called.cost.instantiate_us + called.cost.call_us;
             match called.result {
                 Ok(done) => {
-                    let stamp = core.stamp(lane.time(core.now()), caller.actor());
-                    let at = stream(StreamKind::Asset, cell.id.bytes());
+                    let with = with.or_else(|| done.outcome.as_ref().and_then(|_| process.wants_outcome(cell.id)));
                     let performed = ActionPerformed {
                         action: action.into(),
                         input: Sealed::Open(input),
@@ -323,10 +341,8 @@ impl Assets {
                         duration_us,
                     };
                     let events = with_outcome(performed.into(), done.outcome);
-                    let (written, asset) = written_events(core, at, Some(&asset), process, &cell.key, stamp, events);
-                    let (answer, record) = answer(Ok(&Acted { asset: &asset, output: &done.output }));
-                    let snapshot = Snapshot { asset, values: done.state };
-                    (hand_over(core, cell, &mut lane, snapshot, written, stamp, record, permit), answer)
+                    let call = Performed { before: asset, events, values: done.state, output: done.output };
+                    hand_over(core, processes, process, cell, &mut lane, call, actor, with, answer, permit)?
                 }
                 Err(failure) => {
                     let action = Some(action.to_owned());
@@ -341,7 +357,7 @@ impl Assets {
                     );
                     // Decided on what calls before it will have left: its record is behind theirs in the journal.
                     let (_, record) = answer(Err(&trouble));
-                    let fate = processes.record_use(core, process, caller.actor(), used, record, permit);
+                    let fate = processes.record_use(core, process, actor, used, record, permit);
                     drop(lane);
                     settled(fate).await?;
                     return Err(trouble);
@@ -359,7 +375,7 @@ impl Assets {
         processes: &Processes,
         process: &Arc<ProcessCell>,
         cell: &Arc<AssetCell>,
-        caller: &Caller,
+        actor: Actor,
         expected: Option<u64>,
         answer: Answer,
     ) -> Outcome<Answer> {
@@ -394,7 +410,7 @@ impl Assets {
         let command = Command::DropAsset(cell.id);
         let ask = Ask { command: &command, note: None, expected: None };
         let permit = Permit::default();
-        processes.command(core, process, caller.actor(), ask, beside, |_| (answer, None), permit).await
+        processes.command(core, process, actor, ask, beside, |_| (answer, None), permit).await
     }
 
     /// Shows an asset. That it was looked at is recorded; the answer does not wait for the record.
@@ -405,13 +421,13 @@ impl Assets {
         process: &Arc<ProcessCell>,
         cell: &AssetCell,
         guest: &Arc<Interlinker>,
-        caller: &Caller,
+        actor: Actor,
         query: Json,
         language: &str,
     ) -> Outcome<(Arc<Asset>, Json)> {
         guest.check_view(&query).map_err(Trouble::Input)?;
         let Snapshot { asset, values } = cell.snapshot();
-        let context = call_context(caller, process, &asset.task, cell.id, language, core.now());
+        let context = call_context(actor, process, &asset.task, cell.id, language, core.now());
         let called = run(core, guest, Entry::View { query }, values, context).await;
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         match called.result {
@@ -426,7 +442,7 @@ impl Assets {
                     reason: None,
                     duration_us,
                 };
-                drop(processes.record_use(core, process, caller.actor(), used, None, Permit::default()));
+                drop(processes.record_use(core, process, actor, used, None, Permit::default()));
                 Ok((asset, done.output))
             }
             Err(failure) => {
@@ -439,7 +455,7 @@ impl Assets {
                     None,
                     duration_us,
                 );
-                drop(processes.record_use(core, process, caller.actor(), used, None, Permit::default()));
+                drop(processes.record_use(core, process, actor, used, None, Permit::default()));
                 Err(trouble)
             }
         }
@@ -454,14 +470,18 @@ async fn run(core: &Core, guest: &Arc<Interlinker>, entry: Entry, state: KeyValu
     told.await.expect("the host answers every call")
 }
 
-/// Roles of a caller. Until there are teams, every member contributes to every process.
-fn roles_of(caller: &Caller) -> Vec<String> {
-    let operator = caller.operator.then(|| "operator".to_owned());
-    operator.into_iter().chain(["contributor".to_owned()]).collect()
+/// Roles of somebody. Until there are teams, every member contributes to every process.
+fn roles_of(actor: Actor) -> Vec<String> {
+    let role = match actor {
+        Actor::Operator(_) => Some("operator"),
+        Actor::System => Some("system"),
+        Actor::Person(_) | Actor::Pseudonym(_) => None,
+    };
+    role.into_iter().chain(["contributor"]).map(str::to_owned).collect()
 }
 
 fn call_context(
-    caller: &Caller,
+    actor: Actor,
     process: &ProcessCell,
     task: &str,
     asset: AssetId,
@@ -469,8 +489,8 @@ fn call_context(
     now: Micros,
 ) -> CallContext {
     CallContext {
-        person: Some(caller.person.to_string()),
-        roles: roles_of(caller),
+        person: actor.person().map(|person| person.to_string()),
+        roles: roles_of(actor),
         process: process.id.to_string(),
         task: task.into(),
         asset: asset.to_string(),
@@ -543,29 +563,77 @@ fn written_events(
     (written, Arc::new(asset.expect("an asset has events")))
 }
 
-/// Hands the events of a call over, and takes what they give as what is ahead.
+/// What a call did, before it is written.
+struct Performed {
+    before: Arc<Asset>,
+    events: Vec<AssetEvent>,
+    /// The state that it left.
+    values: KeyValues,
+    output: Json,
+}
+
+/// Hands the events of a call over, together with what the process hears of it, and takes what they give as what is
+/// ahead.
 fn hand_over(
     core: &Arc<Core>,
+    processes: &Processes,
+    process: &Arc<ProcessCell>,
     cell: &Arc<AssetCell>,
     lane: &mut Lane,
-    snapshot: Snapshot,
-    written: Vec<Written>,
-    stamp: Stamp,
-    record: Option<NewRecord>,
+    call: Performed,
+    actor: Actor,
+    with: Option<Command>,
+    answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
     permit: Permit,
-) -> Fate {
-    lane.ahead = snapshot.clone();
-    let asset = Arc::clone(&snapshot.asset);
-    let put = settle_events(core, written.clone(), asset, cell.key.clone(), stamp);
-    let settling = Arc::clone(cell);
-    core.commit(&written, record, move |first| {
-        match first {
-            Some(_) => settling.synced(snapshot),
-            None => settling.failed(),
-        }
-        put(first);
-        drop(permit);
-    })
+) -> Outcome<(Fate, Answer)> {
+    let at = stream(StreamKind::Asset, cell.id.bytes());
+    let Performed { before, events, values, output } = call;
+    let prepare = |stamp: Stamp| {
+        let (written, asset) = written_events(core, at, Some(&before), process, &cell.key, stamp, events);
+        let snapshot = Snapshot { asset: Arc::clone(&asset), values };
+        let put = settle_events(core, written.clone(), Arc::clone(&asset), cell.key.clone(), stamp);
+        let settling = Arc::clone(cell);
+        let ahead = snapshot.clone();
+        let settle = move |first: Option<Position>| {
+            match first {
+                Some(_) => settling.synced(snapshot),
+                None => settling.failed(),
+            }
+            put(first);
+        };
+        (written, asset, ahead, settle)
+    };
+    let Some(command) = with else {
+        let stamp = core.stamp(lane.time(core.now()), actor);
+        let (written, asset, ahead, settle) = prepare(stamp);
+        let (answer, record) = answer(Ok(&Acted { asset: &asset, output: &output }));
+        lane.ahead = ahead;
+        let fate = core.commit(&written, record, move |first| {
+            settle(first);
+            drop(permit);
+        });
+        return Ok((fate, answer));
+    };
+    let least = lane.last_at;
+    let made: OnceLock<(Arc<Asset>, Snapshot)> = OnceLock::new();
+    let beside = |stamp: &Stamp| {
+        let (written, asset, ahead, settle) = prepare(Stamp { at: stamp.at.max(least), ..*stamp });
+        let _ = made.set((asset, ahead));
+        Some(Beside { written, settle: Box::new(settle) })
+    };
+    // `beside` runs before `answer`: the asset is there.
+    let answer = |_: &crate::processes::Done<'_>| {
+        let (asset, _) = made.get().expect("made beside");
+        answer(Ok(&Acted { asset, output: &output }))
+    };
+    let ask = Ask { command: &command, note: None, expected: None };
+    let handed = processes.hand_over(core, process, actor, &ask, beside, answer, permit);
+    let handed = handed.map_err(|refused| refused.trouble(None))?;
+    if let Some((asset, ahead)) = made.into_inner() {
+        lane.time(asset.touched_at);
+        lane.ahead = ahead;
+    }
+    Ok(handed)
 }
 
 /// Puts what an asset's events changed into the state, once they are durable.

@@ -95,7 +95,7 @@ fn read_only(data: &Path, differences: &mut Vec<String>) -> Result<(Core, Positi
             (Arc::new(State::nothing()?), 0)
         }
     };
-    Ok((Core { journal, state, keys, host, ambient: Arc::new(System) }, included))
+    Ok((Core { journal, state, keys, host, ambient: Arc::new(System), rouse: tokio::sync::Notify::new() }, included))
 }
 
 /// Folds a process up to the version of its row and compares. A row may be newer than the position that the state says it

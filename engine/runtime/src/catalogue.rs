@@ -74,6 +74,17 @@ pub enum CatalogueEntry {
     Described(Arc<Value>),
 }
 
+/// That calls of an Interlinker are stopped.
+#[derive(Debug, Clone)]
+pub struct Pause {
+    /// Since when.
+    pub at: Micros,
+    /// By whom.
+    pub actor: Actor,
+    /// Why.
+    pub reason: Option<String>,
+}
+
 /// A named kind of problem.
 #[derive(Debug, Clone)]
 pub struct ProblemProfile {
@@ -119,6 +130,7 @@ pub(crate) struct Catalogue {
     loaded: RwLock<HashMap<String, Arc<Interlinker>>>,
     profiles: RwLock<BTreeMap<String, ProblemProfile>>,
     services: RwLock<BTreeMap<String, Service>>,
+    pauses: RwLock<BTreeMap<String, Pause>>,
     making: tokio::sync::Mutex<()>,
     components: PathBuf,
     /// Second copies of schemas, by digest: hundreds of processes stand on one record of the journal, and damage to it
@@ -143,6 +155,7 @@ impl Catalogue {
             loaded: RwLock::default(),
             profiles: RwLock::default(),
             services: RwLock::default(),
+            pauses: RwLock::default(),
             making: tokio::sync::Mutex::default(),
             components,
             copies,
@@ -160,6 +173,16 @@ impl Catalogue {
             }
             AnyEvent::Interlinker(event) => {
                 let (reference, entry) = match event {
+                    InterlinkerEvent::InterlinkerPaused(paused) => {
+                        let reason = paused.reason.as_ref().and_then(|reason| reason.opened().cloned());
+                        let pause = Pause { at: stamp.at, actor: stamp.actor, reason };
+                        self.pauses.write().insert(paused.name.clone(), pause);
+                        return Ok(());
+                    }
+                    InterlinkerEvent::InterlinkerResumed(resumed) => {
+                        self.pauses.write().remove(&resumed.name);
+                        return Ok(());
+                    }
                     InterlinkerEvent::InterlinkerPublished(published) => {
                         let manifest = serde_json::from_str(&published.manifest).map_err(|error| error.to_string())?;
                         (published.interlinker.clone(), CatalogueEntry::Software(Arc::new(manifest)))
@@ -423,6 +446,36 @@ impl Catalogue {
         Ok(Made { thing: profile, new })
     }
 
+    /// Whether calls of an Interlinker are stopped, and since when.
+    pub fn pause(&self, name: &str) -> Option<Pause> {
+        self.pauses.read().get(name).cloned()
+    }
+
+    /// Stops calls of an Interlinker, or lets them be made again. What is so already stays so. The reason is sealed under
+    /// the key of whoever gives it.
+    pub async fn set_paused(
+        self: &Arc<Self>,
+        core: &Core,
+        caller: &crate::people::Caller,
+        name: &str,
+        paused: bool,
+        reason: Option<String>,
+        answer: Option<interlink_journal::NewRecord>,
+    ) -> Outcome<()> {
+        let _making = self.making.lock().await;
+        if self.interlinker(name).is_none() {
+            return Err(Trouble::NotFound { what: "Interlinker", id: name.into() });
+        }
+        let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, name));
+        let (name, reason) = (name.to_owned(), reason.map(interlink_model::sealed::Sealed::Open));
+        let event: InterlinkerEvent = match paused {
+            true => InterlinkerPaused { name, reason }.into(),
+            false => InterlinkerResumed { name, reason }.into(),
+        };
+        let stamp = core.stamp(core.now(), caller.actor());
+        self.write_sealed(core, at, stamp, AnyEvent::Interlinker(event), Some(&caller.key), answer).await
+    }
+
     async fn write(
         self: &Arc<Self>,
         core: &Core,
@@ -431,10 +484,25 @@ impl Catalogue {
         event: AnyEvent,
         answer: Option<interlink_journal::NewRecord>,
     ) -> Outcome<()> {
+        self.write_sealed(core, at, stamp, event, None, answer).await
+    }
+
+    async fn write_sealed(
+        self: &Arc<Self>,
+        core: &Core,
+        at: Stream,
+        stamp: Stamp,
+        event: AnyEvent,
+        key: Option<&crate::keys::SealingKey>,
+        answer: Option<interlink_journal::NewRecord>,
+    ) -> Outcome<()> {
         let version = core.journal.head(&at).map_or(0, |head| head.version + 1);
-        let written = Written { stream: at, version, process: None, key: 0, stamp, event };
+        let fact = Written { stream: at, version, process: None, key: key.map_or(0, |key| key.number), stamp, event };
+        let mut written = fact.clone();
+        if let Some(key) = key {
+            written.event.close(&*core.ambient, &at, key);
+        }
         let catalogue = Arc::clone(self);
-        let fact = written.clone();
         let fate = core.commit(std::slice::from_ref(&written), answer, move |first| {
             if first.is_some()
                 && let Err(error) = catalogue.apply(&fact.event, &fact.stamp)

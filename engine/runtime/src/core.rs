@@ -7,6 +7,7 @@ use interlink_host::Host;
 use interlink_journal::{Append, AppendError, Committed, Journal, NewRecord, Position, RecordKind};
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::id::Micros;
+use interlink_model::process::Process;
 use tokio::sync::{oneshot, watch};
 
 use crate::ambient::{Ambient, correlation_id};
@@ -22,6 +23,8 @@ pub(crate) struct Core {
     pub keys: Arc<Keys>,
     pub host: Host,
     pub ambient: Arc<dyn Ambient>,
+    /// Told when something is to happen that nobody asks for.
+    pub rouse: tokio::sync::Notify,
 }
 
 /// Told when an append is durable or has failed.
@@ -30,6 +33,13 @@ pub(crate) type Fate = oneshot::Receiver<Result<Committed, AppendError>>;
 impl Core {
     pub fn now(&self) -> Micros {
         self.ambient.now()
+    }
+
+    /// Tells the dispatcher that a process has something planned.
+    pub fn rouse(&self, process: &Process) {
+        if process.next_timer().is_some() || process.pending_effects().next().is_some() {
+            self.rouse.notify_one();
+        }
     }
 
     /// The stamp of something that happens now.

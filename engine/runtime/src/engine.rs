@@ -1,5 +1,6 @@
 //! The door: everything that the API and the command line ask of the engine.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,22 +10,24 @@ use interlink_journal::{Body, FileJournal, Journal, NewRecord, Position, RecordK
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::{AssetEvent, InterlinkerRef, ProcessEvent, SchemaSource};
-use interlink_model::id::{AssetId, Micros, PersonId, ProcessId, StreamKind};
-use interlink_model::process::{Command, Process};
+use interlink_model::id::{AssetId, IncidentId, Micros, PersonId, ProcessId, StreamKind};
+use interlink_model::process::{Command, Incident, NewProcess, Process};
 use interlink_model::schema::authoring::Parsed;
 use parking_lot::Mutex;
 use serde_json::Value as Json;
 
 use crate::ambient::{Ambient, System};
-use crate::assets::{Acted, AssetCell, Assets, NewAsset, Use as AssetUse, guest_of};
-use crate::catalogue::{Catalogue, InterlinkerVersion, Made, ProblemProfile, SchemaVersion, events_of};
+use crate::assets::{Acted, AssetCell, Assets, For, NewAsset, Use as AssetUse, guest_of};
+use crate::catalogue::{Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, events_of};
 use crate::core::Core;
+use crate::dispatch::Dispatcher;
 use crate::draft::{AnyEvent, stream};
+use crate::effects::Workshop;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Entry, Gate, Permit, Request};
 use crate::keys::{KeyError, Keys, mac};
 use crate::people::{Caller, People};
-use crate::processes::{Ask, Done, NewProcess, Processes};
+use crate::processes::{Ask, Done, Making, Processes};
 use crate::recover::replay;
 use crate::state::{Checkpointer, State, StateError};
 use crate::usage::adoption::{self, Adoption, Reach};
@@ -108,11 +111,12 @@ pub struct Opened {
 pub struct Engine {
     pub(crate) core: Arc<Core>,
     pub(crate) catalogue: Arc<Catalogue>,
-    pub(crate) processes: Processes,
-    assets: Assets,
+    pub(crate) processes: Arc<Processes>,
+    assets: Arc<Assets>,
     people: People,
     gate: Arc<Gate>,
     checkpointer: Mutex<Checkpointer>,
+    dispatcher: Mutex<Option<Dispatcher>>,
     pub(crate) provisioning: tokio::sync::Mutex<()>,
     opened: Opened,
     /// Held as long as the engine lives.
@@ -147,6 +151,17 @@ pub struct AssetView {
     pub outcome: Option<Json>,
 }
 
+/// Something that failed past its policy, as it is shown.
+#[derive(Debug, Clone)]
+pub struct IncidentView {
+    /// Its id.
+    pub id: IncidentId,
+    /// The process in which it was raised.
+    pub process: Arc<Process>,
+    /// What is known of it.
+    pub incident: Incident,
+}
+
 /// A process as it is shown.
 #[derive(Debug, Clone)]
 pub struct ProcessView {
@@ -178,7 +193,8 @@ impl Engine {
         let identity = journal.identity();
         let checkpointer = Checkpointer::start(Arc::clone(&state), identity, Arc::clone(&options.ambient))
             .map_err(|source| OpenError::Io { what: "starting checkpoints".into(), source })?;
-        let core = Arc::new(Core { journal, state, keys, host, ambient: options.ambient });
+        let rouse = tokio::sync::Notify::new();
+        let core = Arc::new(Core { journal, state, keys, host, ambient: options.ambient, rouse });
         let catalogue =
             Catalogue::new(data).map_err(|source| OpenError::Io { what: "making components/".into(), source })?;
         let catalogue = Arc::new(catalogue);
@@ -186,11 +202,22 @@ impl Engine {
             tracing::error!(trouble, "an entry of the catalogue cannot be read");
         }
         let replayed = replay(&core, &catalogue, included, progress);
+        let (processes, assets) = (Arc::new(Processes::new()), Arc::new(Assets::new()));
+        // Nothing is dispatched before recovery has ended.
+        let workshop = Workshop {
+            core: Arc::clone(&core),
+            catalogue: Arc::clone(&catalogue),
+            processes: Arc::clone(&processes),
+            assets: Arc::clone(&assets),
+        };
+        let dispatcher = Dispatcher::start(workshop)
+            .map_err(|source| OpenError::Io { what: "starting the dispatcher".into(), source })?;
         Ok(Self {
             core,
             catalogue,
-            processes: Processes::new(),
-            assets: Assets::new(),
+            processes,
+            assets,
+            dispatcher: Mutex::new(Some(dispatcher)),
             people: People::default(),
             gate: Arc::new(Gate::default()),
             checkpointer: Mutex::new(checkpointer),
@@ -253,6 +280,9 @@ impl Engine {
 
     /// Stops in order: a last checkpoint, everything that waits written.
     pub fn close(&self) {
+        if let Some(mut dispatcher) = self.dispatcher.lock().take() {
+            dispatcher.stop();
+        }
         self.write_checkpoint();
         self.core.journal.close();
         self.checkpointer.lock().stop();
@@ -393,8 +423,7 @@ impl Engine {
         &self,
         caller: &Caller,
         schema: &SchemaVersion,
-        name: String,
-        language: Option<String>,
+        new: NewProcess,
         answer: impl FnOnce(&Process, &str) -> Answer + Send,
         permit: Permit,
     ) -> Outcome<(Arc<Process>, Answer)> {
@@ -404,8 +433,8 @@ impl Engine {
             let record = remember.record(&self.core, &answer);
             (answer, record)
         };
-        let new = NewProcess { plan: Arc::clone(&schema.plan), name, language, start: false };
-        self.processes.create(&self.core, caller, new, |_, _, _| None, settle, permit).await
+        let making = Making { id: None, plan: Arc::clone(&schema.plan), new, start: false };
+        self.processes.create(&self.core, caller.actor(), making, |_, _, _| None, settle, permit).await
     }
 
     /// A process.
@@ -414,6 +443,14 @@ impl Engine {
         let process = cell.process();
         let name = cell.name(&process);
         Ok(ProcessView { process, name })
+    }
+
+    /// A process with its values that conditions can name.
+    pub fn process_data(&self, id: ProcessId) -> Outcome<(Arc<Process>, BTreeMap<String, Json>)> {
+        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let process = cell.process();
+        let data = cell.data(&process);
+        Ok((process, data))
     }
 
     /// Processes in the order of their creation, those after one, at most `limit`. Damaged ones are left out.
@@ -479,6 +516,74 @@ impl Engine {
         Ok(shown.collect())
     }
 
+    // Incidents and pauses.
+
+    /// What failed past its policy: the process and what it knows of it.
+    pub fn incident(&self, id: IncidentId) -> Outcome<IncidentView> {
+        let gone = || Trouble::NotFound { what: "incident", id: id.to_string() };
+        let row = crate::schedule::incident(&self.core.state, id).ok_or_else(gone)?;
+        self.incident_view(id, row.process).ok_or_else(gone)
+    }
+
+    fn incident_view(&self, id: IncidentId, process: ProcessId) -> Option<IncidentView> {
+        let process = self.process(process).ok()?.process;
+        let incident = process.incidents.get(&id)?.clone();
+        Some(IncidentView { id, process, incident })
+    }
+
+    /// Incidents in the order in which they were raised, those after one, at most `limit`; and the last that was looked at,
+    /// where there may be more. `wanted` says which.
+    pub fn incidents(
+        &self,
+        after: Option<IncidentId>,
+        limit: usize,
+        wanted: impl Fn(&IncidentView) -> bool,
+    ) -> (Vec<IncidentView>, Option<IncidentId>) {
+        let (mut found, mut after) = (Vec::new(), after);
+        loop {
+            let rows = crate::schedule::incidents(&self.core.state, after, limit);
+            let is_end = rows.len() < limit;
+            for (id, row) in rows {
+                after = Some(id);
+                found.extend(self.incident_view(id, row.process).filter(&wanted));
+                if found.len() == limit {
+                    return (found, after);
+                }
+            }
+            if is_end {
+                return (found, None);
+            }
+        }
+    }
+
+    /// Stops calls of an Interlinker, or lets them be made again.
+    pub async fn set_paused(
+        &self,
+        caller: &Caller,
+        name: &str,
+        paused: bool,
+        reason: Option<String>,
+        answer: &Answer,
+        permit: &Permit,
+    ) -> Outcome<()> {
+        let record = permit.record(&self.core, answer);
+        self.catalogue.set_paused(&self.core, caller, name, paused, reason, record).await?;
+        self.core.rouse.notify_one();
+        Ok(())
+    }
+
+    /// Whether calls of an Interlinker are stopped.
+    pub fn pause(&self, name: &str) -> Option<Pause> {
+        self.catalogue.pause(name)
+    }
+
+    fn not_paused(&self, name: &str) -> Outcome<()> {
+        match self.catalogue.pause(name) {
+            Some(pause) => Err(Trouble::Paused { name: name.into(), pause }),
+            None => Ok(()),
+        }
+    }
+
     // Assets.
 
     /// The host on which Interlinkers run.
@@ -513,7 +618,11 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        self.assets.instantiate(&self.core, &self.processes, &cell, &guest, caller, new, language, settle, permit).await
+        self.not_paused(&new.interlinker.name)?;
+        let (actor, purpose) = (caller.actor(), For::Evidence);
+        self.assets
+            .instantiate(&self.core, &self.processes, &cell, &guest, actor, new, purpose, language, settle, permit)
+            .await
     }
 
     fn asset_cell(&self, id: AssetId) -> Outcome<Arc<AssetCell>> {
@@ -552,8 +661,23 @@ impl Engine {
             (answer, record)
         };
         let asked = AssetUse { language, expected };
+        let actor = caller.actor();
+        self.not_paused(&asset.interlinker.name)?;
         self.assets
-            .act(&self.core, &self.processes, &process, &cell, &guest, caller, action, input, asked, settle, permit)
+            .act(
+                &self.core,
+                &self.processes,
+                &process,
+                &cell,
+                &guest,
+                actor,
+                action,
+                input,
+                asked,
+                None,
+                settle,
+                permit,
+            )
             .await
     }
 
@@ -563,7 +687,9 @@ impl Engine {
         let asset = cell.snapshot().asset;
         let process = self.processes.cell(&self.core, &self.catalogue, asset.process)?;
         let guest = guest_of(&self.core, &self.catalogue, &asset).await?;
-        self.assets.view(&self.core, &self.processes, &process, &cell, &guest, caller, query, language).await
+        self.not_paused(&asset.interlinker.name)?;
+        let actor = caller.actor();
+        self.assets.view(&self.core, &self.processes, &process, &cell, &guest, actor, query, language).await
     }
 
     /// Removes an asset.
@@ -577,7 +703,7 @@ impl Engine {
         let cell = self.asset_cell(id)?;
         let process = cell.snapshot().asset.process;
         let process = self.processes.cell(&self.core, &self.catalogue, process)?;
-        self.assets.remove(&self.core, &self.processes, &process, &cell, caller, expected, answer).await
+        self.assets.remove(&self.core, &self.processes, &process, &cell, caller.actor(), expected, answer).await
     }
 
     // Usage and adoption. They go through many rows: call them off the asynchronous workers.

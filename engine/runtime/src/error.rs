@@ -71,6 +71,14 @@ pub enum Trouble {
         /// When to come back.
         retry_after_s: u32,
     },
+    /// Calls of an Interlinker are stopped.
+    #[error("Interlinker `{name}` was paused by an operator{}", .pause.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    Paused {
+        /// Its name.
+        name: String,
+        /// Since when, and why.
+        pause: crate::catalogue::Pause,
+    },
     /// Who asks has none of the roles that it takes.
     #[error("`{what}` takes one of the roles {}", .roles.join(", "))]
     Forbidden {

@@ -29,7 +29,7 @@ pub const ANSWER_BYTES_MAX: usize = 768 << 10;
 const SHARDS: usize = 64;
 
 /// An answer to a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Default, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// HTTP's word for what came of it.
     pub status: u16,

@@ -53,6 +53,11 @@ impl Mailbox {
         &self.committed
     }
 
+    /// Whether nothing waits for its sync.
+    pub fn is_idle(&self) -> bool {
+        self.queued == 0
+    }
+
     /// What will be durable when everything that waits is.
     pub fn ahead(&self) -> &Arc<Process> {
         &self.ahead
@@ -70,7 +75,7 @@ impl Mailbox {
         command: &Command,
         note: Option<&str>,
         expected: Option<u64>,
-        context: &Context,
+        context: &Context<'_>,
     ) -> Result<Vec<ProcessEvent>, NotTaken> {
         if let Some(expected) = expected
             && expected != self.ahead.version
@@ -121,7 +126,7 @@ impl Mailbox {
 mod tests {
     use interlink_model::event::{Actor, Stamp};
     use interlink_model::id::{PersonId, ProcessId};
-    use interlink_model::process::{Plan, ProcessStatus, Rule, create};
+    use interlink_model::process::{NewProcess, Plan, ProcessStatus, Rule, create};
     use interlink_model::schema::authoring::{Syntax, parse};
 
     use super::*;
@@ -132,13 +137,13 @@ mod tests {
     fn mailbox() -> Mailbox {
         let plan = Arc::new(Plan::new(parse(SCHEMA.as_bytes(), Syntax::Yaml).expect("a schema").schema));
         let stamp = Stamp { at: Micros(100), actor: ACTOR, correlation: None, causation: None };
-        let created = create(&plan, "name".into(), None);
+        let created = create(&plan, NewProcess { name: "name".into(), ..NewProcess::default() });
         Mailbox::new(Arc::new(Process::created(ProcessId(uuid::Uuid::nil()), &created, &stamp, plan)), 0)
     }
 
     fn run(mailbox: &mut Mailbox, command: Command) -> Result<Arc<Process>, NotTaken> {
         let at = mailbox.time(Micros(101));
-        let events = mailbox.decide(&command, None, None, &Context { at, actor: ACTOR })?;
+        let events = mailbox.decide(&command, None, None, &Context::new(at, ACTOR))?;
         Ok(mailbox.push(&events, &Stamp { at, actor: ACTOR, correlation: None, causation: None }))
     }
 
@@ -176,7 +181,7 @@ mod tests {
     #[test]
     fn a_version_that_has_moved_and_a_broken_rule_are_told_apart() {
         let mut mailbox = mailbox();
-        let context = Context { at: Micros(101), actor: ACTOR };
+        let context = Context::new(Micros(101), ACTOR);
         let stale = mailbox.decide(&Command::Start, None, Some(3), &context);
         assert_eq!(stale, Err(NotTaken::WrongVersion { found: 0 }));
         let Err(NotTaken::Rejected(rejection)) = run(&mut mailbox, Command::Resume) else { panic!("taken") };

@@ -1,14 +1,16 @@
 //! Processes: a mailbox each, loaded when it is needed and put away when it is not.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use interlink_journal::{NewRecord, Position};
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::{InterlinkerUsed, ProcessEvent, UsageEvent};
-use interlink_model::id::{ProcessId, StreamKind};
-use interlink_model::process::{Command, Context, Plan, Process, create, decide};
-use interlink_model::sealed::SealedFields;
+use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
+use interlink_model::process::{Command, Context, NewProcess, Plan, Process, create, decide};
+use interlink_model::schema::authoring::BUILT_IN_ROLES;
+use interlink_model::sealed::{Sealed, SealedFields};
 use parking_lot::{Mutex, RwLock};
 
 use crate::ambient::process_id;
@@ -20,7 +22,7 @@ use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::keys::SealingKey;
 use crate::mailbox::{Mailbox, NotTaken};
-use crate::people::Caller;
+use crate::schedule::{self, Planned};
 use crate::state::{Found, Stored, Value, key, table};
 use crate::usage;
 
@@ -68,6 +70,37 @@ impl ProcessCell {
         self.durable.reached(process.version);
     }
 
+    /// Decides a command on what is ahead, with everything that a decision needs to know.
+    fn decide(&self, mailbox: &Mailbox, ask: &Ask<'_>, stamp: &Stamp) -> Result<Vec<ProcessEvent>, NotTaken> {
+        let ahead = mailbox.ahead();
+        let roles = roles_in(stamp.actor, &ahead.plan);
+        let mut data = ahead.data.clone();
+        if let Some(data) = &mut data {
+            open_field(data, &self.key, StreamKind::Process, self.id.bytes(), "data");
+        }
+        let context = Context {
+            roles: &roles,
+            data: data.as_ref().and_then(Sealed::opened),
+            draw: stamp.correlation.unwrap_or_default(),
+            ..Context::new(stamp.at, stamp.actor)
+        };
+        mailbox.decide(ask.command, ask.note, ask.expected, &context)
+    }
+
+    /// What the process is to hear of an asset's outcome, where the asset does a task's work.
+    pub fn wants_outcome(&self, asset: AssetId) -> Option<Command> {
+        let mailbox = self.mailbox.lock();
+        let held = mailbox.ahead().assets.get(&asset)?;
+        (held.is_work && !held.outcome).then_some(Command::NoteOutcome(asset))
+    }
+
+    /// The process's values, where its key exists.
+    pub fn data(&self, process: &Process) -> BTreeMap<String, serde_json::Value> {
+        let Some(mut data) = process.data.clone() else { return BTreeMap::new() };
+        open_field(&mut data, &self.key, StreamKind::Process, self.id.bytes(), "data");
+        data.opened().cloned().unwrap_or_default()
+    }
+
     fn failed(&self) {
         self.mailbox.lock().failed();
         self.durable.failed();
@@ -109,13 +142,51 @@ pub(crate) struct Ask<'a> {
     pub expected: Option<u64>,
 }
 
-/// What a process is made of.
-pub(crate) struct NewProcess {
+/// How a process is made.
+pub(crate) struct Making {
+    /// The id that it gets; a new one where there is none.
+    pub id: Option<ProcessId>,
     pub plan: Arc<Plan>,
-    pub name: String,
-    pub language: Option<String>,
+    pub new: NewProcess,
     /// Whether it begins at once.
     pub start: bool,
+}
+
+/// Roles of somebody in a process. Until there are teams, every member contributes and an operator is everything.
+pub(crate) fn roles_in(actor: Actor, plan: &Plan) -> Vec<&str> {
+    match actor {
+        Actor::Operator(_) => {
+            let own = plan.schema.roles.iter().map(String::as_str);
+            ["operator"].into_iter().chain(BUILT_IN_ROLES).chain(own).collect()
+        }
+        Actor::Person(_) | Actor::Pseudonym(_) => vec!["contributor"],
+        Actor::System => Vec::new(),
+    }
+}
+
+/// A command that was not taken, with the state that it was decided on.
+pub(crate) struct RefusedAhead {
+    refused: NotTaken,
+    ahead: Arc<Process>,
+}
+
+impl RefusedAhead {
+    /// The same for whoever asked.
+    pub fn trouble(self, expected: Option<u64>) -> Trouble {
+        match self.refused {
+            NotTaken::Rejected(rejection) => Trouble::Rejected(rejection, self.ahead),
+            NotTaken::WrongVersion { found } => Trouble::WrongVersion { expected: expected.unwrap_or(found), found },
+            NotTaken::Full => Trouble::Busy { what: "this process has too much waiting".into(), retry_after_s: 1 },
+        }
+    }
+}
+
+/// What a tick came to.
+pub(crate) enum Ticked {
+    /// Something happened: its fate, and the next timer of what it gives.
+    Fired(Fate, Option<Micros>),
+    /// Nothing was due.
+    Nothing,
 }
 
 /// All processes.
@@ -159,30 +230,38 @@ impl Processes {
     pub async fn create(
         &self,
         core: &Arc<Core>,
-        caller: &Caller,
-        new: NewProcess,
+        actor: Actor,
+        making: Making,
         beside: impl FnOnce(&Stamp, ProcessId, &SealingKey) -> Option<Beside> + Send,
         answer: impl FnOnce(&Process, &str) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<(Arc<Process>, Answer)> {
-        let NewProcess { plan, name, language, start } = new;
-        let id = process_id(&*core.ambient);
+        let Making { id, plan, new, start } = making;
+        let id = id.unwrap_or_else(|| process_id(&*core.ambient));
+        let name = new.name.clone();
+        let data = new.data.clone();
         let key = core.keys.draw().map_err(|error| Trouble::Unknown(error.to_string()))?;
         let at = stream(StreamKind::Process, id.bytes());
-        let actor = caller.actor();
         let stamp = core.stamp(core.now(), actor);
-        let mut created = create(&plan, name.clone(), language);
+        let mut created = create(&plan, new);
         created.sealed_fields(&mut |field, value| {
             value.close(&mut |plain| key.seal(&*core.ambient, &[&[at.kind], &at.id, field.as_bytes()], plain));
         });
         let mut process = Process::created(id, &created, &stamp, plan);
         let mut events: Vec<ProcessEvent> = vec![created.into()];
         if start {
-            let context = Context { at: stamp.at, actor };
+            let roles = roles_in(actor, &process.plan);
+            let draw = stamp.correlation.unwrap_or_default();
+            let context = Context { roles: &roles, data: Some(&data), draw, ..Context::new(stamp.at, actor) };
             let started = decide(&process, &Command::Start, None, &context);
             let started = started.map_err(|rejection| Trouble::Rejected(rejection, Arc::new(process.clone())))?;
-            started.iter().for_each(|event| process.apply(event, &stamp));
-            events.extend(started);
+            for event in started {
+                let mut event = AnyEvent::Process(event);
+                event.close(&*core.ambient, &at, &key);
+                let AnyEvent::Process(event) = event else { unreachable!("closing keeps the family") };
+                process.apply(&event, &stamp);
+                events.push(event);
+            }
         }
         let process = Arc::new(process);
         let (answer, record) = answer(&process, &name);
@@ -204,11 +283,13 @@ impl Processes {
             settle
         });
         let shared = Arc::clone(core);
-        let row = (crate::state::key(table::PROCESS, &[&id.bytes()]), Value::Process(Arc::clone(&process), key));
+        let rows = schedule::rows(None, &process, &key);
+        let made = Arc::clone(&process);
         let fate = core.commit(&written, record, move |first| {
             if let Some(first) = first {
                 let last = first + own - 1;
-                shared.state.put(last, [row].into_iter().chain(usage::activity(&stamp)));
+                shared.state.put(last, rows.into_iter().chain(usage::activity(&stamp)));
+                shared.rouse(&made);
             }
             if let Some(settle) = settle_beside {
                 settle(first.map(|first| first + own));
@@ -231,35 +312,67 @@ impl Processes {
         answer: impl FnOnce(&Done<'_>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
-        let decided = {
-            let mut mailbox = cell.mailbox.lock();
-            let at = mailbox.time(core.now());
-            match mailbox.decide(ask.command, ask.note, ask.expected, &Context { at, actor }) {
-                Ok(events) => {
-                    let stamp = core.stamp(at, actor);
-                    Ok(submit(core, cell, &mut mailbox, events, stamp, beside(&stamp), answer, permit))
-                }
-                Err(refused) => Err((refused, Arc::clone(mailbox.ahead()))),
-            }
-        };
-        match decided {
+        match self.hand_over(core, cell, actor, &ask, beside, answer, permit) {
             Ok((fate, answer)) => {
                 settled(fate).await?;
                 Ok(answer)
             }
-            Err((refused, ahead)) => {
-                cell.durable.wait(ahead.version).await?;
-                Err(match refused {
-                    NotTaken::Rejected(rejection) => Trouble::Rejected(rejection, ahead),
-                    NotTaken::WrongVersion { found } => {
-                        Trouble::WrongVersion { expected: ask.expected.unwrap_or(found), found }
-                    }
-                    NotTaken::Full => {
-                        Trouble::Busy { what: "this process has too much waiting".into(), retry_after_s: 1 }
-                    }
-                })
+            Err(refused) => {
+                cell.durable.wait(refused.ahead.version).await?;
+                Err(refused.trouble(ask.expected))
             }
         }
+    }
+
+    /// Decides a command and hands what follows over, without waiting for anything. What is refused was decided on what
+    /// may not be durable yet.
+    pub fn hand_over(
+        &self,
+        core: &Arc<Core>,
+        cell: &Arc<ProcessCell>,
+        actor: Actor,
+        ask: &Ask<'_>,
+        beside: impl FnOnce(&Stamp) -> Option<Beside>,
+        answer: impl FnOnce(&Done<'_>) -> (Answer, Option<NewRecord>),
+        permit: Permit,
+    ) -> Result<(Fate, Answer), RefusedAhead> {
+        let mut mailbox = cell.mailbox.lock();
+        let stamp = core.stamp(mailbox.time(core.now()), actor);
+        match cell.decide(&mailbox, ask, &stamp) {
+            Ok(events) => Ok(submit(core, cell, &mut mailbox, events, stamp, beside(&stamp), answer, permit)),
+            Err(refused) => Err(RefusedAhead { refused, ahead: Arc::clone(mailbox.ahead()) }),
+        }
+    }
+
+    /// Lets what is due by an instant happen. The append is handed over when this returns, so that appends of several
+    /// processes are in the journal in the order of the calls.
+    pub fn tick(&self, core: &Arc<Core>, cell: &Arc<ProcessCell>, until: Micros) -> Ticked {
+        let mut mailbox = cell.mailbox.lock();
+        let stamp = core.stamp(mailbox.time(core.now()), Actor::System);
+        let ask = Ask { command: &Command::Tick { until }, note: None, expected: None };
+        match cell.decide(&mailbox, &ask, &stamp) {
+            Ok(events) => {
+                let answer = |_: &Done<'_>| (Answer::default(), None);
+                let (fate, _) = submit(core, cell, &mut mailbox, events, stamp, None, answer, Permit::default());
+                Ticked::Fired(fate, mailbox.ahead().next_timer())
+            }
+            Err(_) => Ticked::Nothing,
+        }
+    }
+
+    /// Removes places of a process from the indexes that are no longer true: what is left of a row that was made again from
+    /// its stream.
+    pub fn tidy(&self, core: &Arc<Core>, cell: &ProcessCell, place: Planned) {
+        let mailbox = cell.mailbox.lock();
+        // While something waits for its sync, the rows are about to move.
+        if !mailbox.is_idle() {
+            return;
+        }
+        let process = mailbox.committed();
+        let position = core.state.applied();
+        let wrong = [(table::DUE, schedule::next_due(process)), (table::WORK, schedule::next_work(process))];
+        let wrong = wrong.into_iter().filter(|(_, now)| *now != Some(place));
+        core.state.put(position, wrong.map(|(index, _)| schedule::gone(index, place)));
     }
 
     /// Records a use that changes nothing. The answer to whoever looked does not wait for it.
@@ -348,11 +461,12 @@ fn submit(
     let fate = core.commit(&written, record, move |first| {
         match first {
             Some(position) => {
+                if let Some(last) = (position + own).checked_sub(1).filter(|_| own > 0) {
+                    let rows = schedule::rows(Some(&cell.process()), &process, &cell.key);
+                    shared.state.put(last, rows.into_iter().chain(usage::activity(&stamp)));
+                }
                 cell.synced(&process);
-                let last = position + own - 1;
-                let row_key = key(table::PROCESS, &[&cell.id.bytes()]);
-                let row = (row_key, Value::Process(process, cell.key.clone()));
-                shared.state.put(last, [row].into_iter().chain(usage::activity(&stamp)));
+                shared.rouse(&process);
             }
             None => cell.failed(),
         }

@@ -17,7 +17,9 @@ use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::keys::SealingKey;
 use crate::people::Caller;
-use crate::processes::{Beside, NewProcess};
+use interlink_model::process::NewProcess;
+
+use crate::processes::{Beside, Making};
 
 /// A service as its declarative file has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,7 +206,8 @@ impl Engine {
         }
         let schema = self.schema(&file.schema)?;
         let ProcessFile { name, language, start } = file.process.clone();
-        let new = NewProcess { plan: schema.plan, name, language, start };
+        let new = NewProcess { name, language, ..NewProcess::default() };
+        let making = Making { id: None, plan: schema.plan, new, start };
         let beside = |stamp: &Stamp, process: ProcessId, key: &SealingKey| {
             let (written, open) = noted(process, key, stamp);
             Some(Beside { settle: settle(open, *stamp), written: vec![written] })
@@ -215,7 +218,7 @@ impl Engine {
             let record = remember.record(&self.core, &answer);
             (answer, record)
         };
-        let (_, answer) = self.processes.create(&self.core, caller, new, beside, shown, permit).await?;
+        let (_, answer) = self.processes.create(&self.core, caller.actor(), making, beside, shown, permit).await?;
         Ok(answer)
     }
 

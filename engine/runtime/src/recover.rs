@@ -17,6 +17,7 @@ use crate::draft::AnyEvent;
 use crate::keys::SealingKey;
 use crate::people::login_row;
 use crate::processes::{from_stream, note_activity};
+use crate::schedule;
 use crate::state::{Found, Value, key, open_asset, open_process_row, table};
 use crate::usage;
 
@@ -85,6 +86,7 @@ fn process(core: &Core, catalogue: &Catalogue, record: &Record, event: &ProcessE
         }),
         _ => None,
     };
+    let before = known.as_ref().map(|(process, _)| process.clone());
     let next = match (known, event) {
         (None, ProcessEvent::ProcessCreated(created)) => {
             let plan = catalogue.plan(&created.schema.digest);
@@ -105,7 +107,7 @@ fn process(core: &Core, catalogue: &Catalogue, record: &Record, event: &ProcessE
             } else {
                 core.journal.head(&record.stream).map_or(record.position, |head| head.position)
             };
-            core.state.put(position, [(row_key, Value::Process(Arc::new(process), key))]);
+            core.state.put(position, schedule::rows(before.as_ref(), &Arc::new(process), &key));
         }
         None => tracing::error!(process = %id, "the process cannot be made from its stream"),
     }

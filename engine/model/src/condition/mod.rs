@@ -36,7 +36,7 @@ pub const VARIABLES: [&str; 4] = ["process", "tasks", "data", "now"];
 pub struct Expression(Arc<Parsed>);
 
 /// An expression whose result is yes or no. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Condition(Expression);
 
 impl Expression {
@@ -62,6 +62,13 @@ impl Expression {
     /// As it was written.
     pub fn source(&self) -> &str {
         &self.0.source
+    }
+}
+
+/// Two are the same if they are written the same.
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source() == other.source()
     }
 }
 

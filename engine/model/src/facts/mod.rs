@@ -219,6 +219,22 @@ events! {
             /// Size of the component.
             pub size_bytes: u64,
         } sealed(),
+        /// Calls of it were stopped by an operator: what it needs outside is down.
+        InterlinkerPaused {
+            /// Its name.
+            pub name: String,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// Calls of it are made again.
+        InterlinkerResumed {
+            /// Its name.
+            pub name: String,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
         /// An Interlinker that does not run here was described.
         InterlinkerDescribed {
             /// Name, version, digest of the description.

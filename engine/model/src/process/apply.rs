@@ -120,7 +120,8 @@ impl Process {
             }
             ProcessEvent::DataSet(event) => self.data = Some(event.data.clone()),
             ProcessEvent::ItemRescheduled(event) => {
-                if let Some((item, dates)) = self.plan.outline.item(&event.item).zip(SetDates::read(&event.dates).ok()) {
+                if let Some((item, dates)) = self.plan.outline.item(&event.item).zip(SetDates::read(&event.dates).ok())
+                {
                     self.dates.insert(item, Arc::new(dates));
                 }
             }
@@ -324,7 +325,8 @@ impl Process {
     /// What did a task's work before counts for it no more: it is evidence now.
     fn discard_work(&mut self, task: &str) {
         let Some(number) = self.number(task) else { return };
-        let work: Vec<_> = self.assets.iter().filter(|(_, held)| held.task == number && held.is_work).map(|(id, _)| *id).collect();
+        let work: Vec<_> =
+            self.assets.iter().filter(|(_, held)| held.task == number && held.is_work).map(|(id, _)| *id).collect();
         for asset in work {
             if let Some(held) = self.assets.get_mut(&asset) {
                 held.is_work = false;

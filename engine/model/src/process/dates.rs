@@ -37,9 +37,7 @@ impl SetDates {
     pub fn read(written: &Dates) -> Result<Self, DatesError> {
         let moment = |key, text: &Option<String>| match text {
             None => Ok(None),
-            Some(text) => {
-                Moment::parse(text).map(Some).map_err(|error| DatesError { key, reason: error.to_string() })
-            }
+            Some(text) => Moment::parse(text).map(Some).map_err(|error| DatesError { key, reason: error.to_string() }),
         };
         let every = written.every.as_deref().map(Cron::parse).transpose();
         let misfire = written.misfire.as_deref().map(|name| {

@@ -13,9 +13,9 @@ use super::{Process, ProcessStatus, Stage, effects, timers::TimerKey, votes};
 use crate::event::Stamp;
 use crate::facts::*;
 use crate::id::Micros;
-use crate::sealed::Sealed;
 use crate::schema::outline::ItemRef;
 use crate::schema::work::Work;
+use crate::sealed::Sealed;
 use crate::time::misfire::Recurrence;
 
 /// Timers that fire in one decision; the rest is due in the next.
@@ -171,6 +171,10 @@ impl<'c> Draft<'c> {
         if self.process.status != ProcessStatus::Running {
             return;
         }
+        if !self.process.plan.automatic_tasks.contains(&true) {
+            return;
+        }
+        let (under_way, outcomes) = self.process.work();
         for number in 0..self.process.tasks.len() {
             if !self.process.plan.automatic_tasks[number] || self.process.tasks[number].stage != Stage::Open {
                 continue;
@@ -185,9 +189,10 @@ impl<'c> Draft<'c> {
                 Work::Approval(_) if !self.process.vote(number).is_some_and(votes::Vote::is_open) => {
                     votes::open(self, number);
                 }
-                Work::Interlinker(_) if self.process.has_outcome(number) => self.complete(number, None),
-                Work::Interlinker(_) if !self.process.has_work(number) => effects::begin(self, number, self.context),
-                Work::Subprocess(_) if !self.process.has_work(number) => effects::begin(self, number, self.context),
+                Work::Interlinker(_) if outcomes[number] => self.complete(number, None),
+                Work::Interlinker(_) | Work::Subprocess(_) if !under_way[number] => {
+                    effects::begin(self, number, self.context);
+                }
                 _ => {}
             }
         }
@@ -212,19 +217,23 @@ impl<'c> Draft<'c> {
 impl Process {
     /// Whether a task's condition is to be evaluated now.
     fn wants_condition(&self, number: usize) -> bool {
-        self.plan.task(number).when.is_some() && self.tasks[number].condition.is_none() && self.is_free(number) && self.is_opened(number)
+        self.plan.task(number).when.is_some()
+            && self.tasks[number].condition.is_none()
+            && self.is_free(number)
+            && self.is_opened(number)
     }
 
-    /// Whether an Interlinker of a task has declared an outcome.
-    fn has_outcome(&self, number: usize) -> bool {
-        self.assets.values().any(|held| held.task as usize == number && held.is_work && held.outcome)
-    }
-
-    /// Whether a task's Interlinker or process is there, or asked for.
-    fn has_work(&self, number: usize) -> bool {
-        self.effects.values().any(|effect| effect.task == Some(number as u32))
-            || self.assets.values().any(|held| held.task as usize == number && held.is_work)
-            || self.subprocesses.get(&(number as u32)).is_some_and(|sub| !sub.ended)
+    /// Of each task, whether its Interlinker or process is there or asked for, and whether it has declared an outcome.
+    fn work(&self) -> (Vec<bool>, Vec<bool>) {
+        let (mut under_way, mut outcomes) = (vec![false; self.tasks.len()], vec![false; self.tasks.len()]);
+        let asked_for = self.effects.values().filter_map(|effect| effect.task);
+        let started = self.subprocesses.iter().filter(|(_, sub)| !sub.ended).map(|(task, _)| *task);
+        asked_for.chain(started).for_each(|task| under_way[task as usize] = true);
+        for held in self.assets.values().filter(|held| held.is_work) {
+            under_way[held.task as usize] = true;
+            outcomes[held.task as usize] |= held.outcome;
+        }
+        (under_way, outcomes)
     }
 
     /// The process's values: as this decision has set them, or as they were opened for it.

@@ -75,7 +75,10 @@ impl Process {
     /// Effects that can be carried out now. A process that rests carries none out.
     pub fn pending_effects(&self) -> impl Iterator<Item = (u64, &Effect)> {
         let rests = self.status == ProcessStatus::Suspended;
-        self.effects.iter().filter(move |(_, effect)| !rests && effect.is_pending()).map(|(number, effect)| (*number, effect))
+        self.effects
+            .iter()
+            .filter(move |(_, effect)| !rests && effect.is_pending())
+            .map(|(number, effect)| (*number, effect))
     }
 }
 
@@ -103,8 +106,11 @@ pub(super) fn begin(draft: &mut Draft<'_>, number: usize, context: &Context<'_>)
     let input = match &plan.task(number).work {
         Work::Subprocess(sub) => {
             let data = draft.process.condition_data(context);
-            let inputs: Result<serde_json::Map<_, _>, _> =
-                sub.inputs.iter().map(|(name, from)| from.evaluate_value(&data).map(|value| (name.clone(), value))).collect();
+            let inputs: Result<serde_json::Map<_, _>, _> = sub
+                .inputs
+                .iter()
+                .map(|(name, from)| from.evaluate_value(&data).map(|value| (name.clone(), value)))
+                .collect();
             match inputs {
                 Ok(inputs) => Some(Sealed::Open(serde_json::Value::Object(inputs))),
                 Err(_) => {
@@ -143,7 +149,9 @@ pub(super) fn attempt_failed(draft: &mut Draft<'_>, effect: u64, failure: &Attem
         && !draft.process.tasks[number].stage.is_finished()
     {
         draft.push(TaskFailed { task, cause: code });
-        if draft.process.plan.task(number).on_failure == OnFailure::Cancel && draft.process.status == ProcessStatus::Running {
+        if draft.process.plan.task(number).on_failure == OnFailure::Cancel
+            && draft.process.status == ProcessStatus::Running
+        {
             draft.push(ProcessCancelled { reason: None });
         }
     }
@@ -154,7 +162,8 @@ pub(super) fn attempt_failed(draft: &mut Draft<'_>, effect: u64, failure: &Attem
 fn next_attempt(retry: &Retry, attempt: u32, context: &Context<'_>) -> Micros {
     let factor = f64::from(retry.factor_permille) / 1_000.0;
     let pause_ms = (retry.first_ms as f64 * factor.powi(attempt as i32 - 1)).min(retry.most_ms as f64);
-    let drawn = f64::from(u32::from_be_bytes(context.draw.as_bytes()[..4].try_into().unwrap_or_default())) / f64::from(u32::MAX);
+    let drawn = f64::from(u32::from_be_bytes(context.draw.as_bytes()[..4].try_into().unwrap_or_default()))
+        / f64::from(u32::MAX);
     Micros(context.at.0 + (pause_ms * 1_000.0 * (0.5 + 0.5 * drawn)) as i64)
 }
 
@@ -189,7 +198,9 @@ impl Process {
 
 /// Makes completed tasks undone, one after the other, the last completed first.
 pub(super) fn compensate(draft: &mut Draft<'_>) {
-    if !draft.process.plan.compensates || draft.process.effects.values().any(|effect| matches!(effect.kind, EffectKind::Compensate { .. })) {
+    if !draft.process.plan.compensates
+        || draft.process.effects.values().any(|effect| matches!(effect.kind, EffectKind::Compensate { .. }))
+    {
         return;
     }
     while let Some(number) = draft.process.to_compensate() {
@@ -211,7 +222,13 @@ pub(super) fn compensate(draft: &mut Draft<'_>) {
 /// What nobody waits for any more is dropped; what other processes are to hear of an end is asked for.
 pub(super) fn tidy(draft: &mut Draft<'_>) {
     let ended = matches!(draft.process.status, ProcessStatus::Cancelled | ProcessStatus::Completed);
-    let unneeded: Vec<_> = draft.process.effects.iter().filter(|(_, effect)| draft.process.is_unneeded(effect)).map(|(number, _)| *number).collect();
+    let unneeded: Vec<_> = draft
+        .process
+        .effects
+        .iter()
+        .filter(|(_, effect)| draft.process.is_unneeded(effect))
+        .map(|(number, _)| *number)
+        .collect();
     for effect in unneeded {
         let incident = draft.process.effects.get(&effect).and_then(|effect| effect.incident);
         draft.push(EffectDropped { effect });
@@ -233,7 +250,9 @@ impl Process {
         let of_work = matches!(effect.kind, EffectKind::Instantiate { .. } | EffectKind::Subprocess { .. });
         let Some(task) = effect.task.filter(|_| of_work) else { return false };
         let stage = self.tasks[task as usize].stage;
-        self.status == ProcessStatus::Cancelled || stage.is_finished() || (stage == Stage::Open && !self.is_ready(task as usize) && self.status == ProcessStatus::Running)
+        self.status == ProcessStatus::Cancelled
+            || stage.is_finished()
+            || (stage == Stage::Open && !self.is_ready(task as usize) && self.status == ProcessStatus::Running)
     }
 
     /// Processes that were started for tasks which do not need them any more.
@@ -262,7 +281,9 @@ pub(super) fn close_incident(
     }
     let number = known.task.map(|task| task as usize);
     draft.push(IncidentClosed { incident, resolution, reason: reason.clone() });
-    let Some(number) = number.filter(|number| draft.process.tasks[*number].stage == Stage::Failed) else { return Ok(()) };
+    let Some(number) = number.filter(|number| draft.process.tasks[*number].stage == Stage::Failed) else {
+        return Ok(());
+    };
     let task = draft.process.plan.outline.tasks[number].id.clone();
     match resolution {
         Resolution::Retried => draft.push(TaskRetried { task }),

@@ -26,10 +26,10 @@ mod effects;
 mod guide;
 mod plan;
 mod row;
-mod timers;
-mod votes;
 #[cfg(test)]
 mod tests;
+mod timers;
+mod votes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use dates::{DatesError, SetDates};
-pub use decide::{Command, Context, NewProcess, Rejection, Rule, create, decide};
+pub use decide::{Command, Context, DATA_BYTES_MAX, NewProcess, Rejection, Rule, create, decide};
 pub use derive::{ItemStatus, ItemView, TaskStatus};
 pub use draft::FIRED_MAX;
 pub use effects::{AttemptFailure, EFFECTS_MAX, Effect, Incident};

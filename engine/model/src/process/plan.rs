@@ -45,18 +45,34 @@ impl Plan {
         let timed_tasks: Vec<_> = places.iter().map(|place| is_timed(task(place))).collect();
         let automatic = |task: &Task| task.when.is_some() || !matches!(task.work, Work::Human | Work::Timer(_));
         let automatic_tasks: Vec<_> = places.iter().map(|place| automatic(task(place))).collect();
-        let compensates = places.iter().map(task).any(|task| matches!(&task.work, Work::Interlinker(by) if by.compensation.is_some()));
+        let compensates = places
+            .iter()
+            .map(task)
+            .any(|task| matches!(&task.work, Work::Interlinker(by) if by.compensation.is_some()));
         let fails = places.iter().map(task).any(|task| task.on_failure != OnFailure::Wait);
         let opens = |opening: &Opening| *opening != Opening::default();
         let phases = schema.phases.iter().enumerate().filter(|(_, phase)| opens(&phase.opening));
         let phases = phases.map(|(number, _)| ItemRef::Phase(number));
-        let timed = objectives.iter().enumerate().filter(|(_, place)| opens(&schema.phases[place.0].objectives[place.1].opening));
+        let timed = objectives
+            .iter()
+            .enumerate()
+            .filter(|(_, place)| opens(&schema.phases[place.0].objectives[place.1].opening));
         let timed_groups: Vec<_> = phases.chain(timed.map(|(number, _)| ItemRef::Objective(number))).collect();
         let is_automatic = schema.deadline.is_some()
             || !timed_groups.is_empty()
             || fails
             || timed_tasks.iter().chain(&automatic_tasks).any(|is| *is);
-        Self { places, objectives, timed_groups, timed_tasks, automatic_tasks, compensates, is_automatic, outline, schema }
+        Self {
+            places,
+            objectives,
+            timed_groups,
+            timed_tasks,
+            automatic_tasks,
+            compensates,
+            is_automatic,
+            outline,
+            schema,
+        }
     }
 
     /// Name, version and digest.
@@ -91,6 +107,7 @@ impl Plan {
 }
 
 fn is_timed(task: &Task) -> bool {
-    let deadline = matches!(&task.work, Work::Timer(_)) || matches!(&task.work, Work::Approval(vote) if vote.deadline.is_some());
+    let deadline =
+        matches!(&task.work, Work::Timer(_)) || matches!(&task.work, Work::Approval(vote) if vote.deadline.is_some());
     deadline || task.opening != Opening::default() || task.timing != Timing::default()
 }

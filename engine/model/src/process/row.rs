@@ -6,7 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AssetOnTask, Effect, Incident, Plan, Process, ProcessStatus, Recurring, SetDates, Sub, TaskState, Timer, TimerKey, Vote};
+use super::{
+    AssetOnTask, Effect, Incident, Plan, Process, ProcessStatus, Recurring, SetDates, Sub, TaskState, Timer, TimerKey,
+    Vote,
+};
 use crate::event::Actor;
 use crate::facts::{Dates, Parent, SchemaRef};
 use crate::id::{AssetId, IncidentId, Micros, ProcessId};
@@ -107,7 +110,11 @@ impl Process {
             effects: row.effects.into_iter().collect(),
             incidents: row.incidents.into_iter().collect(),
             subprocesses: row.subprocesses.into_iter().collect(),
-            dates: row.dates.into_iter().filter_map(|(item, dates)| Some((item, Arc::new(SetDates::read(&dates).ok()?)))).collect(),
+            dates: row
+                .dates
+                .into_iter()
+                .filter_map(|(item, dates)| Some((item, Arc::new(SetDates::read(&dates).ok()?))))
+                .collect(),
             data: row.data,
             parent: row.parent,
             told_parent: row.told_parent,

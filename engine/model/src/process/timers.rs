@@ -100,10 +100,9 @@ impl Process {
         // What an ended process had planned stays as it was: it fires no more, and counts again should it be reopened.
         let waiting = self.timers.iter().filter(|(_, timer)| timer.fired_at.is_none()).map(|(key, _)| key);
         let gone = waiting.filter(|key| (live || key.kind == TimerKind::Retry) && !planned.contains_key(*key));
-        let gone = gone.map(|key| {
-            TimerDisarmed { item: id(key), timer: key.kind, number: key.number }.into()
-        });
-        let new = planned.iter().filter(|(key, due_at)| self.timers.get(*key).is_none_or(|timer| timer.due_at != **due_at));
+        let gone = gone.map(|key| TimerDisarmed { item: id(key), timer: key.kind, number: key.number }.into());
+        let new =
+            planned.iter().filter(|(key, due_at)| self.timers.get(*key).is_none_or(|timer| timer.due_at != **due_at));
         let new = new.map(|(key, due_at)| {
             TimerArmed { item: id(key), timer: key.kind, number: key.number, due_at: *due_at }.into()
         });
@@ -113,7 +112,9 @@ impl Process {
     /// Every timer that should be there now, with its instant.
     fn planned(&self) -> Vec<(TimerKey, Micros)> {
         let mut planned = Vec::new();
-        if let Some(due_at) = self.plan.schema.deadline.as_ref().and_then(|moment| self.instant(moment, None, Side::End)) {
+        if let Some(due_at) =
+            self.plan.schema.deadline.as_ref().and_then(|moment| self.instant(moment, None, Side::End))
+        {
             planned.push((TimerKey { item: None, kind: TimerKind::Due, number: 0 }, due_at));
         }
         for item in self.plan.timed_groups.iter().copied().chain(self.rescheduled_groups()) {
@@ -143,7 +144,8 @@ impl Process {
     fn plan_opening(&self, item: ItemRef, planned: &mut Vec<(TimerKey, Micros)>) {
         let opening = self.opening(item);
         // An item keeps its opening once it has ended, and one that was reopened after it closed stays open.
-        let both = [(TimerKind::Opens, Side::Beginning, &opening.opens), (TimerKind::Closes, Side::End, &opening.closes)];
+        let both =
+            [(TimerKind::Opens, Side::Beginning, &opening.opens), (TimerKind::Closes, Side::End, &opening.closes)];
         for (kind, side, moment) in both {
             let known = self.timer(item, kind);
             if self.is_finished(item) && known.is_none_or(|timer| timer.fired_at.is_none()) {

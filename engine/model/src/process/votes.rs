@@ -119,7 +119,8 @@ pub(super) fn cast(
     let Some(person) = context.actor.person() else {
         return Err(Rejection::new(Rule::NoVote, "only people vote"));
     };
-    let allowed = |roles: &[String]| roles.is_empty() || roles.iter().any(|role| context.roles.contains(&role.as_str()));
+    let allowed =
+        |roles: &[String]| roles.is_empty() || roles.iter().any(|role| context.roles.contains(&role.as_str()));
     let wanted = if choice == Choice::Veto { &vote.rules.veto } else { &vote.rules.voters };
     if (choice == Choice::Veto && wanted.is_empty()) || !allowed(wanted) {
         let who = if wanted.is_empty() { "nobody".to_owned() } else { wanted.join(", ") };
@@ -137,7 +138,8 @@ pub(super) fn cast(
     let round = vote.round;
     draft.push(VoteCast { task, round, person, choice, comment });
     let over = draft.process.has_fired(crate::schema::outline::ItemRef::Task(number), crate::facts::TimerKind::Vote);
-    let waits_for_deadline = matches!(&draft.process.plan.task(number).work, Work::Approval(approval) if approval.deadline.is_some());
+    let waits_for_deadline =
+        matches!(&draft.process.plan.task(number).work, Work::Approval(approval) if approval.deadline.is_some());
     let decided = draft.process.vote(number).and_then(Vote::outcome);
     match decided {
         Some(VoteResult::Vetoed) => decide(draft, number, VoteResult::Vetoed),

@@ -7,15 +7,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::authoring::{
-    BUILT_IN_ROLES, OBJECTIVE_KEYS, PHASE_KEYS, PLANNED_KEYS, SCHEMA_KEYS, TASK_KEYS,
-};
+use super::authoring::{BUILT_IN_ROLES, OBJECTIVE_KEYS, PHASE_KEYS, PLANNED_KEYS, SCHEMA_KEYS, TASK_KEYS};
 use super::digest::FORMAT;
 use super::editor_timing::TIMED_KEYS;
-use super::work::TaskKind;
 use super::limits::{
-    DESCRIPTION_BYTES_MAX, EXPRESSION_BYTES_MAX, ID_BYTES_MAX, ITEMS_MAX, LANGUAGES_MAX, NAME_BYTES_MAX, NAMES_MAX, PREREQUISITES_MAX,
+    DESCRIPTION_BYTES_MAX, EXPRESSION_BYTES_MAX, ID_BYTES_MAX, ITEMS_MAX, LANGUAGES_MAX, NAME_BYTES_MAX, NAMES_MAX,
+    PREREQUISITES_MAX,
 };
+use super::work::TaskKind;
 
 /// The JSON Schema of `format: 1`.
 pub fn json_schema() -> Value {

@@ -3,13 +3,37 @@
 use serde_json::{Value, json};
 
 use super::editor::described;
-use super::limits::{ATTEMPTS_MAX, EXPRESSION_BYTES_MAX, FACTOR_MAX, ID_BYTES_MAX, QUORUM_MAX, REMINDERS_MAX, RUNS_MAX};
+use super::limits::{
+    ATTEMPTS_MAX, EXPRESSION_BYTES_MAX, FACTOR_MAX, ID_BYTES_MAX, QUORUM_MAX, REMINDERS_MAX, RUNS_MAX,
+};
 
 /// Keys that are described here.
 pub(super) const TIMED_KEYS: [&str; 25] = [
-    "zone", "opens", "closes", "due", "reminder", "escalation", "every", "misfire", "until", "times", "when",
-    "interlinker", "input", "retry", "on_failure", "compensation", "voters", "quorum", "threshold", "veto", "deadline",
-    "tie", "wait", "schema", "output",
+    "zone",
+    "opens",
+    "closes",
+    "due",
+    "reminder",
+    "escalation",
+    "every",
+    "misfire",
+    "until",
+    "times",
+    "when",
+    "interlinker",
+    "input",
+    "retry",
+    "on_failure",
+    "compensation",
+    "voters",
+    "quorum",
+    "threshold",
+    "veto",
+    "deadline",
+    "tie",
+    "wait",
+    "schema",
+    "output",
 ];
 
 pub(super) fn property(level: &str, key: &str) -> Value {
@@ -53,8 +77,11 @@ pub(super) fn property(level: &str, key: &str) -> Value {
         }),
         "until" => described("The task comes no more after it.", "moment"),
         "times" => whole("How often the task comes.", RUNS_MAX),
-        "when" => described("Whether the task is done at all: a CEL condition over `process`, `tasks`, `data` and `now`, \
-                             evaluated when it becomes ready.", "expression"),
+        "when" => described(
+            "Whether the task is done at all: a CEL condition over `process`, `tasks`, `data` and `now`, \
+                             evaluated when it becomes ready.",
+            "expression",
+        ),
         "interlinker" => reference("The Interlinker that does the task, `name` or `name@version`."),
         "schema" => reference("The schema of the process that does the task, `name` or `name@version`."),
         "input" => json!({

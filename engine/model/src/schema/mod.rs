@@ -29,8 +29,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::work::TaskKind;
 use self::timing::{Opening, Timing};
+pub use self::work::TaskKind;
 use self::work::{OnFailure, Work};
 use crate::condition::Condition;
 use crate::time::moment::Moment;

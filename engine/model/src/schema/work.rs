@@ -109,13 +109,7 @@ pub struct Retry {
 impl Default for Retry {
     /// Five attempts within about five minutes: what a restart of something outside takes.
     fn default() -> Self {
-        Self {
-            attempts: 5,
-            first_ms: 10_000,
-            factor_permille: 2_000,
-            most_ms: 3_600_000,
-            except: Vec::new(),
-        }
+        Self { attempts: 5, first_ms: 10_000, factor_permille: 2_000, most_ms: 3_600_000, except: Vec::new() }
     }
 }
 

@@ -34,6 +34,10 @@ pub const DIRTY_BYTES_MAX: usize = 256 << 20;
 /// sled's cache, in bytes.
 const CACHE_BYTES: u64 = 128 << 20;
 
+/// Rows of each layer in memory that a scan looks at in one go, at least and at most: rows that are gone count too.
+const SCANNED_AT_ONCE_MIN: usize = 64;
+const SCANNED_AT_ONCE_MAX: usize = 65_536;
+
 /// First byte of a row's key: what the row is.
 pub mod table {
     /// A process, by id.
@@ -54,6 +58,12 @@ pub mod table {
     pub const ACTIVE: u8 = b'w';
     /// Counters of an Interlinker's uses, by name.
     pub const COUNTERS: u8 = b'n';
+    /// The next timer of a process, by instant and process.
+    pub const DUE: u8 = b'd';
+    /// The oldest effect of a process that can be carried out, by the time it was asked for and process.
+    pub const WORK: u8 = b'e';
+    /// An incident, by its id.
+    pub const INCIDENT: u8 = b'i';
     /// What the state says of itself.
     pub const META: u8 = b'm';
 }
@@ -82,7 +92,9 @@ impl Value {
     fn weight(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
-            Self::Process(process, _) => 512 + process.tasks.len() * 80 + process.assets.len() * 96,
+            Self::Process(process, _) => {
+                512 + process.tasks.len() * 120 + (process.assets.len() + process.timers.len()) * 96
+            }
             Self::Asset(..) => 1_024,
             Self::Gone => 0,
         }
@@ -339,32 +351,59 @@ impl State {
 
     /// Rows whose key begins with `prefix`, in order, those after a key, at most `limit`.
     pub fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<(Vec<u8>, Found)> {
-        let from = match after {
+        let mut rows = Vec::new();
+        let mut from = match after {
             Some(after) => Bound::Excluded(after.to_vec()),
             None => Bound::Included(prefix.to_vec()),
         };
+        while rows.len() < limit {
+            match self.scan_some(prefix, from, limit, &mut rows) {
+                Some(horizon) => from = Bound::Excluded(horizon),
+                None => break,
+            }
+        }
+        rows
+    }
+
+    /// Adds rows up to `limit`. Only so many of the layers in memory are looked at in one go; where one had more, this
+    /// ends at the last key that is known of all layers, and answers it: what is behind would be taken from sled alone,
+    /// rows that are gone among it.
+    fn scan_some(
+        &self,
+        prefix: &[u8],
+        from: Bound<Vec<u8>>,
+        limit: usize,
+        rows: &mut Vec<(Vec<u8>, Found)>,
+    ) -> Option<Vec<u8>> {
+        let at_once = limit.clamp(SCANNED_AT_ONCE_MIN, SCANNED_AT_ONCE_MAX);
         // The layers are taken before sled is read: what a checkpoint moves meanwhile is then seen twice, never lost.
         let mut live: BTreeMap<Vec<u8>, Option<Found>> = BTreeMap::new();
+        let mut horizon: Option<Vec<u8>> = None;
         {
             let layers = self.layers.read();
-            for rows in layers.flushing.as_deref().into_iter().chain([&layers.dirty]) {
-                let below = rows.range((from.clone(), Bound::Unbounded));
-                let below = below.take_while(|(key, _)| key.starts_with(prefix)).take(limit);
-                live.extend(below.map(|(key, entry)| {
+            for layer in layers.flushing.as_deref().into_iter().chain([&layers.dirty]) {
+                let below = layer.range((from.clone(), Bound::Unbounded));
+                let mut below = below.take_while(|(key, _)| key.starts_with(prefix));
+                let mut last = None;
+                for (key, entry) in below.by_ref().take(at_once) {
                     let found = match &entry.value {
                         Value::Gone => None,
                         value => Some(Found::Live(entry.position, value.clone())),
                     };
-                    (key.clone(), found)
-                }));
+                    live.insert(key.clone(), found);
+                    last = Some(key);
+                }
+                if below.next().is_some() {
+                    horizon = horizon.into_iter().chain(last.cloned()).min();
+                }
             }
         }
-        let mut live = live.into_iter().peekable();
+        let is_within = |key: &[u8]| horizon.as_deref().is_none_or(|horizon| key <= horizon);
+        let mut live = live.into_iter().filter(|(key, _)| is_within(key)).peekable();
         let mut stored = self.db.range((from, Bound::Unbounded)).peekable();
-        let mut rows = Vec::new();
         while rows.len() < limit {
             let next_stored = match stored.peek() {
-                Some(Ok((key, _))) if key.starts_with(prefix) => Some(key.to_vec()),
+                Some(Ok((key, _))) if key.starts_with(prefix) && is_within(key) => Some(key.to_vec()),
                 Some(Err(error)) => {
                     self.mark_damaged(&error.to_string());
                     None
@@ -372,7 +411,7 @@ impl State {
                 _ => None,
             };
             match (live.peek(), next_stored) {
-                (None, None) => break,
+                (None, None) => return horizon,
                 (Some((key, _)), next) if next.as_ref().is_none_or(|next| key <= next) => {
                     if next.as_ref() == Some(key) {
                         stored.next();
@@ -392,7 +431,7 @@ impl State {
                 (Some(_), None) => unreachable!("a live row without a stored one is taken above"),
             }
         }
-        rows
+        None
     }
 
     /// Whether something was found damaged.

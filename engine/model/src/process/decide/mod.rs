@@ -86,6 +86,8 @@ pub enum Command {
         effect: u64,
         /// Of which Interlinker the asset is that it made.
         asset: Option<String>,
+        /// Whether that asset has declared an outcome already.
+        outcome: bool,
     },
     /// An attempt at an effect failed.
     EffectFailed {
@@ -116,20 +118,6 @@ pub enum Command {
     },
     /// Try a task that failed again.
     RetryTask(String),
-}
-
-impl Command {
-    /// Whether nothing may come of it: it tells of something that may be old news by now.
-    pub fn is_news(&self) -> bool {
-        matches!(
-            self,
-            Self::Tick { .. }
-                | Self::EffectDone { .. }
-                | Self::EffectFailed { .. }
-                | Self::SubprocessEnded { .. }
-                | Self::NoteOutcome(_)
-        )
-    }
 }
 
 /// What a decision needs to know beside the state.
@@ -333,10 +321,13 @@ pub fn decide(
         Command::Tick { until } => context.at.min(*until),
         _ => context.at,
     };
-    draft.settle(until);
+    // What a process has come to before needs no second look, unless a timer is due.
+    if process.next_timer().is_some_and(|due| due <= until) {
+        draft.settle(until);
+    }
     follow(&mut draft, command, note.map(|note| Sealed::Open(note.to_owned())), context)?;
     draft.settle(until);
-    if draft.events.is_empty() {
+    if draft.events.is_empty() && !matches!(command, Command::NoteOutcome(_)) {
         return Err(Rejection::new(Rule::NothingToDo, "nothing is due"));
     }
     Ok(draft.events)
@@ -384,7 +375,7 @@ fn follow(
         Command::Reschedule { item, dates } => vec![reschedule(process, item, dates, note)?],
         Command::SetData(changes) => vec![set_data(process, changes, context)?],
         Command::Tick { .. } => Vec::new(),
-        Command::EffectDone { effect, asset } => effect_done(process, *effect, asset.as_ref())?,
+        Command::EffectDone { effect, asset, outcome } => effect_done(process, *effect, asset.as_ref(), *outcome)?,
         Command::EffectFailed { effect, failure } => {
             if !process.effects.get(effect).is_some_and(effects::Effect::is_pending) {
                 return Err(old_news());
@@ -395,7 +386,7 @@ fn follow(
         Command::SubprocessEnded { task, process: sub, completed, outputs } => {
             return subprocess_ended(draft, task, *sub, *completed, outputs, context);
         }
-        Command::NoteOutcome(asset) => vec![note_outcome(process, *asset)?],
+        Command::NoteOutcome(asset) => note_outcome(process, *asset).into_iter().collect(),
         Command::CloseIncident { incident, resolution } => {
             return effects::close_incident(draft, *incident, *resolution, note);
         }
@@ -499,16 +490,23 @@ fn old_news() -> Rejection {
     Rejection::new(Rule::NothingToDo, "the process no longer waits for this")
 }
 
-fn effect_done(process: &Process, effect: u64, asset: Option<&String>) -> Result<Vec<ProcessEvent>, Rejection> {
+fn effect_done(
+    process: &Process,
+    effect: u64,
+    asset: Option<&String>,
+    outcome: bool,
+) -> Result<Vec<ProcessEvent>, Rejection> {
     let known = process.effects.get(&effect).ok_or_else(old_news)?;
     let task = || known.task.map(|task| process.plan.outline.tasks[task as usize].id.clone()).unwrap_or_default();
-    let added = match (&known.kind, asset) {
-        (EffectKind::Instantiate { asset, .. }, Some(interlinker)) => {
-            Some(AssetAdded { task: task(), asset: *asset, interlinker: interlinker.clone(), work: true }.into())
+    let mut events = Vec::new();
+    if let (EffectKind::Instantiate { asset, .. }, Some(interlinker)) = (&known.kind, asset) {
+        events.push(AssetAdded { task: task(), asset: *asset, interlinker: interlinker.clone(), work: true }.into());
+        if outcome {
+            events.push(OutcomeNoted { task: task(), asset: *asset }.into());
         }
-        _ => None,
-    };
-    Ok(added.into_iter().chain([EffectSucceeded { effect }.into()]).collect())
+    }
+    events.push(EffectSucceeded { effect }.into());
+    Ok(events)
 }
 
 fn subprocess_ended(
@@ -525,9 +523,12 @@ fn subprocess_ended(
     draft.push(SubprocessEnded { task: task.into(), process: known.process, completed });
     let plan = Arc::clone(&draft.process.plan);
     let Work::Subprocess(work) = &plan.task(number).work else { return Ok(()) };
-    let wanted = work.outputs.iter().filter_map(|(here, there)| outputs.get(there).map(|value| (here.clone(), value.clone())));
+    let wanted =
+        work.outputs.iter().filter_map(|(here, there)| outputs.get(there).map(|value| (here.clone(), value.clone())));
     let outputs: BTreeMap<_, _> = wanted.collect();
-    if !outputs.is_empty() && let Ok(event) = set_data(&draft.process, &outputs, context) {
+    if !outputs.is_empty()
+        && let Ok(event) = set_data(&draft.process, &outputs, context)
+    {
         draft.push(event);
     }
     match draft.process.tasks[number].stage {
@@ -538,11 +539,12 @@ fn subprocess_ended(
     Ok(())
 }
 
-/// Noted whatever the process's status: an outcome is a fact. It completes the task as soon as that may be.
-fn note_outcome(process: &Process, asset: AssetId) -> Result<ProcessEvent, Rejection> {
-    let held = process.assets.get(&asset).filter(|held| held.is_work && !held.outcome).ok_or_else(old_news)?;
+/// Noted whatever the process's status: an outcome is a fact. It completes the task as soon as that may be. One that was
+/// noted before changes nothing, and is no reason to refuse what it comes with.
+fn note_outcome(process: &Process, asset: AssetId) -> Option<ProcessEvent> {
+    let held = process.assets.get(&asset).filter(|held| held.is_work && !held.outcome)?;
     let task = process.plan.outline.tasks[held.task as usize].id.clone();
-    Ok(OutcomeNoted { task, asset }.into())
+    Some(OutcomeNoted { task, asset }.into())
 }
 
 fn retry_task(draft: &mut Draft<'_>, task: &str, note: Option<Sealed<String>>) -> Result<(), Rejection> {
@@ -589,4 +591,3 @@ pub(super) fn number(process: &Process, task: &str) -> Result<usize, Rejection> 
         .task_index(task)
         .ok_or_else(|| Rejection::new(Rule::NoSuchItem, format!("`{task}` is no task of this process")))
 }
-

@@ -109,7 +109,11 @@ fn ready(process: &Process, number: usize) -> Result<(), Rejection> {
     Err(Rejection::new(Rule::TaskNotReady, detail))
 }
 
-pub(super) fn reopen(process: &Process, task: &str, comment: Option<Sealed<String>>) -> Result<Vec<ProcessEvent>, Rejection> {
+pub(super) fn reopen(
+    process: &Process,
+    task: &str,
+    comment: Option<Sealed<String>>,
+) -> Result<Vec<ProcessEvent>, Rejection> {
     let number = number(process, task)?;
     reopenable(process)?;
     match process.tasks[number].stage {
@@ -130,7 +134,11 @@ pub(super) fn reopen(process: &Process, task: &str, comment: Option<Sealed<Strin
     }
 }
 
-pub(super) fn skip(process: &Process, item: &str, reason: Option<Sealed<String>>) -> Result<Vec<ProcessEvent>, Rejection> {
+pub(super) fn skip(
+    process: &Process,
+    item: &str,
+    reason: Option<Sealed<String>>,
+) -> Result<Vec<ProcessEvent>, Rejection> {
     let found = find(process, item)?;
     match process.status {
         ProcessStatus::Completed | ProcessStatus::Cancelled => return Err(ended(process)),
@@ -148,7 +156,11 @@ pub(super) fn skip(process: &Process, item: &str, reason: Option<Sealed<String>>
     Ok(skipped.collect())
 }
 
-pub(super) fn restore(process: &Process, item: &str, reason: Option<Sealed<String>>) -> Result<Vec<ProcessEvent>, Rejection> {
+pub(super) fn restore(
+    process: &Process,
+    item: &str,
+    reason: Option<Sealed<String>>,
+) -> Result<Vec<ProcessEvent>, Rejection> {
     let found = find(process, item)?;
     reopenable(process)?;
     let tasks = process.plan.outline.tasks_of(found).filter(|task| process.tasks[*task].stage == Stage::Skipped);

@@ -59,7 +59,8 @@ impl Walk<'_> {
             node => {
                 let list = fields::list(node, at, "`reminder`", REMINDERS_MAX, &mut self.findings);
                 let each = list.iter().enumerate();
-                each.filter_map(|(n, node)| self.moment(Some(node), &format!("{at}/{n}"), "a reminder", known)).collect()
+                each.filter_map(|(n, node)| self.moment(Some(node), &format!("{at}/{n}"), "a reminder", known))
+                    .collect()
             }
         }
     }

@@ -67,8 +67,7 @@ impl Walk<'_> {
     fn refuse_keys_of_others(&mut self, entries: &[Entry], at: &str, kind: TaskKind) {
         let own = KEYS_OF_KINDS.iter().find(|(of, _)| *of == kind).map_or(&[][..], |(_, keys)| keys);
         for entry in entries.iter().filter(|entry| !own.contains(&entry.key.as_str())) {
-            let owners: Vec<_> =
-                KEYS_OF_KINDS.iter().filter(|(_, keys)| keys.contains(&entry.key.as_str())).collect();
+            let owners: Vec<_> = KEYS_OF_KINDS.iter().filter(|(_, keys)| keys.contains(&entry.key.as_str())).collect();
             if let Some((owner, _)) = owners.first() {
                 let message = format!(
                     "`{}` belongs to tasks of kind `{}`, and this one is `{}`",
@@ -220,7 +219,9 @@ impl Walk<'_> {
         let schema = self.reference(get(entries, "schema"), &format!("{at}/schema"), "`schema`");
         let mut inputs = BTreeMap::new();
         let input = get(entries, "input").filter(|node| !node.is_null());
-        for entry in input.map_or(&[][..], |node| fields::map(node, &format!("{at}/input"), "`input`", &mut self.findings)) {
+        for entry in
+            input.map_or(&[][..], |node| fields::map(node, &format!("{at}/input"), "`input`", &mut self.findings))
+        {
             let at = format!("{at}/input/{}", entry.key);
             let text = fields::text(&entry.value, &at, "an input", EXPRESSION_BYTES_MAX, &mut self.findings);
             if let Some(expression) = text.and_then(|text| self.expression(&entry.value, &at, &text)) {
@@ -229,7 +230,8 @@ impl Walk<'_> {
         }
         let mut outputs = BTreeMap::new();
         let output = get(entries, "output").filter(|node| !node.is_null());
-        for entry in output.map_or(&[][..], |node| fields::map(node, &format!("{at}/output"), "`output`", &mut self.findings))
+        for entry in
+            output.map_or(&[][..], |node| fields::map(node, &format!("{at}/output"), "`output`", &mut self.findings))
         {
             let at = format!("{at}/output/{}", entry.key);
             let text = fields::text(&entry.value, &at, "an output", ID_BYTES_MAX, &mut self.findings);
@@ -268,7 +270,8 @@ impl Walk<'_> {
     /// `name` or `name@version`.
     fn reference(&mut self, node: Option<&Node>, at: &str, what: &str) -> Option<String> {
         let text = fields::text(node?, at, what, ID_BYTES_MAX, &mut self.findings)?;
-        let (name, version) = text.split_once('@').map_or((text.as_str(), None), |(name, version)| (name, Some(version)));
+        let (name, version) =
+            text.split_once('@').map_or((text.as_str(), None), |(name, version)| (name, Some(version)));
         let letters = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         let sound = !name.is_empty() && name.chars().all(letters);
         if !sound || version.is_some_and(|version| semver::Version::parse(version).is_err()) {
@@ -312,7 +315,13 @@ impl Walk<'_> {
     }
 
     /// A whole number within bounds.
-    pub(super) fn whole(&mut self, node: Option<&Node>, at: &str, what: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
+    pub(super) fn whole(
+        &mut self,
+        node: Option<&Node>,
+        at: &str,
+        what: &str,
+        bounds: RangeInclusive<u32>,
+    ) -> Option<u32> {
         let node = node.filter(|node| !node.is_null())?;
         let number = match &node.content {
             Content::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),

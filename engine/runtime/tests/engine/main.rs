@@ -1,5 +1,7 @@
 //! The engine on a real directory, with a clock that the test moves.
 
+mod dispatch;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -7,7 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use interlink_model::event::Actor;
 use interlink_model::facts::SchemaSource;
 use interlink_model::id::{Micros, ProcessId};
-use interlink_model::process::{Command, ProcessStatus, Rule};
+use interlink_model::process::{Command, NewProcess, ProcessStatus, Rule};
 use interlink_model::schema::authoring::{Syntax, parse};
 use interlink_runtime::ambient::Ambient;
 use interlink_runtime::usage::adoption::STALLED_AFTER_US;
@@ -64,7 +66,8 @@ async fn process(engine: &Engine, caller: &Caller, permit: Permit) -> ProcessId 
         imported.await.expect("imported");
     }
     let schema = engine.schema("fair").expect("there");
-    let made = engine.create_process(caller, &schema, "Fair".into(), None, |_, _| answer(201), permit).await;
+    let new = NewProcess { name: "Fair".into(), ..NewProcess::default() };
+    let made = engine.create_process(caller, &schema, new, |_, _| answer(201), permit).await;
     made.expect("made").0.id
 }
 

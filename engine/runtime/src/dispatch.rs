@@ -1,0 +1,337 @@
+//! The dispatcher: makes happen what nobody asks for, timers that are due and effects that were written down.
+//!
+//! One thread with a runtime of its own, so that neither sled nor a burst of deadlines takes time from requests. It keeps
+//! nothing that a crash could forget: what is to happen stands in the processes, and in two indexes over them.
+//!
+//! **Timers** fire in the order of their instants, over all processes: appends are handed over in that order, and how
+//! many wait for their sync at once is bounded. **Effects** are carried out side by side within limits: in all, of one
+//! Interlinker or schema, and of one process, so that neither a slow Interlinker nor a process with a million effects holds
+//! up the rest. What is over a limit waits where it is, on disk.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlink_model::facts::EffectKind;
+use interlink_model::id::{Micros, ProcessId};
+use interlink_model::process::Effect;
+use tokio::sync::mpsc;
+
+use crate::core::Fate;
+use crate::effects::{Attempted, Workshop};
+use crate::processes::Ticked;
+use crate::schedule::{self, Planned};
+use crate::state::table;
+
+/// Ticks that may wait for their sync at once.
+pub const TICKS_MAX: usize = 512;
+/// Effects that may be under way at once.
+pub const EFFECTS_UNDER_WAY_MAX: usize = 64;
+/// Effects of one Interlinker, or of one schema, that may be under way at once.
+pub const EFFECTS_OF_ONE_MAX: usize = 8;
+/// Effects of one process that may be under way at once.
+pub const EFFECTS_OF_PROCESS_MAX: usize = 4;
+/// Places of an index that are looked at in one go.
+const PLACES_AT_ONCE: usize = 256;
+/// Pages of places that are looked at for effects in one turn.
+const PAGES_IN_A_TURN: usize = 16;
+/// How long the dispatcher sleeps at most: the clock may be set, and a test's clock moves without telling.
+const NAP: Duration = Duration::from_millis(100);
+/// Pause after something could not be written.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Which effect.
+type EffectId = (ProcessId, u64);
+
+/// The dispatcher's thread.
+pub(crate) struct Dispatcher {
+    stop: tokio::sync::watch::Sender<bool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Dispatcher {
+    /// Starts it.
+    pub fn start(workshop: Workshop) -> std::io::Result<Self> {
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let thread = std::thread::Builder::new().name("dispatcher".into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            match runtime {
+                Ok(runtime) => {
+                    let local = tokio::task::LocalSet::new();
+                    local.block_on(&runtime, Turns::new(workshop).run(stopped));
+                }
+                Err(error) => tracing::error!(%error, "timers and effects wait for a restart"),
+            }
+        })?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    /// Ends it. What is under way is not waited for: it is written down, and goes on at the next start.
+    pub fn stop(&mut self) {
+        // A thread that has ended by itself listens no more.
+        let _ = self.stop.send(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Turns {
+    workshop: Workshop,
+    /// Next timers of processes whose tick waits for its sync: the index does not know them yet.
+    ticking: HashMap<ProcessId, Option<Micros>>,
+    fates: VecDeque<(ProcessId, Fate)>,
+    /// Processes that cannot be read: they are passed over until a restart.
+    broken: HashSet<ProcessId>,
+    under_way: HashSet<EffectId>,
+    of_process: HashMap<ProcessId, usize>,
+    of_one: HashMap<String, usize>,
+    /// Where the last look at the effects ended: everybody's turn comes.
+    seen: Option<Planned>,
+    done: mpsc::UnboundedSender<(EffectId, String, Attempted)>,
+    ended: mpsc::UnboundedReceiver<(EffectId, String, Attempted)>,
+    paused_until: Option<tokio::time::Instant>,
+}
+
+impl Turns {
+    fn new(workshop: Workshop) -> Self {
+        let (done, ended) = mpsc::unbounded_channel();
+        Self {
+            workshop,
+            ticking: HashMap::new(),
+            fates: VecDeque::new(),
+            broken: HashSet::new(),
+            under_way: HashSet::new(),
+            of_process: HashMap::new(),
+            of_one: HashMap::new(),
+            seen: None,
+            done,
+            ended,
+            paused_until: None,
+        }
+    }
+
+    async fn run(mut self, mut stopped: tokio::sync::watch::Receiver<bool>) {
+        let core = Arc::clone(&self.workshop.core);
+        while !*stopped.borrow() {
+            let is_paused = self.paused_until.is_some_and(|until| until > tokio::time::Instant::now());
+            let next = if is_paused { None } else { self.fire_due().await };
+            if !is_paused {
+                self.start_effects();
+            }
+            let nap = next.map_or(NAP, |next| {
+                let until = next.0.saturating_sub(core.now().0).max(0) as u64;
+                Duration::from_micros(until).min(NAP)
+            });
+            tokio::select! {
+                () = core.rouse.notified() => {}
+                () = tokio::time::sleep(nap) => {}
+                Some((effect, of, attempted)) = self.ended.recv() => self.end(effect, &of, attempted),
+                _ = stopped.changed() => {}
+            }
+            while let Ok((effect, of, attempted)) = self.ended.try_recv() {
+                self.end(effect, &of, attempted);
+            }
+        }
+    }
+
+    // Timers.
+
+    /// Fires everything that is due, in order; answers when the next is.
+    async fn fire_due(&mut self) -> Option<Micros> {
+        loop {
+            let now = self.workshop.core.now();
+            let planned = self.planned();
+            let Some(first) = planned.first().copied() else { return self.settle_all().await };
+            if first.at > now {
+                self.settle_all().await;
+                return Some(first.at);
+            }
+            for pair in 0..planned.len() {
+                let place = planned[pair];
+                // Up to the next process's timer, so that the order is one over all of them.
+                let next = planned.get(pair + 1).map_or(now, |next| next.at.min(now));
+                // What comes behind the last of a full page is not known.
+                let is_last_of_page = planned.len() >= PLACES_AT_ONCE && pair + 1 == planned.len();
+                let next = if is_last_of_page { place.at } else { next };
+                if place.at > now || !self.tick(place, next).await {
+                    break;
+                }
+            }
+            if self.paused_until.is_some_and(|until| until > tokio::time::Instant::now()) {
+                return None;
+            }
+        }
+    }
+
+    /// The next timers, in order: of the index, and of processes whose tick the index does not know yet.
+    fn planned(&self) -> Vec<Planned> {
+        let state = &self.workshop.core.state;
+        let passed_over = self.ticking.len() + self.broken.len();
+        let found = schedule::places(state, table::DUE, None, PLACES_AT_ONCE + passed_over);
+        let is_known = |process: &ProcessId| self.ticking.contains_key(process) || self.broken.contains(process);
+        let known = found.into_iter().filter(|place| !is_known(&place.process));
+        let ticking = self.ticking.iter().filter_map(|(process, at)| at.map(|at| Planned { at, process: *process }));
+        let mut planned: Vec<_> = known.take(PLACES_AT_ONCE).chain(ticking).collect();
+        planned.sort_unstable();
+        planned
+    }
+
+    /// Fires a process's timers; says whether the order of those behind it still holds.
+    async fn tick(&mut self, place: Planned, until: Micros) -> bool {
+        let Workshop { core, catalogue, processes, .. } = &self.workshop;
+        let cell = match processes.cell(core, catalogue, place.process) {
+            Ok(cell) => cell,
+            Err(trouble) => {
+                tracing::error!(process = %place.process, %trouble, "timers of this process cannot fire");
+                self.broken.insert(place.process);
+                return true;
+            }
+        };
+        match processes.tick(core, &cell, until.max(place.at)) {
+            Ticked::Fired(fate, next) => {
+                self.ticking.insert(place.process, next);
+                self.fates.push_back((place.process, fate));
+                let in_order = next.is_none_or(|next| next > until);
+                while self.fates.len() >= TICKS_MAX {
+                    self.settle_one().await;
+                }
+                in_order
+            }
+            Ticked::Nothing => {
+                // Refused on what waits for its sync, or a place that is no longer true.
+                if self.ticking.contains_key(&place.process) {
+                    self.settle_all().await;
+                } else {
+                    processes.tidy(core, &cell, place);
+                }
+                false
+            }
+        }
+    }
+
+    async fn settle_all(&mut self) -> Option<Micros> {
+        while !self.fates.is_empty() {
+            self.settle_one().await;
+        }
+        None
+    }
+
+    async fn settle_one(&mut self) {
+        let Some((process, fate)) = self.fates.pop_front() else { return };
+        if crate::core::settled(fate).await.is_err() {
+            self.paused_until = Some(tokio::time::Instant::now() + PAUSE);
+        }
+        if !self.fates.iter().any(|(other, _)| *other == process) {
+            self.ticking.remove(&process);
+        }
+    }
+
+    // Effects.
+
+    /// Starts what the limits allow, beginning where the last look ended. How many processes are looked at in a turn is
+    /// bounded: there may be a million whose Interlinker is paused.
+    fn start_effects(&mut self) {
+        let mut is_first_round = self.seen.is_some();
+        for _ in 0..PAGES_IN_A_TURN {
+            let core = &self.workshop.core;
+            let places = schedule::places(&core.state, table::WORK, self.seen, PLACES_AT_ONCE);
+            let is_end = places.len() < PLACES_AT_ONCE;
+            for place in places {
+                if self.under_way.len() >= EFFECTS_UNDER_WAY_MAX {
+                    return;
+                }
+                self.seen = Some(place);
+                self.start_effects_of(place);
+            }
+            if is_end {
+                self.seen = None;
+                // Those before where the last look ended have their turn too.
+                if !std::mem::take(&mut is_first_round) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn start_effects_of(&mut self, place: Planned) {
+        let Workshop { core, catalogue, processes, .. } = &self.workshop;
+        let cell = match processes.cell(core, catalogue, place.process) {
+            Ok(cell) => cell,
+            Err(trouble) => {
+                if self.broken.insert(place.process) {
+                    tracing::error!(process = %place.process, %trouble, "effects of this process cannot be carried out");
+                }
+                return;
+            }
+        };
+        let process = cell.process();
+        if schedule::next_work(&process) != Some(place) {
+            processes.tidy(core, &cell, place);
+        }
+        for (number, effect) in process.pending_effects() {
+            let id = (place.process, number);
+            let of = subject(effect);
+            let process_count = self.of_process.get(&place.process).copied().unwrap_or(0);
+            let one_count = self.of_one.get(of).copied().unwrap_or(0);
+            if process_count >= EFFECTS_OF_PROCESS_MAX || self.under_way.len() >= EFFECTS_UNDER_WAY_MAX {
+                return;
+            }
+            if self.under_way.contains(&id)
+                || one_count >= EFFECTS_OF_ONE_MAX
+                || self.workshop.is_paused(&process, effect)
+            {
+                continue;
+            }
+            self.under_way.insert(id);
+            *self.of_process.entry(place.process).or_default() += 1;
+            *self.of_one.entry(of.to_owned()).or_default() += 1;
+            let (workshop, cell, effect, done) =
+                (self.workshop.clone(), Arc::clone(&cell), effect.clone(), self.done.clone());
+            tokio::task::spawn_local(async move {
+                let attempted = workshop.carry_out(&cell, number, &effect).await;
+                // Nobody listens any more once the dispatcher stops.
+                let _ = done.send((id, subject(&effect).to_owned(), attempted));
+            });
+        }
+    }
+
+    fn end(&mut self, effect: EffectId, of: &str, attempted: Attempted) {
+        self.under_way.remove(&effect);
+        count_down(&mut self.of_process, &effect.0);
+        count_down(&mut self.of_one, of);
+        if attempted == Attempted::Later {
+            self.paused_until = Some(tokio::time::Instant::now() + PAUSE);
+        }
+    }
+}
+
+/// What an effect needs: the limit of one is by it.
+fn subject(effect: &Effect) -> &str {
+    match &effect.kind {
+        EffectKind::Instantiate { interlinker, .. } => interlinker.split('@').next().unwrap_or_default(),
+        EffectKind::Compensate { .. } => "compensation",
+        EffectKind::Subprocess { schema, .. } => schema.split('@').next().unwrap_or_default(),
+        EffectKind::TellParent { .. } | EffectKind::CancelSubprocess { .. } => "processes",
+    }
+}
+
+fn count_down<K: std::hash::Hash + Eq + Clone, Q: ?Sized + std::hash::Hash + Eq>(
+    counts: &mut HashMap<K, usize>,
+    key: &Q,
+) where
+    K: std::borrow::Borrow<Q>,
+{
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
