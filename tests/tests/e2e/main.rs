@@ -6,6 +6,7 @@ mod given;
 mod server;
 mod zips;
 
+mod automation;
 mod bundles;
 mod components;
 mod damage;

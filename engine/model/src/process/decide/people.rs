@@ -74,6 +74,12 @@ fn begin(process: &Process, task: &str, context: &Context<'_>) -> Result<(usize,
 }
 
 fn by_hand(process: &Process, number: usize) -> Result<(), Rejection> {
+    if let Some(vote) = process.vote(number).filter(|vote| vote.is_open()) {
+        let (needed, found) = (vote.rules.quorum, vote.tally().total());
+        let detail =
+            format!("{} needs {needed} votes and has {found}; it is completed by its vote", named(process, number));
+        return Err(Rejection::new(Rule::TaskNotByHand, detail));
+    }
     let by = match process.plan.task(number).work.kind() {
         TaskKind::Human => return Ok(()),
         TaskKind::Interlinker => "the outcome that its Interlinker declares",
