@@ -22,4 +22,5 @@ mod provisioning;
 mod reading;
 mod requests;
 mod schemas;
+mod upgrades;
 mod usage;

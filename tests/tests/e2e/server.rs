@@ -71,7 +71,8 @@ impl Server {
         Self::start_on(tempfile::tempdir().expect("a directory"))
     }
 
-    fn start_on(data: TempDir) -> Self {
+    /// Starts on a data directory that somebody else has written.
+    pub fn start_on(data: TempDir) -> Self {
         let address = Arc::new(RwLock::new(String::new()));
         let mut server = Self { data, child: None, address, said: Arc::default(), operator: None };
         server.launch();
@@ -176,7 +177,8 @@ impl Server {
         self.with_role(login, "member")
     }
 
-    fn with_role(&self, login: &str, role: &str) -> Client {
+    /// Somebody with a role.
+    pub fn with_role(&self, login: &str, role: &str) -> Client {
         Client::new(Arc::clone(&self.address), Some(self.mint(login, &["--role", role])))
     }
 
