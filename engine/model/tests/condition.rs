@@ -165,6 +165,10 @@ fn what_fails_is_told_without_values_of_the_inputs() {
             "the kinds of values do not fit: _>_ of string and int; convert one, or ask what it is first",
         ),
         ("data.name + 1 == 'x'", "the kinds of values do not fit; convert one, or ask what it is first"),
+        (
+            "size(data.tags + data) > 1",
+            "the kinds of values do not fit: _+_ of list and map; convert one, or ask what it is first",
+        ),
         ("int(data.name) == 1", "`int` cannot be done with this value; check it first"),
         ("data.places / 0 == 1", "a division by zero; compare the divisor with 0 first"),
         ("data.places % 0 == 1", "a division by zero; compare the divisor with 0 first"),

@@ -172,7 +172,15 @@ fn oracle(schedule: &[Field; 5], zone: &Zone, from: DateTime, days: i64) -> BTre
     instants.into_iter().map(|instant| Micros(instant.as_microsecond())).collect()
 }
 
+/// Minute by minute is slow, so that a usual run looks at fewer cases than others; `PROPTEST_CASES` raises it.
+fn some_cases() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.div_ceil(4), ..usual }
+}
+
 proptest! {
+    #![proptest_config(some_cases())]
+
     #[test]
     fn the_runs_are_those_of_every_minute_that_clocks_show(
         schedule in any_schedule(),
@@ -182,12 +190,12 @@ proptest! {
         let Ok(cron) = Cron::parse(&text) else {
             return Ok(());
         };
-        // Four days before the change and four after; what lies a day beyond either end is not compared.
-        let from = change - 4.days();
+        // Two days before the change and two after; the day at either end only feeds what is compared.
+        let from = change - 2.days();
         let rules = rules(&zone);
         let instant = |local: DateTime| Micros(rules.to_timestamp(local).expect("within reach").as_microsecond());
-        let (first, last) = (instant(from + 1.day()), instant(from + 7.days()));
-        let expected: Vec<String> = oracle(&schedule, &zone, from, 8)
+        let (first, last) = (instant(from + 1.day()), instant(from + 3.days()));
+        let expected: Vec<String> = oracle(&schedule, &zone, from, 4)
             .into_iter()
             .filter(|run| (first..=last).contains(run))
             .map(|run| shown(run, &zone))

@@ -6,13 +6,14 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SourceInfo, operators};
 
 use super::VARIABLES;
+use super::environment::{ADDED, ORDERED, pass_through};
 use super::error::{ConditionError, Place};
 use super::limits::{DEPTH_MAX, NODES_MAX};
-use super::parse::{ORDERED, place_of};
+use super::parse::place_of;
 use crate::time::near::{nearest, shown};
 
 /// Operators, and what macros are made of.
-const OPERATORS: [&str; 20] = [
+const OPERATORS: [&str; 19] = [
     operators::CONDITIONAL,
     operators::LOGICAL_AND,
     operators::LOGICAL_OR,
@@ -32,7 +33,6 @@ const OPERATORS: [&str; 20] = [
     operators::INDEX,
     operators::NOT_STRICTLY_FALSE,
     operators::IN,
-    ORDERED,
 ];
 
 /// Functions whose cost is that of their arguments' size at most.
@@ -63,7 +63,8 @@ const FUNCTIONS: [&str; 21] = [
 /// Macros, for those who misspell one; the parser has replaced them.
 const MACROS: [&str; 6] = ["has", "all", "exists", "exists_one", "map", "filter"];
 
-/// Checks an expression, and passes what its comprehensions go through through [`ORDERED`].
+/// Checks an expression, and passes what its comprehensions go through, and what it adds, through [`ORDERED`] and
+/// [`ADDED`].
 ///
 /// # Errors
 ///
@@ -120,9 +121,7 @@ impl Check<'_> {
     fn comprehension(&mut self, comprehension: &mut ComprehensionExpr, depth: usize) -> Result<(), ConditionError> {
         self.node(&mut comprehension.iter_range, depth + 1)?;
         self.node(&mut comprehension.accu_init, depth)?;
-        let range = std::mem::take(&mut comprehension.iter_range);
-        let call = CallExpr { func_name: ORDERED.to_owned(), target: None, args: vec![range] };
-        comprehension.iter_range = IdedExpr { id: call.args[0].id, expr: Expr::Call(call) };
+        pass_through(ORDERED, &mut comprehension.iter_range);
         let locals = self.locals.len();
         self.locals.extend([comprehension.iter_var.clone(), comprehension.accu_var.clone()]);
         let body = [&mut comprehension.loop_cond, &mut comprehension.loop_step, &mut comprehension.result];
@@ -154,7 +153,13 @@ impl Check<'_> {
             return Err(ConditionError::Function { place: self.place_of_name(id, name), name: shown(name), help });
         }
         let parts = call.target.as_deref_mut().into_iter().chain(&mut call.args);
-        parts.into_iter().try_for_each(|part| self.node(part, depth))
+        parts.into_iter().try_for_each(|part| self.node(part, depth))?;
+        if let (operators::ADD, [left, right]) = (call.func_name.as_str(), call.args.as_mut_slice())
+            && !is_result(left)
+        {
+            pass_through(ADDED, right);
+        }
+        Ok(())
     }
 
     /// Where the name of a function stands that is called: calls are known by their bracket.
@@ -167,6 +172,11 @@ impl Check<'_> {
     fn not_offered(&self, id: u64, what: &'static str, help: &'static str) -> ConditionError {
         ConditionError::NotOffered { place: place_of(self.places, self.source, id), what, help }
     }
+}
+
+/// Whether it is what a comprehension has so far, to which macros add lists; the crate knows that form and adds in place.
+fn is_result(node: &IdedExpr) -> bool {
+    matches!(&node.expr, Expr::Ident(name) if name.starts_with('@'))
 }
 
 fn help_for_function(name: &str) -> String {

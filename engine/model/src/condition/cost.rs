@@ -9,6 +9,7 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValu
 use serde_json::{Map, Value};
 
 use super::bound::Bound;
+use super::environment::{ADDED, ORDERED};
 use super::limits::{COMPREHENSIONS_MAX, COST_MAX, WEIGHT_MAX};
 
 /// What the text of a number weighs: `string(1e-308)` is written out in more than 300 digits.
@@ -159,11 +160,12 @@ impl<'d, 'e> Estimate<'d, 'e> {
                 self.charge(id, compared.min(list.weight()))?;
                 Ok(Bound::small())
             }
-            (super::parse::ORDERED, [range]) => {
+            (ORDERED, [range]) => {
                 // The keys of a map are sorted and copied.
                 self.charge(id, range.length())?;
                 Ok(range.clone())
             }
+            (ADDED, [added]) => Ok(added.clone()),
             ("string", [text]) => {
                 self.charge(id, weight)?;
                 Ok(Bound::of_weight(text.weight().saturating_add(NUMBER_TEXT_WEIGHT)))

@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 
 use super::bound::Bound;
 use super::cost::{Inputs, estimate};
+use super::environment::ENVIRONMENT;
 use super::error::ConditionError;
 use super::json::{from_cel, to_cel};
-use super::parse::{ENVIRONMENT, Parsed};
+use super::parse::Parsed;
 
 /// The variable that is a time.
 const NOW: &str = "now";

@@ -13,6 +13,7 @@
 mod bound;
 mod check;
 mod cost;
+mod environment;
 mod error;
 mod evaluate;
 mod json;

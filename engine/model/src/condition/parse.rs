@@ -2,45 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::SourceInfo;
-use cel::common::types::{CelList, CelMap, CelMapKey, LIST_TYPE, MAP_TYPE};
-use cel::common::value::{CowVal, Val};
-use cel::{Env, ExecutionError, IdedExpr, ParseError, ParseErrors};
+use cel::{IdedExpr, ParseError, ParseErrors};
 
 use super::check;
 use super::cost::{Excess, Inputs, estimate};
+use super::environment::ENVIRONMENT;
 use super::error::{ConditionError, Place};
 use super::limits::{NESTING_MAX, SOURCE_BYTES_MAX, TOKENS_MAX};
 use crate::time::near::shown;
-
-/// The function that the lists and maps of comprehensions are passed through. No source can name it.
-pub(super) const ORDERED: &str = "@ordered";
-
-/// CEL's own types and functions, without optional values, and with [`ORDERED`].
-pub(super) static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
-    let mut environment = Env::stdlib().with_optional_support(false);
-    let added = environment
-        .add_overload(ORDERED, "ordered_list", vec![LIST_TYPE], |mut arguments| Ok(arguments.remove(0)))
-        .and_then(|()| environment.add_overload(ORDERED, "ordered_map", vec![MAP_TYPE], ordered_keys));
-    added.expect("the name begins with a sign that no other has");
-    Arc::new(environment)
-});
-
-/// The keys of a map in their order, where CEL gives them in any.
-fn ordered_keys<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let map = arguments.first().and_then(|map| map.downcast_ref::<CelMap>());
-    let mut keys: Vec<CelMapKey<'v>> = map.map(|map| map.inner().keys().cloned().collect()).unwrap_or_default();
-    keys.sort();
-    let values = keys.into_iter().map(|key| match key {
-        CelMapKey::Bool(key) => Box::new(key) as Box<dyn Val + 'v>,
-        CelMapKey::Int(key) => Box::new(key),
-        CelMapKey::String(key) => Box::new(key),
-        CelMapKey::UInt(key) => Box::new(key),
-    });
-    Ok(CowVal::owned(CelList::from(values.collect::<Vec<_>>())))
-}
 
 /// An expression that was checked.
 pub(super) struct Parsed {
