@@ -1,6 +1,7 @@
 //! What happens to a process.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use super::SchemaRef;
 use crate::events;
 use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
+use crate::process::Plan;
 use crate::schema::work::VoteRules;
 use crate::sealed::Sealed;
 use crate::time::zone::Zone;
@@ -183,6 +185,15 @@ pub struct Parent {
     pub process: ProcessId,
     /// Its task.
     pub task: String,
+}
+
+/// The process and version that a process was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The process.
+    pub process: ProcessId,
+    /// Its version.
+    pub version: u64,
 }
 
 /// Moments of an item that people set in a running process, in place of its schema's.
@@ -562,6 +573,31 @@ events! {
             /// All of them, as they are now.
             pub data: Sealed<BTreeMap<String, Value>>,
         } sealed(data),
+        /// The process was moved to another schema.
+        ProcessMigrated {
+            /// The schema that it has now.
+            pub to: SchemaRef,
+            /// What became of tasks, where it is not what their ids say.
+            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+            pub mapping: BTreeMap<String, Option<String>>,
+            /// Whether this takes the last move back.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            pub back: bool,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+            /// The schema itself, looked up by whoever decodes the event: never written.
+            #[serde(skip)]
+            pub plan: Option<Arc<Plan>>,
+        } sealed(reason),
+        /// The process begins where another was at a version.
+        ProcessForked {
+            /// Which, at which version.
+            pub lineage: Lineage,
+            /// The state that it had, without its name and its values, which stand in the event before.
+            #[serde(with = "serde_bytes")]
+            pub state: Vec<u8>,
+        } sealed(),
         /// People gave an item other dates.
         ItemRescheduled {
             /// The item.

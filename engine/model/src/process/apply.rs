@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    AssetOnTask, Effect, Incident, Plan, Process, ProcessStatus, SetDates, Stage, Sub, TaskState, Timer, TimerKey, Vote,
+    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, SetDates, Stage, Sub, TaskState, Timer, TimerKey, Vote,
 };
 use crate::event::Stamp;
 use crate::facts::*;
@@ -40,6 +40,9 @@ impl Process {
             data: event.data.clone(),
             parent: event.parent.clone(),
             told_parent: false,
+            set_aside: imbl::OrdMap::new(),
+            moved: None,
+            lineage: None,
         }
     }
 
@@ -118,6 +121,15 @@ impl Process {
                     held.outcome = true;
                 }
             }
+            ProcessEvent::ProcessMigrated(event) => {
+                // Whoever decodes an event looks its schema up; one that is not there makes the process unreadable.
+                if let Some(plan) = &event.plan {
+                    let from = self.plan.reference();
+                    self.migrate(Arc::clone(plan), &event.mapping);
+                    self.moved = (!event.back).then(|| Moved { from, mapping: event.mapping.clone() });
+                }
+            }
+            ProcessEvent::ProcessForked(event) => self.take_over(event),
             ProcessEvent::DataSet(event) => self.data = Some(event.data.clone()),
             ProcessEvent::ItemRescheduled(event) => {
                 if let Some((item, dates)) = self.plan.outline.item(&event.item).zip(SetDates::read(&event.dates).ok())

@@ -24,6 +24,7 @@ mod derive;
 mod draft;
 mod effects;
 mod guide;
+mod migration;
 mod plan;
 mod row;
 #[cfg(test)]
@@ -43,12 +44,13 @@ pub use derive::{ItemStatus, ItemView, TaskStatus};
 pub use draft::FIRED_MAX;
 pub use effects::{AttemptFailure, EFFECTS_MAX, Effect, Incident};
 pub use guide::{Guide, Next, Waiting};
+pub use migration::{Changed, Mapping, MigrationPlan, Moved, Removed, SetAside};
 pub use plan::Plan;
 pub use timers::{Timer, TimerKey};
 pub use votes::{Tally, VOTES_MAX, Vote};
 
 use crate::event::Actor;
-use crate::facts::Parent;
+use crate::facts::{Lineage, Parent};
 use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
 use crate::schema::outline::ItemRef;
 use crate::sealed::Sealed;
@@ -228,4 +230,10 @@ pub struct Process {
     pub parent: Option<Parent>,
     /// Whether that process was told how this one ended.
     pub told_parent: bool,
+    /// Work on tasks that its schema no longer has.
+    pub set_aside: imbl::OrdMap<String, SetAside>,
+    /// Its last move to another schema, until it is taken back.
+    pub moved: Option<Moved>,
+    /// The process and version that it was made from.
+    pub lineage: Option<Lineage>,
 }

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AssetOnTask, Effect, Incident, Plan, Process, ProcessStatus, Recurring, SetDates, Sub, TaskState, Timer, TimerKey,
+    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, Recurring, SetAside, SetDates, Sub, TaskState, Timer, TimerKey,
     Vote,
 };
 use crate::event::Actor;
-use crate::facts::{Dates, Parent, SchemaRef};
+use crate::facts::{Dates, Lineage, Parent, ProcessForked, SchemaRef};
 use crate::id::{AssetId, IncidentId, Micros, ProcessId};
 use crate::schema::outline::ItemRef;
 use crate::sealed::Sealed;
@@ -31,17 +31,34 @@ struct Row {
     touched_at: Micros,
     tasks: Vec<(u32, TaskState)>,
     assets: Vec<(AssetId, AssetOnTask)>,
+    #[serde(default)]
     zone: Zone,
+    #[serde(default)]
     timers: Vec<(TimerKey, Timer)>,
+    #[serde(default)]
     recurring: Vec<(u32, Recurring)>,
+    #[serde(default)]
     votes: Vec<(u32, Vote)>,
+    #[serde(default)]
     effects: Vec<(u64, Effect)>,
+    #[serde(default)]
     incidents: Vec<(IncidentId, Incident)>,
+    #[serde(default)]
     subprocesses: Vec<(u32, Sub)>,
+    #[serde(default)]
     dates: Vec<(ItemRef, Dates)>,
+    #[serde(default)]
     data: Option<Sealed<BTreeMap<String, Value>>>,
+    #[serde(default)]
     parent: Option<Parent>,
+    #[serde(default)]
     told_parent: bool,
+    #[serde(default)]
+    set_aside: Vec<(String, SetAside)>,
+    #[serde(default)]
+    moved: Option<Moved>,
+    #[serde(default)]
+    lineage: Option<Lineage>,
 }
 
 fn entries<K: Ord + Clone, V: Clone>(map: &imbl::OrdMap<K, V>) -> Vec<(K, V)> {
@@ -49,11 +66,10 @@ fn entries<K: Ord + Clone, V: Clone>(map: &imbl::OrdMap<K, V>) -> Vec<(K, V)> {
 }
 
 impl Process {
-    /// The row.
-    pub fn to_row(&self) -> Vec<u8> {
+    fn row(&self) -> Row {
         let untouched = TaskState::default();
         let tasks = self.tasks.iter().enumerate().filter(|(_, task)| **task != untouched);
-        let row = Row {
+        Row {
             schema: self.plan.reference(),
             name: self.name.clone(),
             language: self.language.clone(),
@@ -77,8 +93,50 @@ impl Process {
             data: self.data.clone(),
             parent: self.parent.clone(),
             told_parent: self.told_parent,
+            set_aside: entries(&self.set_aside),
+            moved: self.moved.clone(),
+            lineage: self.lineage,
+        }
+    }
+
+    /// The row: compact, and made again from the journal where its form changes.
+    pub fn to_row(&self) -> Vec<u8> {
+        rmp_serde::to_vec(&self.row()).expect("a row whose values are sealed encodes")
+    }
+
+    /// The same as history keeps it: with the names of fields, so that later forms can read it.
+    pub fn to_snapshot(&self) -> Vec<u8> {
+        rmp_serde::to_vec_named(&self.row()).expect("a row whose values are sealed encodes")
+    }
+
+    /// What this process was at a moment, for one that begins there: everything but its name, its values and what only one
+    /// process can have (its effects, and the process that waits for it).
+    pub fn fork(&self) -> ProcessForked {
+        let mut state = self.clone();
+        state.data = None;
+        state.name = Sealed::Closed(Vec::new());
+        state.effects = imbl::OrdMap::new();
+        state.subprocesses = imbl::OrdMap::new();
+        state.assets = imbl::OrdMap::new();
+        state.incidents = imbl::OrdMap::new();
+        (state.parent, state.told_parent) = (None, false);
+        ProcessForked { lineage: Lineage { process: self.id, version: self.version }, state: state.to_snapshot() }
+    }
+
+    /// Takes over what another process was. What cannot be read leaves it as it is made: its beginning.
+    pub(super) fn take_over(&mut self, event: &ProcessForked) {
+        let plan = Arc::clone(&self.plan);
+        let Some(before) = Self::from_row(self.id, &event.state, |_| Some(plan)) else { return };
+        *self = Self {
+            name: self.name.clone(),
+            data: self.data.clone(),
+            version: self.version,
+            created_by: self.created_by,
+            created_at: self.created_at,
+            touched_at: self.touched_at,
+            lineage: Some(event.lineage),
+            ..before
         };
-        rmp_serde::to_vec(&row).expect("a row whose name is sealed encodes")
     }
 
     /// The process of a row. `plan` finds the schema that it is pinned to; `None` where row or schema do not fit.
@@ -118,6 +176,9 @@ impl Process {
             data: row.data,
             parent: row.parent,
             told_parent: row.told_parent,
+            set_aside: row.set_aside.into_iter().collect(),
+            moved: row.moved,
+            lineage: row.lineage,
         })
     }
 }

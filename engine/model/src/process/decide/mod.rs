@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::dates::SetDates;
 use super::draft::Draft;
 use super::effects::{self, AttemptFailure};
-use super::{Plan, Process, ProcessStatus, Stage, votes};
+use super::{Mapping, Plan, Process, ProcessStatus, Stage, votes};
 use crate::event::Actor;
 use crate::facts::*;
 use crate::id::{AssetId, IncidentId, Micros, ProcessId};
@@ -24,7 +24,7 @@ use crate::sealed::Sealed;
 use crate::time::zone::Zone;
 
 /// What somebody wants of a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Begin.
     Start,
@@ -118,6 +118,20 @@ pub enum Command {
     },
     /// Try a task that failed again.
     RetryTask(String),
+    /// Move to another schema.
+    Migrate {
+        /// The schema.
+        plan: Arc<Plan>,
+        /// What becomes of tasks, where it is not what their ids say.
+        mapping: Mapping,
+    },
+    /// Take the last move back.
+    MigrateBack {
+        /// The schema that it was moved from.
+        plan: Arc<Plan>,
+        /// What becomes of work that has come since.
+        mapping: Mapping,
+    },
 }
 
 /// What a decision needs to know beside the state.
@@ -199,6 +213,10 @@ pub enum Rule {
     DatesRefused,
     /// A limit is reached.
     TooMuch,
+    /// Moving to this schema would lose work, or cannot be.
+    MigrationRefused,
+    /// The process was not moved.
+    NeverMoved,
 }
 
 impl Rule {
@@ -230,6 +248,8 @@ impl Rule {
             Self::IncidentClosed => "incident-closed",
             Self::DatesRefused => "dates-refused",
             Self::TooMuch => "too-much",
+            Self::MigrationRefused => "migration-refused",
+            Self::NeverMoved => "never-moved",
         }
     }
 
@@ -261,6 +281,8 @@ impl Rule {
             Self::IncidentClosed => "This incident was dealt with",
             Self::DatesRefused => "These dates cannot be",
             Self::TooMuch => "A limit is reached",
+            Self::MigrationRefused => "The process cannot be moved so",
+            Self::NeverMoved => "The process was not moved",
         }
     }
 }
@@ -391,6 +413,8 @@ fn follow(
             return effects::close_incident(draft, *incident, *resolution, note);
         }
         Command::RetryTask(task) => return retry_task(draft, task, note),
+        Command::Migrate { plan, mapping } => vec![migrate(process, plan, mapping.clone(), false, note)?],
+        Command::MigrateBack { plan, mapping } => vec![migrate_back(process, plan, mapping, note)?],
     };
     events.into_iter().for_each(|event| draft.push(event));
     Ok(())
@@ -484,6 +508,34 @@ fn set_data(
         return Err(Rejection::new(Rule::TooMuch, detail));
     }
     Ok(DataSet { data: Sealed::Open(data) }.into())
+}
+
+fn migrate(
+    process: &Process,
+    plan: &Arc<Plan>,
+    mapping: Mapping,
+    back: bool,
+    reason: Option<Sealed<String>>,
+) -> Result<ProcessEvent, Rejection> {
+    let refused = process.plan_migration(plan, &mapping).refused;
+    if !refused.is_empty() {
+        return Err(Rejection::new(Rule::MigrationRefused, refused.join("; ")));
+    }
+    Ok(ProcessMigrated { to: plan.reference(), mapping, back, reason, plan: Some(Arc::clone(plan)) }.into())
+}
+
+fn migrate_back(
+    process: &Process,
+    plan: &Arc<Plan>,
+    mapping: &Mapping,
+    reason: Option<Sealed<String>>,
+) -> Result<ProcessEvent, Rejection> {
+    let Some(moved) = process.moved.as_ref().filter(|moved| moved.from == plan.reference()) else {
+        return Err(Rejection::new(Rule::NeverMoved, "there is no move that could be taken back"));
+    };
+    let mut back = moved.back();
+    back.extend(mapping.clone());
+    migrate(process, plan, back, true, reason)
 }
 
 fn old_news() -> Rejection {
