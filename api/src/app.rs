@@ -15,7 +15,8 @@ use crate::cursor::Cursors;
 use crate::identity::Identities;
 use crate::problem::Problem;
 use crate::routes::{
-    adoption, assets, incidents, interlinkers, meta, people, processes, provisions, schedules, schemas, tasks, usage,
+    adoption, assets, incidents, interlinkers, meta, migrations, past, people, processes, provisions, schedules,
+    schemas, tasks, usage,
 };
 
 /// What every handler needs.
@@ -86,6 +87,11 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(processes::guide))
         .routes(routes!(processes::events))
         .routes(routes!(processes::data, processes::set_data))
+        .routes(routes!(past::diff))
+        .routes(routes!(past::fork))
+        .routes(routes!(migrations::migrate))
+        .routes(routes!(migrations::undo))
+        .routes(routes!(migrations::migrate_all))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::get))
         .routes(routes!(incidents::retry))

@@ -59,6 +59,10 @@ pub struct ProcessBody {
     /// Whether it should have ended by now.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub overdue: bool,
+    /// The process and version that it was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub lineage: Option<Value>,
     /// The process and task for which it was started.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -90,6 +94,7 @@ pub fn process(process: &Process, name: Option<String>) -> ProcessBody {
         zone: process.zone.name().to_owned(),
         due_at: deadline.map(|timer| time(timer.due_at)),
         overdue: process.ended_at.is_none() && deadline.is_some_and(|timer| timer.fired_at.is_some()),
+        lineage: process.lineage.map(|from| json!({"process": from.process.to_string(), "version": from.version})),
         parent: process
             .parent
             .as_ref()

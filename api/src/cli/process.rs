@@ -1,4 +1,4 @@
-//! `interlink process list | show | guide`.
+//! `interlink process list | show | guide | diff`.
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -15,6 +15,17 @@ pub enum Command {
     Show {
         /// Its id.
         id: String,
+    },
+    /// Shows what has changed in a process between two moments, and who did it.
+    Diff {
+        /// Its id.
+        id: String,
+        /// Since when: a version, or a time.
+        #[arg(long)]
+        from: String,
+        /// Until when; now, where it is left out.
+        #[arg(long)]
+        to: Option<String>,
     },
     /// Shows what to do next in a process, and what waits.
     Guide {
@@ -64,6 +75,21 @@ pub fn run(command: Command, client: &Client, output: Output) -> Result<(), Stri
                     }
                 }
             }
+        }
+        Command::Diff { id, from, to } => {
+            let to = to.map(|to| format!("&to={to}")).unwrap_or_default();
+            let diff = client.get(&format!("/v1/processes/{id}/diff?from={from}{to}"))?;
+            if output == Output::Json {
+                print_json(&diff);
+                return Ok(());
+            }
+            let row = |change: &Value| {
+                let last = change["by"].as_array().and_then(|by| by.last()).cloned().unwrap_or_default();
+                let both = format!("{} → {}", text(&change["before"]), text(&change["after"]));
+                vec![text(&change["item"]), text(&change["field"]), both, text(&last["actor"]), text(&last["at"])]
+            };
+            let changes: Vec<_> = diff["changes"].as_array().into_iter().flatten().map(row).collect();
+            print_table(&["item", "field", "change", "by", "at"], &changes);
         }
         Command::Guide { id } => {
             let guide = client.get(&format!("/v1/processes/{id}/guide"))?;

@@ -10,7 +10,7 @@ use interlink_runtime::{Acted, Answer, AssetView, NewAsset, ProcessView, Trouble
 use serde_json::{Value, json};
 
 use super::listed;
-use super::processes::{NAME_BYTES_MAX, process_id, process_of, tag};
+use super::processes::{NAME_BYTES_MAX, as_of, process_id, process_of, tag};
 use super::tasks::task_number;
 use crate::app::App;
 use crate::problem::{Misfit, Problem};
@@ -110,10 +110,19 @@ pub async fn of_process(State(app): State<App>, Path(id): Path<String>, asked: A
 }
 
 /// An asset.
-#[utoipa::path(get, path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/assets/{id}", tag = "assets",
+    params(("id" = String, Path), ("as_of" = Option<String>, Query)),
     responses((status = 200, description = "The asset"), (status = 404, body = Problem)))]
 pub async fn get(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
-    let view = app.engine.asset(asset_id(&id)?)?;
+    let id = asset_id(&id)?;
+    let view = match as_of(&asked, "as_of")? {
+        None => app.engine.asset(id)?,
+        Some(at) => {
+            let engine = std::sync::Arc::clone(&app.engine);
+            let reading = tokio::task::spawn_blocking(move || engine.asset_as_of(id, at));
+            reading.await.map_err(|_| Problem::internal("the history could not be read"))??
+        }
+    };
     Ok(asked.show(&views::asset(&view), Some(view.asset.version), None))
 }
 
@@ -135,7 +144,7 @@ pub async fn remove(State(app): State<App>, Path(id): Path<String>, asked: Asked
 }
 
 /// Shows an asset. That it was looked at goes into the registry of usage, and changes no version.
-#[utoipa::path(get, path = "/v1/assets/{id}/view", tag = "assets", params(("id" = String, Path), ("query" = Option<String>, Query)),
+#[utoipa::path(get, path = "/v1/assets/{id}/view", tag = "assets", params(("id" = String, Path), ("query" = Option<String>, Query), ("as_of" = Option<String>, Query)),
     responses((status = 200, description = "What the Interlinker shows"), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn view(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
     let id = asset_id(&id)?;
@@ -146,7 +155,11 @@ pub async fn view(State(app): State<App>, Path(id): Path<String>, asked: Asked) 
         None => json!({}),
     };
     let caller = asked.known.caller(&app.engine).await?;
-    let (asset, shown) = app.engine.view(caller, id, query, asked.wanted.first()).await?;
+    let language = asked.wanted.first();
+    let (asset, shown) = match as_of(&asked, "as_of")? {
+        None => app.engine.view(caller, id, query, language).await?,
+        Some(at) => app.engine.view_as_of(caller, id, at, query, language).await?,
+    };
     Ok(asked.show(&shown, Some(asset.version), None))
 }
 

@@ -5,6 +5,8 @@ pub mod assets;
 pub mod incidents;
 pub mod interlinkers;
 pub mod meta;
+pub mod migrations;
+pub mod past;
 pub mod people;
 pub mod processes;
 pub mod provisions;

@@ -7,7 +7,7 @@ use interlink_model::id::ProcessId;
 use interlink_model::process::{self as model, DATA_BYTES_MAX, NewProcess, Process, ProcessStatus};
 use interlink_model::schema::outline::ItemRef;
 use interlink_model::time::zone::{ZONE_NAME_BYTES_MAX, Zone};
-use interlink_runtime::{Answer, ProcessView, Trouble};
+use interlink_runtime::{Answer, AsOf, ProcessView, Trouble};
 use serde_json::{Value, json};
 
 use super::tasks::recommended;
@@ -26,6 +26,30 @@ pub const COMMENT_BYTES_MAX: usize = 16 << 10;
 pub fn process_of(app: &App, id: &str) -> Result<ProcessView, Problem> {
     let id = process_id(id)?;
     Ok(app.engine.process(id)?)
+}
+
+/// The same as it was at `as_of`, where that is asked for.
+async fn process_then(app: &App, id: &str, asked: &Asked) -> Result<ProcessView, Problem> {
+    let Some(at) = as_of(asked, "as_of")? else { return process_of(app, id) };
+    let (id, engine) = (process_id(id)?, std::sync::Arc::clone(&app.engine));
+    // History is read from disk.
+    let reading = tokio::task::spawn_blocking(move || engine.process_as_of(id, at));
+    Ok(reading.await.map_err(|_| Problem::internal("the history could not be read"))??)
+}
+
+/// A moment in a query: a version or a time.
+pub fn as_of(asked: &Asked, name: &str) -> Result<Option<AsOf>, Problem> {
+    asked.query(name).map(|text| moment(name, text)).transpose()
+}
+
+/// A moment: a version or a time.
+pub fn moment(name: &str, text: &str) -> Result<AsOf, Problem> {
+    if let Ok(version) = text.parse() {
+        return Ok(AsOf::Version(version));
+    }
+    let refuse =
+        || Problem::malformed(format!("`{name}` is a version such as 7, or a time such as 2027-05-01T09:00:00Z"));
+    super::schedules::instant(text).map(AsOf::Time).ok_or_else(refuse)
 }
 
 /// The id in a path.
@@ -176,10 +200,11 @@ pub async fn data(State(app): State<App>, Path(id): Path<String>, asked: Asked) 
 }
 
 /// A process.
-#[utoipa::path(get, path = "/v1/processes/{id}", tag = "processes", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/processes/{id}", tag = "processes",
+    params(("id" = String, Path), ("as_of" = Option<String>, Query)),
     responses((status = 200, body = views::ProcessBody), (status = 404, body = Problem)))]
 pub async fn get(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
-    let ProcessView { process, name } = process_of(&app, &id)?;
+    let ProcessView { process, name } = process_then(&app, &id, &asked).await?;
     Ok(asked.show(&views::process(&process, name), Some(process.version), None))
 }
 
@@ -236,10 +261,10 @@ pub async fn cancel(State(app): State<App>, Path(id): Path<String>, command: Com
 
 /// The tree of a process, with what is derived of every item.
 #[utoipa::path(get, path = "/v1/processes/{id}/tree", tag = "processes",
-    params(("id" = String, Path), ("lang" = Option<String>, Query)),
+    params(("id" = String, Path), ("lang" = Option<String>, Query), ("as_of" = Option<String>, Query)),
     responses((status = 200, description = "`{phases: [{objectives: [{tasks}]}]}`"), (status = 404, body = Problem)))]
 pub async fn tree(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
-    let ProcessView { process, .. } = process_of(&app, &id)?;
+    let ProcessView { process, .. } = process_then(&app, &id, &asked).await?;
     let language = language_of(&process, &asked.wanted);
     Ok(asked.show(&views::tree(&process, &asked.wanted), Some(process.version), language.as_deref()))
 }
@@ -252,10 +277,10 @@ pub fn language_of(process: &Process, wanted: &Wanted) -> Option<String> {
 
 /// What to do next, by whom, and what everything else waits for.
 #[utoipa::path(get, path = "/v1/processes/{id}/guide", tag = "processes",
-    params(("id" = String, Path), ("lang" = Option<String>, Query)),
+    params(("id" = String, Path), ("lang" = Option<String>, Query), ("as_of" = Option<String>, Query)),
     responses((status = 200, description = "`{next, waiting}`"), (status = 404, body = Problem)))]
 pub async fn guide(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
-    let ProcessView { process, .. } = process_of(&app, &id)?;
+    let ProcessView { process, .. } = process_then(&app, &id, &asked).await?;
     let wanted = &asked.wanted;
     let guide = process.guide();
     let next = guide.next.iter().map(|next| {

@@ -72,14 +72,28 @@ pub enum StreamKind {
     Answer = b'k',
     /// Checkpoints of the journal.
     Checkpoint = b'c',
+    /// Snapshots of a process.
+    Snapshot = b'n',
 }
 
 impl StreamKind {
     /// The kind that a byte stands for.
     pub fn from_byte(byte: u8) -> Option<Self> {
         use StreamKind::*;
-        let all =
-            [Process, Asset, Usage, Person, Login, Schema, Interlinker, ProblemProfile, Service, Answer, Checkpoint];
+        let all = [
+            Process,
+            Asset,
+            Usage,
+            Person,
+            Login,
+            Schema,
+            Interlinker,
+            ProblemProfile,
+            Service,
+            Answer,
+            Checkpoint,
+            Snapshot,
+        ];
         all.into_iter().find(|kind| *kind as u8 == byte)
     }
 }

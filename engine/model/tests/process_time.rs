@@ -638,7 +638,10 @@ fn a_fork_begins_where_another_process_was() {
     close(&mut created);
     let mut fork = Process::created(ProcessId::from_bytes([8; 16]), &created, &stamp, Arc::clone(&world.process.plan));
     fork.apply(&forked.into(), &stamp);
-    assert_eq!((fork.version, fork.lineage), (1, Some(Lineage { process: world.process.id, version: world.process.version })));
+    assert_eq!(
+        (fork.version, fork.lineage),
+        (1, Some(Lineage { process: world.process.id, version: world.process.version }))
+    );
     assert_eq!((fork.tasks.clone(), fork.timers.clone()), (world.process.tasks.clone(), world.process.timers.clone()));
     assert_eq!((fork.status, fork.broken_invariant()), (ProcessStatus::Running, None));
     assert_ne!(fork.name, world.process.name);

@@ -88,8 +88,8 @@ fn open_value(key: &SealingKey, at: &Stream, sealed: &[u8]) -> Option<Arc<[u8]>>
     value.opened().map(|value| value.as_slice().into())
 }
 
-/// Folds an asset from its stream.
-pub(crate) fn from_stream(core: &Core, id: AssetId) -> Outcome<(Snapshot, SealingKey)> {
+/// Folds an asset from its stream, up to a position.
+pub(crate) fn from_stream(core: &Core, id: AssetId, until: Position) -> Outcome<(Snapshot, SealingKey)> {
     let at = stream(StreamKind::Asset, id.bytes());
     let damaged = || Trouble::Damaged { what: "asset", id: id.to_string() };
     let mut asset: Option<Asset> = None;
@@ -97,7 +97,7 @@ pub(crate) fn from_stream(core: &Core, id: AssetId) -> Outcome<(Snapshot, Sealin
     let events = events_of::<AssetEvent>(core, &at, "asset", &id)?;
     let number = events.first().map(|(.., key)| *key).ok_or_else(damaged)?;
     let key = core.keys.key(number).map_err(|error| Trouble::Unknown(error.to_string()))?;
-    for (event, stamp, ..) in &events {
+    for (event, stamp, ..) in events.iter().filter(|(_, _, position, _)| *position <= until) {
         match (&mut asset, event) {
             (None, AssetEvent::InterlinkerInstantiated(made)) => asset = Some(Asset::created(id, made, stamp)),
             (None, _) => return Err(damaged()),
@@ -121,14 +121,15 @@ pub(crate) fn from_stream(core: &Core, id: AssetId) -> Outcome<(Snapshot, Sealin
             }
         }
     }
-    let asset = Arc::new(asset.ok_or_else(damaged)?);
+    let gone = || Trouble::NotFound { what: "asset", id: id.to_string() };
+    let asset = Arc::new(asset.ok_or_else(gone)?);
     Ok((Snapshot { asset, values }, key))
 }
 
 /// Compares the rows of an asset with what its events give, where they are as new as the journal. `included` is the position
 /// that the state says it includes.
 pub(crate) fn compare(core: &Core, included: Position, id: AssetId) -> Result<(), String> {
-    let (folded, _) = from_stream(core, id).map_err(|trouble| trouble.to_string())?;
+    let (folded, _) = from_stream(core, id, Position::MAX).map_err(|trouble| trouble.to_string())?;
     let Some(head) = core.journal.head(&stream(StreamKind::Asset, id.bytes())) else { return Ok(()) };
     match core.state.get(&asset_key(id)).map(|found| usage::position_of(&found)) {
         Some(position) if position >= head.position => {}

@@ -13,7 +13,7 @@ use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::*;
-use interlink_model::id::{AssetId, Micros, StreamKind};
+use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::process::Command;
 use interlink_model::sealed::Sealed;
@@ -216,7 +216,7 @@ impl Assets {
                 let found = from_rows(core, id).filter(|(snapshot, _)| snapshot.asset.version == head.version);
                 let (snapshot, key) = match found {
                     Some(found) => found,
-                    None => from_stream(core, id)?,
+                    None => from_stream(core, id, Position::MAX)?,
                 };
                 self.cells.insert(id, AssetCell::new(snapshot, key))
             }
@@ -285,7 +285,7 @@ impl Assets {
                 duration_us,
             };
             let events = with_outcome(instantiated.into(), done.outcome);
-            let (written, asset) = written_events(core, at, None, process, &key, *stamp, events);
+            let (written, asset) = written_events(core, at, None, process.id, &key, *stamp, events);
             let _ = made.set(Arc::clone(&asset));
             let settle = settle_events(core, written.clone(), asset, key, *stamp);
             Some(Beside { written, settle: Box::new(settle) })
@@ -387,7 +387,7 @@ impl Assets {
         let beside = |stamp: &Stamp| {
             let at = stream(StreamKind::Asset, cell.id.bytes());
             let events = vec![AssetRemoved {}.into()];
-            let (written, removed) = written_events(core, at, Some(&asset), process, &cell.key, *stamp, events);
+            let (written, removed) = written_events(core, at, Some(&asset), process.id, &cell.key, *stamp, events);
             let keys: Vec<_> = values.iter().map(|(name, _)| value_key(cell.id, name)).collect();
             let snapshot = Snapshot { asset: Arc::clone(&removed), values: KeyValues::default() };
             lane.lock().ahead = snapshot.clone();
@@ -413,21 +413,21 @@ impl Assets {
         processes.command(core, process, actor, ask, beside, |_| (answer, None), permit).await
     }
 
-    /// Shows an asset. That it was looked at is recorded; the answer does not wait for the record.
+    /// Shows an asset as it is or was. That it was looked at is recorded; the answer does not wait for the record.
     pub async fn view(
         &self,
         core: &Arc<Core>,
         processes: &Processes,
         process: &Arc<ProcessCell>,
-        cell: &AssetCell,
         guest: &Arc<Interlinker>,
+        snapshot: Snapshot,
         actor: Actor,
         query: Json,
         language: &str,
     ) -> Outcome<(Arc<Asset>, Json)> {
         guest.check_view(&query).map_err(Trouble::Input)?;
-        let Snapshot { asset, values } = cell.snapshot();
-        let context = call_context(actor, process, &asset.task, cell.id, language, core.now());
+        let Snapshot { asset, values } = snapshot;
+        let context = call_context(actor, process, &asset.task, asset.id, language, core.now());
         let called = run(core, guest, Entry::View { query }, values, context).await;
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         match called.result {
@@ -437,7 +437,7 @@ impl Assets {
                     outcome: UseOutcome::Done,
                     interlinker: asset.interlinker.clone(),
                     task: asset.task.clone(),
-                    asset: Some(cell.id),
+                    asset: Some(asset.id),
                     action: None,
                     reason: None,
                     duration_us,
@@ -451,7 +451,7 @@ impl Assets {
                     UseKind::View,
                     &asset.interlinker,
                     &asset.task,
-                    Some(cell.id),
+                    Some(asset.id),
                     None,
                     duration_us,
                 );
@@ -535,17 +535,17 @@ fn with_outcome(event: AssetEvent, outcome: Option<Json>) -> Vec<AssetEvent> {
 }
 
 /// Seals events of an asset and applies them; `before` is absent for a new one.
-fn written_events(
+pub(crate) fn written_events(
     core: &Core,
     at: interlink_journal::Stream,
     before: Option<&Asset>,
-    process: &ProcessCell,
+    process: ProcessId,
     key: &SealingKey,
     stamp: Stamp,
-    events: Vec<AssetEvent>,
+    events: impl IntoIterator<Item = AssetEvent>,
 ) -> (Vec<Written>, Arc<Asset>) {
     let mut asset = before.cloned();
-    let mut written = Vec::with_capacity(events.len());
+    let mut written = Vec::new();
     for event in events {
         let mut event = AnyEvent::Asset(event);
         event.close(&*core.ambient, &at, key);
@@ -558,7 +558,7 @@ fn written_events(
             (None, _) => unreachable!("an asset begins with its instantiation"),
         }
         let version = asset.as_ref().map_or(0, |asset| asset.version);
-        written.push(Written { stream: at, version, process: Some(process.id), key: key.number, stamp, event });
+        written.push(Written { stream: at, version, process: Some(process), key: key.number, stamp, event });
     }
     (written, Arc::new(asset.expect("an asset has events")))
 }
@@ -589,7 +589,7 @@ fn hand_over(
     let at = stream(StreamKind::Asset, cell.id.bytes());
     let Performed { before, events, values, output } = call;
     let prepare = |stamp: Stamp| {
-        let (written, asset) = written_events(core, at, Some(&before), process, &cell.key, stamp, events);
+        let (written, asset) = written_events(core, at, Some(&before), process.id, &cell.key, stamp, events);
         let snapshot = Snapshot { asset: Arc::clone(&asset), values };
         let put = settle_events(core, written.clone(), Arc::clone(&asset), cell.key.clone(), stamp);
         let settling = Arc::clone(cell);
@@ -656,6 +656,19 @@ fn settle_events(
         core.state.put(last, [(asset_key(asset.id), Value::Asset(asset, key))]);
         note_activity(&core, last, &stamp);
     }
+}
+
+/// Puts an event of an asset into the state, and its head with it.
+pub(crate) fn put_asset(
+    state: &crate::state::State,
+    position: Position,
+    asset: &Arc<Asset>,
+    event: &AssetEvent,
+    key: &SealingKey,
+    stamp: &Stamp,
+) {
+    put_event(state, position, asset, event, stamp);
+    state.put(position, [(asset_key(asset.id), Value::Asset(Arc::clone(asset), key.clone()))]);
 }
 
 /// The catalogue's component for an asset.

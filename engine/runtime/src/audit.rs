@@ -15,7 +15,9 @@ use crate::catalogue::{Catalogue, events_of};
 use crate::core::Core;
 use crate::draft::stream;
 use crate::engine::{Checkpoint, Engine, OpenError, Options, lock};
+use crate::history::step;
 use crate::keys::Keys;
+use crate::schedule;
 use crate::state::{Found, STATE_DIRECTORY, State, key, open_process_row, remove_state, table};
 
 /// What an audit found.
@@ -114,21 +116,20 @@ fn compare_process(core: &Core, catalogue: &Catalogue, included: Position, id: P
         return Err("its row is older than the state says".into());
     }
     let mut folded: Option<Process> = None;
-    for (event, stamp, position, _) in &events {
-        match (&mut folded, event) {
-            (None, ProcessEvent::ProcessCreated(created)) => {
-                let plan = catalogue.plan(&created.schema.digest).ok_or("its schema is not there")?;
-                folded = Some(Process::created(id, created, stamp, plan));
-            }
-            (Some(process), event) if *position <= row.position => process.apply(event, stamp),
-            (Some(_), _) => break,
-            (None, _) => return Err("its stream does not begin with its creation".into()),
-        }
+    for (event, stamp, ..) in events.into_iter().filter(|(_, _, position, _)| *position <= row.position) {
+        let next = step(catalogue, id, folded, event, &stamp);
+        folded = Some(next.ok_or("its stream does not begin with its creation, or its schema is not there")?);
     }
     let folded = folded.ok_or("its stream is empty")?;
     let key = core.keys.key(row.key).map_err(|error| error.to_string())?;
     let plain = open_process_row(&key, &row_key, &row).ok_or("its row does not open")?;
-    if plain == folded.to_row() { Ok(()) } else { Err("its row is not what its events give".into()) }
+    if plain != folded.to_row() {
+        return Err("its row is not what its events give".into());
+    }
+    match schedule::missing(&core.state, &folded) {
+        None => Ok(()),
+        Some(what) => Err(format!("its {what} is not in the index")),
+    }
 }
 
 /// Makes the state of a data directory again; answers from how many records.

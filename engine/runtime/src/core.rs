@@ -47,17 +47,18 @@ impl Core {
         Stamp { at, actor, correlation: Some(correlation_id(&*self.ambient)), causation: None }
     }
 
-    /// Hands events, and a record with them that is none (an answer, a checkpoint), to the journal as one append. `settle` is called by the committer, in the
-    /// order of appends, with the position of the first event, or nothing where the append failed; what it puts into
-    /// the state is there before anybody is told.
+    /// Hands events, and records with them that are none (an answer, a snapshot, a checkpoint), to the journal as one
+    /// append. `settle` is called by the committer, in the order of appends, with the position of the first event, or
+    /// nothing where the append failed; what it puts into the state is there before anybody is told.
     pub fn commit(
         &self,
         written: &[Written],
-        beside: Option<NewRecord>,
+        beside: impl IntoIterator<Item = NewRecord>,
         settle: impl FnOnce(Option<Position>) + Send + 'static,
     ) -> Fate {
         let at_us = written.iter().map(|written| written.stamp.at.0).max().unwrap_or_else(|| self.now().0);
-        let answer = beside.as_ref().filter(|beside| beside.kind == RecordKind::Answer);
+        let beside: Vec<_> = beside.into_iter().collect();
+        let answer = beside.iter().find(|beside| beside.kind == RecordKind::Answer);
         let remembered = answer.map(|answer| (answer.stream, answer.body.bytes().to_vec()));
         let records: Vec<_> = written.iter().map(Written::record).chain(beside).collect();
         let (tell, told) = oneshot::channel();

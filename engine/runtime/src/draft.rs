@@ -69,7 +69,7 @@ impl AnyEvent {
             StreamKind::Interlinker => decode(body).map(|(event, stamp)| (Self::Interlinker(event), stamp))?,
             StreamKind::ProblemProfile => decode(body).map(|(event, stamp)| (Self::ProblemProfile(event), stamp))?,
             StreamKind::Service => decode(body).map(|(event, stamp)| (Self::Service(event), stamp))?,
-            StreamKind::Answer | StreamKind::Checkpoint => return Ok(None),
+            StreamKind::Answer | StreamKind::Checkpoint | StreamKind::Snapshot => return Ok(None),
         }))
     }
 

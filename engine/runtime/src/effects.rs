@@ -242,7 +242,8 @@ impl Workshop {
             data,
             parent: Some(interlink_model::facts::Parent { process: cell.id, task }),
         };
-        let making = Making { id: Some(id), plan: version.plan, new, start: true };
+        let first = Some(Command::Start);
+        let making = Making { id: Some(id), plan: version.plan, new, before: Vec::new(), first };
         let answer = |_: &interlink_model::process::Process, _: &str| (Answer::default(), None);
         let there = self.core.journal.head(&crate::draft::stream(interlink_model::id::StreamKind::Process, id.bytes()));
         if there.is_none() {

@@ -112,7 +112,7 @@ pub struct Engine {
     pub(crate) core: Arc<Core>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) processes: Arc<Processes>,
-    assets: Arc<Assets>,
+    pub(crate) assets: Arc<Assets>,
     people: People,
     gate: Arc<Gate>,
     checkpointer: Mutex<Checkpointer>,
@@ -433,7 +433,7 @@ impl Engine {
             let record = remember.record(&self.core, &answer);
             (answer, record)
         };
-        let making = Making { id: None, plan: Arc::clone(&schema.plan), new, start: false };
+        let making = Making { id: None, plan: Arc::clone(&schema.plan), new, before: Vec::new(), first: None };
         self.processes.create(&self.core, caller.actor(), making, |_, _, _| None, settle, permit).await
     }
 
@@ -689,7 +689,8 @@ impl Engine {
         let guest = guest_of(&self.core, &self.catalogue, &asset).await?;
         self.not_paused(&asset.interlinker.name)?;
         let actor = caller.actor();
-        self.assets.view(&self.core, &self.processes, &process, &cell, &guest, actor, query, language).await
+        let snapshot = cell.snapshot();
+        self.assets.view(&self.core, &self.processes, &process, &guest, snapshot, actor, query, language).await
     }
 
     /// Removes an asset.

@@ -20,8 +20,10 @@ mod effects;
 mod engine;
 pub mod error;
 mod gate;
+mod history;
 pub mod keys;
 mod mailbox;
+mod past;
 mod people;
 mod processes;
 pub mod provision;
@@ -35,5 +37,6 @@ pub use dispatch::{EFFECTS_OF_ONE_MAX, EFFECTS_OF_PROCESS_MAX, EFFECTS_UNDER_WAY
 pub use engine::{AssetView, Engine, Happened, IncidentView, OpenError, Opened, Options, ProcessView};
 pub use error::{Outcome, Trouble};
 pub use gate::{ANSWER_BYTES_MAX, Answer, Entry, Permit, REMEMBERED_US, Request};
+pub use past::{AsOf, Diff, FORKED_BYTES_MAX, Fork};
 pub use people::Caller;
 pub use processes::Done;

@@ -38,14 +38,16 @@ pub struct Mailbox {
     queued: usize,
     /// Version that the next event of the usage stream takes.
     next_use: u64,
+    /// Version that the next snapshot takes in its stream.
+    next_snapshot: u64,
     last_at: Micros,
 }
 
 impl Mailbox {
     /// The mailbox of a process as the journal has it.
-    pub fn new(process: Arc<Process>, next_use: u64) -> Self {
+    pub fn new(process: Arc<Process>, next_use: u64, next_snapshot: u64) -> Self {
         let last_at = process.touched_at;
-        Self { committed: Arc::clone(&process), ahead: process, queued: 0, next_use, last_at }
+        Self { committed: Arc::clone(&process), ahead: process, queued: 0, next_use, next_snapshot, last_at }
     }
 
     /// What is durable.
@@ -103,6 +105,12 @@ impl Mailbox {
         self.next_use - 1
     }
 
+    /// The version that the next snapshot takes in its stream.
+    pub fn next_snapshot(&mut self) -> u64 {
+        self.next_snapshot += 1;
+        self.next_snapshot - 1
+    }
+
     /// An append to the usage stream failed: the stream goes on at `next`.
     pub fn use_failed(&mut self, next: u64) {
         self.next_use = next;
@@ -115,8 +123,9 @@ impl Mailbox {
     }
 
     /// An append failed: whatever was decided ahead of it is dropped. What follows it in the queue was decided on what it
-    /// would have given, conflicts with the journal, and fails too.
-    pub fn failed(&mut self) {
+    /// would have given, conflicts with the journal, and fails too. Snapshots go on at `next_snapshot`.
+    pub fn failed(&mut self, next_snapshot: u64) {
+        self.next_snapshot = next_snapshot;
         self.queued -= 1;
         self.ahead = Arc::clone(&self.committed);
     }
@@ -138,7 +147,7 @@ mod tests {
         let plan = Arc::new(Plan::new(parse(SCHEMA.as_bytes(), Syntax::Yaml).expect("a schema").schema));
         let stamp = Stamp { at: Micros(100), actor: ACTOR, correlation: None, causation: None };
         let created = create(&plan, NewProcess { name: "name".into(), ..NewProcess::default() });
-        Mailbox::new(Arc::new(Process::created(ProcessId(uuid::Uuid::nil()), &created, &stamp, plan)), 0)
+        Mailbox::new(Arc::new(Process::created(ProcessId(uuid::Uuid::nil()), &created, &stamp, plan)), 0, 0)
     }
 
     fn run(mailbox: &mut Mailbox, command: Command) -> Result<Arc<Process>, NotTaken> {
@@ -168,11 +177,11 @@ mod tests {
         mailbox.synced(started);
         run(&mut mailbox, Command::Complete("a".into())).expect("taken");
         run(&mut mailbox, Command::Complete("b".into())).expect("taken");
-        mailbox.failed();
+        mailbox.failed(0);
         assert_eq!(mailbox.ahead(), mailbox.committed());
         assert_eq!(mailbox.ahead().progress(), 0.0);
         let claimed = run(&mut mailbox, Command::Claim("a".into())).expect("decided on what is durable");
-        mailbox.failed();
+        mailbox.failed(0);
         mailbox.synced(Arc::clone(&claimed));
         assert_eq!(mailbox.committed(), &claimed);
         assert_eq!(mailbox.queued, 0);

@@ -8,22 +8,23 @@ use interlink_journal::{NewRecord, Position};
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::{InterlinkerUsed, ProcessEvent, UsageEvent};
 use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
-use interlink_model::process::{Command, Context, NewProcess, Plan, Process, create, decide};
+use interlink_model::process::{Command, Context, NewProcess, Plan, Process, Rule, create, decide};
 use interlink_model::schema::authoring::BUILT_IN_ROLES;
 use interlink_model::sealed::{Sealed, SealedFields};
 use parking_lot::{Mutex, RwLock};
 
 use crate::ambient::process_id;
-use crate::catalogue::{Catalogue, events_of};
+use crate::catalogue::Catalogue;
 use crate::cells::Cells;
 use crate::core::{Core, Durable, Fate, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
+use crate::history::{Folded, SNAPSHOT_EVERY, fold, from_row, snapshot_record};
 use crate::keys::SealingKey;
 use crate::mailbox::{Mailbox, NotTaken};
 use crate::schedule::{self, Planned};
-use crate::state::{Found, Stored, Value, key, table};
+use crate::state::{Found, Value, key, table};
 use crate::usage;
 
 /// Processes that are kept in memory while nothing waits in them.
@@ -40,13 +41,13 @@ pub(crate) struct ProcessCell {
 }
 
 impl ProcessCell {
-    fn new(process: Arc<Process>, key: SealingKey, next_use: u64) -> Self {
+    fn new(process: Arc<Process>, key: SealingKey, next_use: u64, next_snapshot: u64) -> Self {
         Self {
             id: process.id,
             key,
             durable: Durable::new(process.version),
             committed: RwLock::new(Arc::clone(&process)),
-            mailbox: Mutex::new(Mailbox::new(process, next_use)),
+            mailbox: Mutex::new(Mailbox::new(process, next_use, next_snapshot)),
         }
     }
 
@@ -101,8 +102,9 @@ impl ProcessCell {
         data.opened().cloned().unwrap_or_default()
     }
 
-    fn failed(&self) {
-        self.mailbox.lock().failed();
+    fn failed(&self, core: &Core) {
+        let head = core.journal.head(&stream(StreamKind::Snapshot, self.id.bytes()));
+        self.mailbox.lock().failed(head.map_or(0, |head| head.version + 1));
         self.durable.failed();
     }
 }
@@ -148,8 +150,10 @@ pub(crate) struct Making {
     pub id: Option<ProcessId>,
     pub plan: Arc<Plan>,
     pub new: NewProcess,
-    /// Whether it begins at once.
-    pub start: bool,
+    /// What has happened to it already, where it begins where another was.
+    pub before: Vec<ProcessEvent>,
+    /// What is asked of it at once.
+    pub first: Option<Command>,
 }
 
 /// Roles of somebody in a process. Until there are teams, every member contributes and an operator is everything.
@@ -219,11 +223,14 @@ impl Processes {
         // A row that is not as new as the journal says was lost or damaged: the stream makes it again.
         let (process, key) = match found.filter(|(process, _)| process.version == head.version) {
             Some(found) => found,
-            None => from_stream(core, catalogue, id)?,
+            None => {
+                let Folded { process, key } = fold(core, catalogue, id, Position::MAX)?;
+                (process, key)
+            }
         };
-        let usage = stream(StreamKind::Usage, id.bytes());
-        let next_use = core.journal.head(&usage).map_or(0, |head| head.version + 1);
-        Ok(self.cells.insert(id, ProcessCell::new(process, key, next_use)))
+        let next = |kind| core.journal.head(&stream(kind, id.bytes())).map_or(0, |head| head.version + 1);
+        let (next_use, next_snapshot) = (next(StreamKind::Usage), next(StreamKind::Snapshot));
+        Ok(self.cells.insert(id, ProcessCell::new(process, key, next_use, next_snapshot)))
     }
 
     /// Makes a process, and starts it where that is asked. `beside` makes events of other streams that go with it.
@@ -236,7 +243,7 @@ impl Processes {
         answer: impl FnOnce(&Process, &str) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<(Arc<Process>, Answer)> {
-        let Making { id, plan, new, start } = making;
+        let Making { id, plan, new, before, first } = making;
         let id = id.unwrap_or_else(|| process_id(&*core.ambient));
         let name = new.name.clone();
         let data = new.data.clone();
@@ -249,13 +256,19 @@ impl Processes {
         });
         let mut process = Process::created(id, &created, &stamp, plan);
         let mut events: Vec<ProcessEvent> = vec![created.into()];
-        if start {
+        for event in before {
+            process.apply(&event, &stamp);
+            events.push(event);
+        }
+        if let Some(first) = first {
             let roles = roles_in(actor, &process.plan);
             let draw = stamp.correlation.unwrap_or_default();
             let context = Context { roles: &roles, data: Some(&data), draw, ..Context::new(stamp.at, actor) };
-            let started = decide(&process, &Command::Start, None, &context);
-            let started = started.map_err(|rejection| Trouble::Rejected(rejection, Arc::new(process.clone())))?;
-            for event in started {
+            let followed = match decide(&process, &first, None, &context) {
+                Err(rejection) if rejection.rule == Rule::NothingToDo => Vec::new(),
+                followed => followed.map_err(|rejection| Trouble::Rejected(rejection, Arc::new(process.clone())))?,
+            };
+            for event in followed {
                 let mut event = AnyEvent::Process(event);
                 event.close(&*core.ambient, &at, &key);
                 let AnyEvent::Process(event) = event else { unreachable!("closing keeps the family") };
@@ -449,16 +462,20 @@ fn submit(
             _ => None,
         })
         .collect();
+    let due_before = mailbox.ahead().version / SNAPSHOT_EVERY;
     let process = mailbox.push(&events, &stamp);
+    let snapshot = (process.version / SNAPSHOT_EVERY > due_before)
+        .then(|| snapshot_record(&process, &cell.key, mailbox.next_snapshot()));
     let (answer, record) = answer(&Done { process: &process, events: &events });
     let own = written.len() as u64;
-    let beside = beside.map(|Beside { written: more, settle }| {
+    let settle_beside = beside.map(|Beside { written: more, settle }| {
         written.extend(more);
         settle
     });
     let shared = Arc::clone(core);
     let cell = Arc::clone(cell);
-    let fate = core.commit(&written, record, move |first| {
+    let beside = record.into_iter().chain(snapshot);
+    let fate = core.commit(&written, beside, move |first| {
         match first {
             Some(position) => {
                 if let Some(last) = (position + own).checked_sub(1).filter(|_| own > 0) {
@@ -468,9 +485,9 @@ fn submit(
                 cell.synced(&process);
                 shared.rouse(&process);
             }
-            None => cell.failed(),
+            None => cell.failed(&shared),
         }
-        if let Some(settle) = beside {
+        if let Some(settle) = settle_beside {
             settle(first.map(|first| first + own));
         }
         drop(permit);
@@ -481,39 +498,4 @@ fn submit(
 /// Notes in the state that a person did something.
 pub(crate) fn note_activity(core: &Core, position: Position, stamp: &Stamp) {
     core.state.put(position, usage::activity(stamp));
-}
-
-fn from_row(
-    core: &Core,
-    catalogue: &Catalogue,
-    id: ProcessId,
-    row_key: &[u8],
-    stored: &Stored,
-) -> Option<(Arc<Process>, SealingKey)> {
-    let key = core.keys.key(stored.key).ok()?;
-    let row = crate::state::open_process_row(&key, row_key, stored)?;
-    let process = Process::from_row(id, &row, |schema| catalogue.plan(&schema.digest))?;
-    Some((Arc::new(process), key))
-}
-
-/// Folds a process from its stream.
-pub(crate) fn from_stream(core: &Core, catalogue: &Catalogue, id: ProcessId) -> Outcome<(Arc<Process>, SealingKey)> {
-    let at = stream(StreamKind::Process, id.bytes());
-    let events = events_of::<ProcessEvent>(core, &at, "process", &id)?;
-    let damaged = || Trouble::Damaged { what: "process", id: id.to_string() };
-    let mut process: Option<Process> = None;
-    let mut number = 0;
-    for (event, stamp, _, key) in &events {
-        number = *key;
-        match (&mut process, event) {
-            (None, ProcessEvent::ProcessCreated(created)) => {
-                let plan = catalogue.plan(&created.schema.digest).ok_or_else(damaged)?;
-                process = Some(Process::created(id, created, stamp, plan));
-            }
-            (None, _) => return Err(damaged()),
-            (Some(process), event) => process.apply(event, stamp),
-        }
-    }
-    let key = core.keys.key(number).map_err(|error| Trouble::Unknown(error.to_string()))?;
-    process.map(|process| (Arc::new(process), key)).ok_or_else(damaged)
 }

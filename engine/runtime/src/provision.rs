@@ -207,7 +207,8 @@ impl Engine {
         let schema = self.schema(&file.schema)?;
         let ProcessFile { name, language, start } = file.process.clone();
         let new = NewProcess { name, language, ..NewProcess::default() };
-        let making = Making { id: None, plan: schema.plan, new, start };
+        let first = start.then_some(interlink_model::process::Command::Start);
+        let making = Making { id: None, plan: schema.plan, new, before: Vec::new(), first };
         let beside = |stamp: &Stamp, process: ProcessId, key: &SealingKey| {
             let (written, open) = noted(process, key, stamp);
             Some(Beside { settle: settle(open, *stamp), written: vec![written] })

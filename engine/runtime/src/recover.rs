@@ -14,9 +14,10 @@ use crate::asset_rows::{asset_key, put_event, value_key};
 use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::draft::AnyEvent;
+use crate::history::{fold, step};
 use crate::keys::SealingKey;
 use crate::people::login_row;
-use crate::processes::{from_stream, note_activity};
+use crate::processes::note_activity;
 use crate::schedule;
 use crate::state::{Found, Value, key, open_asset, open_process_row, table};
 use crate::usage;
@@ -88,17 +89,15 @@ fn process(core: &Core, catalogue: &Catalogue, record: &Record, event: &ProcessE
     };
     let before = known.as_ref().map(|(process, _)| process.clone());
     let next = match (known, event) {
-        (None, ProcessEvent::ProcessCreated(created)) => {
-            let plan = catalogue.plan(&created.schema.digest);
+        (None, ProcessEvent::ProcessCreated(_)) => {
             let key = core.keys.key(record.key).ok();
-            plan.zip(key).map(|(plan, key)| (Process::created(id, created, stamp, plan), key))
+            step(catalogue, id, None, event.clone(), stamp).zip(key)
         }
-        (Some((mut process, key)), event) if process.version + 1 == record.version => {
-            process.apply(event, stamp);
-            Some((process, key))
+        (Some((process, key)), event) if process.version + 1 == record.version => {
+            step(catalogue, id, Some(process), event.clone(), stamp).map(|process| (process, key))
         }
         // The row was lost or does not fit: the whole stream makes it again.
-        _ => from_stream(core, catalogue, id).ok().map(|(process, key)| ((*process).clone(), key)),
+        _ => fold(core, catalogue, id, Position::MAX).ok().map(|folded| ((*folded.process).clone(), folded.key)),
     };
     match next {
         Some((process, key)) => {

@@ -99,6 +99,16 @@ pub(crate) fn places(state: &State, index: u8, after: Option<Planned>, limit: us
     found.iter().filter_map(|(row_key, _)| Planned::of_key(row_key)).collect()
 }
 
+/// Which place of a process the indexes do not have.
+pub(crate) fn missing(state: &State, process: &Process) -> Option<&'static str> {
+    let there =
+        |index: u8, place: Option<Planned>| place.is_none_or(|place| state.get(&place.row_key(index)).is_some());
+    if !there(table::DUE, next_due(process)) {
+        return Some("next timer");
+    }
+    (!there(table::WORK, next_work(process))).then_some("next effect")
+}
+
 /// The row of a place that turned out to be no longer true.
 pub(crate) fn gone(index: u8, place: Planned) -> (Vec<u8>, Value) {
     (place.row_key(index), Value::Gone)

@@ -117,7 +117,7 @@ fn a_vote_counts_once_each_and_says_what_it_needs() {
     ana.post(&path, &json!({"choice": "maybe"})).points_at(422, "invalid-input", &["/choice"]);
     let said = ana.post(&path, &json!({"choice": "approve", "comment": "at last"})).is(200);
     assert_eq!((&said["vote"]["approve"], &said["vote"]["quorum"]), (&json!(1), &json!(3)));
-    ana.post(&path, &json!({"choice": "reject"})).refused(409, "voted-already");
+    ana.post(&path, &json!({"choice": "reject"})).refused(409, "already-voted");
     ana.post(&path, &json!({"choice": "veto"})).refused(403, "may-not-vote");
     let refused = boris.tell(&format!("{process}/tasks/choose/complete")).refused(409, "task-not-by-hand");
     assert!(text(&refused["detail"]).contains("needs 3 votes and has 1"), "{refused}");

@@ -16,6 +16,8 @@ mod examples;
 mod failures;
 mod idempotency;
 mod lifecycle;
+mod migrations;
+mod past;
 mod polls;
 mod privacy;
 mod provisioning;

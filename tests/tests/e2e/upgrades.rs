@@ -42,7 +42,11 @@ fn a_directory_of_the_first_release_opens_shows_what_was_there_and_goes_on() {
     assert_eq!(votes(&ana), json!({"Monday": 1, "Thursday": 1}));
     let path = format!("{poll}/actions/vote");
     let again = boris.ask(&Ask::post(&path, &json!({"option": "Thursday"})).key("vote-1"));
-    assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"), "an answer is remembered for a week");
+    assert_eq!(
+        (again.status, again.header("idempotent-replayed")),
+        (200, "true"),
+        "an answer is remembered for a week"
+    );
     let events = ana.all(&format!("{process}/events"), 100);
     assert!(events.iter().any(|event| event["kind"] == "TaskClaimed" && event["data"]["comment"] == "as agreed"));
 

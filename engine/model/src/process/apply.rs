@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, SetDates, Stage, Sub, TaskState, Timer, TimerKey, Vote,
+    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, SetDates, Stage, Sub, TaskState, Timer,
+    TimerKey, Vote,
 };
 use crate::event::Stamp;
 use crate::facts::*;

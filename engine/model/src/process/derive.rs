@@ -173,7 +173,10 @@ impl Process {
             (!(0.0..=1.0).contains(&progress), "progress is not between 0 and 1"),
             (self.status == ProcessStatus::Completed && progress != 1.0, "a completed process is not at 1"),
             // One that began where another was has begun before it was made.
-            (self.lineage.is_none() && backwards(Some(self.created_at), self.started_at), "the process began before it was made"),
+            (
+                self.lineage.is_none() && backwards(Some(self.created_at), self.started_at),
+                "the process began before it was made",
+            ),
             (backwards(self.started_at, self.ended_at), "the process ended before it began"),
             (
                 self.tasks.iter().any(|task| backwards(task.started_at, task.finished_at)),

@@ -150,7 +150,11 @@ impl Process {
             return;
         };
         let (old, new) = (self.plan.task(number), to.task(target));
-        if old.work.kind() != new.work.kind() && work.is_some() && !self.tasks[number].stage.is_finished() && !mapping.contains_key(id) {
+        if old.work.kind() != new.work.kind()
+            && work.is_some()
+            && !self.tasks[number].stage.is_finished()
+            && !mapping.contains_key(id)
+        {
             plan.refused.push(format!(
                 "`{id}` becomes a task of kind `{}`, and is {}: map it to itself to begin it anew, or finish it first",
                 new.work.kind().as_str(),
@@ -193,7 +197,11 @@ impl Process {
         };
         let item = |item: ItemRef| match item {
             ItemRef::Task(number) => task(number as u32).map(|number| ItemRef::Task(number as usize)),
-            group => before.outline.id(group).and_then(|id| to.outline.item(id)).filter(|found| !matches!(found, ItemRef::Task(_))),
+            group => before
+                .outline
+                .id(group)
+                .and_then(|id| to.outline.item(id))
+                .filter(|found| !matches!(found, ItemRef::Task(_))),
         };
         self.set_aside_removed(&before, &to, mapping);
         let mut tasks = vec![TaskState::default(); to.outline.tasks.len()];
@@ -210,7 +218,8 @@ impl Process {
         self.recurring = by_task(std::mem::take(&mut self.recurring), task);
         self.votes = by_task(std::mem::take(&mut self.votes), task);
         self.subprocesses = by_task(std::mem::take(&mut self.subprocesses), task);
-        self.dates = std::mem::take(&mut self.dates).into_iter().filter_map(|(at, dates)| Some((item(at)?, dates))).collect();
+        self.dates =
+            std::mem::take(&mut self.dates).into_iter().filter_map(|(at, dates)| Some((item(at)?, dates))).collect();
         self.timers = std::mem::take(&mut self.timers)
             .into_iter()
             .filter_map(|(mut key, timer)| {
@@ -265,7 +274,8 @@ impl Process {
     /// What was set aside comes back where the schema has its task again and nobody has begun it meanwhile.
     fn take_back_set_aside(&mut self) {
         for id in self.set_aside.keys().cloned().collect::<Vec<_>>() {
-            let Some(number) = self.plan.outline.task_index(&id).filter(|number| self.work_on(*number).is_none()) else {
+            let Some(number) = self.plan.outline.task_index(&id).filter(|number| self.work_on(*number).is_none())
+            else {
                 continue;
             };
             let Some(aside) = self.set_aside.remove(&id) else { continue };
@@ -296,10 +306,7 @@ fn target_of(id: &str, to: &Plan, mapping: &Mapping) -> Option<usize> {
     }
 }
 
-fn by_task<T: Clone>(
-    map: imbl::OrdMap<u32, T>,
-    task: impl Fn(u32) -> Option<u32>,
-) -> imbl::OrdMap<u32, T> {
+fn by_task<T: Clone>(map: imbl::OrdMap<u32, T>, task: impl Fn(u32) -> Option<u32>) -> imbl::OrdMap<u32, T> {
     map.into_iter().filter_map(|(number, value)| Some((task(number)?, value))).collect()
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, Recurring, SetAside, SetDates, Sub, TaskState, Timer, TimerKey,
-    Vote,
+    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, Recurring, SetAside, SetDates, Sub, TaskState,
+    Timer, TimerKey, Vote,
 };
 use crate::event::Actor;
 use crate::facts::{Dates, Lineage, Parent, ProcessForked, SchemaRef};

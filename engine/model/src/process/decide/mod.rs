@@ -243,7 +243,7 @@ impl Rule {
             Self::TaskNotFailed => "task-not-failed",
             Self::NoVote => "no-vote",
             Self::MayNotVote => "may-not-vote",
-            Self::VotedAlready => "voted-already",
+            Self::VotedAlready => "already-voted",
             Self::NoSuchIncident => "no-such-incident",
             Self::IncidentClosed => "incident-closed",
             Self::DatesRefused => "dates-refused",

@@ -1,0 +1,326 @@
+//! Looking back: a process and its assets as they were, what has changed since, and a new beginning from there.
+//!
+//! A moment is a version of a process or a time; both become one position of the journal, which holds for all streams of the
+//! process. Who may look is decided by what holds today.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use interlink_journal::Position;
+use interlink_model::asset::Asset;
+use interlink_model::event::Stamp;
+use interlink_model::facts::*;
+use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
+use interlink_model::keyvalues::prefixes;
+use interlink_model::process::{AssetOnTask, Command, NewProcess, Process};
+use interlink_model::sealed::Sealed;
+use serde_json::Value as Json;
+
+use crate::ambient::asset_id;
+use crate::asset_rows::from_stream;
+use crate::assets::{Snapshot, guest_of, put_asset};
+use crate::catalogue::events_of;
+use crate::draft::{AnyEvent, Written, stream};
+use crate::engine::{AssetView, Engine, Happened, ProcessView};
+use crate::error::{Outcome, Trouble};
+use crate::gate::{Answer, Permit};
+use crate::history::fold;
+use crate::keys::SealingKey;
+use crate::people::Caller;
+use crate::processes::{Beside, Making, ProcessCell};
+
+/// A moment of a process's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// After the event of this version.
+    Version(u64),
+    /// At this time.
+    Time(Micros),
+}
+
+/// What has changed between two moments.
+#[derive(Debug, Clone)]
+pub struct Diff {
+    /// The process at the first.
+    pub from: Arc<Process>,
+    /// The process at the second.
+    pub to: Arc<Process>,
+    /// Its values at the first and at the second.
+    pub data: [BTreeMap<String, Json>; 2],
+    /// Everything that happened between them, in order.
+    pub events: Vec<Happened>,
+}
+
+/// What a fork of a process is to be.
+pub struct Fork {
+    /// Where it begins.
+    pub at: AsOf,
+    /// What people call it.
+    pub name: String,
+    /// Whether its assets are copied.
+    pub assets: bool,
+}
+
+/// The state of all assets that a fork copies at once, in bytes: it is one append.
+pub const FORKED_BYTES_MAX: usize = 1 << 20;
+
+impl Engine {
+    /// The position of a moment of a process.
+    fn position_at(&self, id: ProcessId, at: AsOf) -> Outcome<Position> {
+        let streams = match at {
+            AsOf::Version(version) => {
+                let at = stream(StreamKind::Process, id.bytes());
+                let damaged = |_| Trouble::Damaged { what: "process", id: id.to_string() };
+                let records = self.core.journal.read_stream(&at, version, Position::MAX).map_err(damaged)?;
+                let found = records.first().filter(|record| record.version == version).map(|record| record.position);
+                let gone = || Trouble::NotFound { what: "version of the process", id: version.to_string() };
+                return found.ok_or_else(gone);
+            }
+            AsOf::Time(_) => self.streams_of(id)?,
+        };
+        let AsOf::Time(time) = at else { return Ok(Position::MAX) };
+        // Everything before the first thing that happened later.
+        let mut first_later = Position::MAX;
+        for at in streams {
+            let damaged = |_| Trouble::Damaged { what: "stream", id: at.to_string() };
+            for record in self.core.journal.read_stream(&at, 0, Position::MAX).map_err(damaged)? {
+                let is_later =
+                    interlink_model::event::envelope(&record.body).is_ok_and(|(_, _, stamp)| stamp.at > time);
+                if is_later {
+                    first_later = first_later.min(record.position);
+                    break;
+                }
+            }
+        }
+        Ok(first_later.saturating_sub(1))
+    }
+
+    /// The streams of a process and its assets, those that it had and has no more among them.
+    fn streams_of(&self, id: ProcessId) -> Outcome<Vec<interlink_journal::Stream>> {
+        let own = stream(StreamKind::Process, id.bytes());
+        let events = events_of::<ProcessEvent>(&self.core, &own, "process", &id)?;
+        let assets = events.iter().filter_map(|(event, ..)| match event {
+            ProcessEvent::AssetAdded(added) => Some(stream(StreamKind::Asset, added.asset.bytes())),
+            _ => None,
+        });
+        Ok([own].into_iter().chain(assets).collect())
+    }
+
+    fn cell_of(&self, id: ProcessId) -> Outcome<Arc<ProcessCell>> {
+        self.processes.cell(&self.core, &self.catalogue, id)
+    }
+
+    /// A process as it was.
+    pub fn process_as_of(&self, id: ProcessId, at: AsOf) -> Outcome<ProcessView> {
+        let cell = self.cell_of(id)?;
+        let until = self.position_at(id, at)?;
+        let process = fold(&self.core, &self.catalogue, id, until)?.process;
+        let name = cell.name(&process);
+        Ok(ProcessView { process, name })
+    }
+
+    fn asset_then(&self, id: AssetId, at: AsOf) -> Outcome<(Snapshot, Arc<ProcessCell>)> {
+        let (now, _) = from_stream(&self.core, id, Position::MAX)?;
+        let cell = self.cell_of(now.asset.process)?;
+        let until = match at {
+            AsOf::Time(_) => self.position_at(now.asset.process, at)?,
+            AsOf::Version(version) => {
+                let at = stream(StreamKind::Asset, id.bytes());
+                let damaged = |_| Trouble::Damaged { what: "asset", id: id.to_string() };
+                let records = self.core.journal.read_stream(&at, version, Position::MAX).map_err(damaged)?;
+                let found = records.first().filter(|record| record.version == version).map(|record| record.position);
+                found.ok_or_else(|| Trouble::NotFound { what: "version of the asset", id: version.to_string() })?
+            }
+        };
+        let (snapshot, _) = from_stream(&self.core, id, until)?;
+        if snapshot.asset.removed_at.is_some() {
+            return Err(Trouble::NotFound { what: "asset", id: id.to_string() });
+        }
+        Ok((snapshot, cell))
+    }
+
+    /// An asset as it was.
+    pub fn asset_as_of(&self, id: AssetId, at: AsOf) -> Outcome<AssetView> {
+        let (snapshot, cell) = self.asset_then(id, at)?;
+        let asset = snapshot.asset;
+        let open = |value: &Sealed<String>| {
+            let mut value = value.clone();
+            crate::processes::open_field(&mut value, &cell.key, StreamKind::Asset, id.bytes(), "name");
+            value.opened().cloned()
+        };
+        let name = open(&asset.name);
+        let mut outcome = asset.outcome.clone();
+        if let Some(outcome) = &mut outcome {
+            crate::processes::open_field(outcome, &cell.key, StreamKind::Asset, id.bytes(), "outcome");
+        }
+        let outcome = outcome.and_then(|outcome| outcome.opened().cloned());
+        Ok(AssetView { asset, name, outcome })
+    }
+
+    /// Shows an asset as it was, by the component that it had.
+    pub async fn view_as_of(
+        &self,
+        caller: &Caller,
+        id: AssetId,
+        at: AsOf,
+        query: Json,
+        language: &str,
+    ) -> Outcome<(Arc<Asset>, Json)> {
+        let (snapshot, cell) = self.asset_then(id, at)?;
+        let guest = guest_of(&self.core, &self.catalogue, &snapshot.asset).await?;
+        let actor = caller.actor();
+        self.assets.view(&self.core, &self.processes, &cell, &guest, snapshot, actor, query, language).await
+    }
+
+    /// What has changed in a process between two moments.
+    pub fn diff(&self, id: ProcessId, from: AsOf, to: AsOf) -> Outcome<Diff> {
+        let cell = self.cell_of(id)?;
+        let [first, last] = [self.position_at(id, from)?, self.position_at(id, to)?];
+        let [from, to] = [first, last].map(|until| fold(&self.core, &self.catalogue, id, until));
+        let (from, to) = (from?.process, to?.process);
+        let data = [cell.data(&from), cell.data(&to)];
+        let mut events = self.events(id, first, usize::MAX)?;
+        events.retain(|event| event.position <= last);
+        Ok(Diff { from, to, data, events })
+    }
+
+    /// Makes a process that begins where another was.
+    pub async fn fork(
+        &self,
+        caller: &Caller,
+        id: ProcessId,
+        fork: Fork,
+        answer: impl FnOnce(&Process, &str) -> Answer + Send,
+        permit: Permit,
+    ) -> Outcome<Answer> {
+        let cell = self.cell_of(id)?;
+        let until = self.position_at(id, fork.at)?;
+        let then = fold(&self.core, &self.catalogue, id, until)?.process;
+        let copies = if fork.assets { self.assets_then(&then, until)? } else { Vec::new() };
+        let new = NewProcess {
+            name: fork.name,
+            language: then.language.clone(),
+            zone: Some(then.zone.clone()),
+            data: cell.data(&then),
+            parent: None,
+        };
+        let before = copies.iter().fold(vec![then.fork().into()], |mut events, copy| {
+            events.extend(copy.added());
+            events
+        });
+        let first = Some(Command::Tick { until: Micros(i64::MAX) });
+        let making = Making { id: None, plan: Arc::clone(&then.plan), new, before, first };
+        let remember = permit.clone();
+        let settle = |process: &Process, name: &str| {
+            let answer = answer(process, name);
+            let record = remember.record(&self.core, &answer);
+            (answer, record)
+        };
+        let beside = |stamp: &Stamp, process: ProcessId, key: &SealingKey| {
+            let made: Vec<_> =
+                copies.into_iter().map(|copy| copy.written(&self.core, &cell, process, key, *stamp)).collect();
+            let (written, assets): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+            let written: Vec<_> = written.into_iter().flatten().collect();
+            let settle = settle_copies(&self.core, written.clone(), assets, key.clone(), *stamp);
+            (!written.is_empty()).then(|| Beside { written, settle: Box::new(settle) })
+        };
+        let made = self.processes.create(&self.core, caller.actor(), making, beside, settle, permit).await?;
+        Ok(made.1)
+    }
+
+    /// The assets of a process at a position.
+    fn assets_then(&self, process: &Process, until: Position) -> Outcome<Vec<Copy>> {
+        let mut bytes = 0;
+        let mut copies = Vec::new();
+        for (id, held) in &process.assets {
+            let (snapshot, _) = from_stream(&self.core, *id, until)?;
+            bytes += snapshot.values.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+            if bytes > FORKED_BYTES_MAX {
+                let detail = "the assets of this process hold more than a fork copies at once; fork it without them";
+                return Err(Trouble::TooLarge(format!("{detail} (the limit is {FORKED_BYTES_MAX} bytes)")));
+            }
+            copies.push(Copy { id: asset_id(&*self.core.ambient), held: held.clone(), of: snapshot });
+        }
+        Ok(copies)
+    }
+}
+
+/// An asset on its way into a fork.
+struct Copy {
+    id: AssetId,
+    held: AssetOnTask,
+    of: Snapshot,
+}
+
+impl Copy {
+    /// What the forked process hears of it.
+    fn added(&self) -> Vec<ProcessEvent> {
+        let AssetOnTask { interlinker, is_work, outcome, .. } = self.held.clone();
+        let (task, asset) = (self.of.asset.task.clone(), self.id);
+        let noted = outcome.then(|| OutcomeNoted { task: task.clone(), asset }.into());
+        [AssetAdded { task, asset, interlinker, work: is_work }.into()].into_iter().chain(noted).collect()
+    }
+
+    /// Its events, sealed under the fork's key, and the asset that they make. It is instantiated with the state that the
+    /// other had, and no guest runs.
+    fn written(
+        self,
+        core: &crate::core::Core,
+        from: &ProcessCell,
+        process: ProcessId,
+        key: &SealingKey,
+        stamp: Stamp,
+    ) -> (Vec<Written>, Arc<Asset>) {
+        let Snapshot { asset, values } = self.of;
+        let open = |value: &Sealed<String>, name| {
+            let mut value = value.clone();
+            crate::processes::open_field(&mut value, &from.key, StreamKind::Asset, asset.id.bytes(), name);
+            value.opened().cloned().unwrap_or_default()
+        };
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for (name, _) in values.iter() {
+            prefixes(name).for_each(|prefix| *counts.entry(prefix.to_owned()).or_default() += 1);
+        }
+        let change = |(name, value): (&Arc<str>, &Arc<[u8]>)| Change {
+            key: name.to_string(),
+            value: Some(Sealed::Open(serde_bytes::ByteBuf::from(value.to_vec()))),
+        };
+        let made = InterlinkerInstantiated {
+            interlinker: asset.interlinker.clone(),
+            process,
+            task: asset.task.clone(),
+            name: Sealed::Open(open(&asset.name, "name")),
+            input: Sealed::Open(Json::Null),
+            output: Sealed::Open(Json::Null),
+            changes: values.iter().map(change).collect(),
+            counts,
+            duration_us: 0,
+        };
+        let mut outcome = asset.outcome.clone();
+        if let Some(outcome) = &mut outcome {
+            crate::processes::open_field(outcome, &from.key, StreamKind::Asset, asset.id.bytes(), "outcome");
+        }
+        let declared = outcome.map(|outcome| OutcomeDeclared { outcome }.into());
+        let at = stream(StreamKind::Asset, self.id.bytes());
+        crate::assets::written_events(core, at, None, process, key, stamp, [made.into()].into_iter().chain(declared))
+    }
+}
+
+fn settle_copies(
+    core: &Arc<crate::core::Core>,
+    written: Vec<Written>,
+    assets: Vec<Arc<Asset>>,
+    key: SealingKey,
+    stamp: Stamp,
+) -> impl FnOnce(Option<Position>) + Send + 'static {
+    let core = Arc::clone(core);
+    move |first| {
+        let Some(first) = first else { return };
+        for (fact, position) in written.iter().zip(first..) {
+            let asset = assets.iter().find(|asset| asset.id.bytes() == fact.stream.id);
+            if let (AnyEvent::Asset(event), Some(asset)) = (&fact.event, asset) {
+                put_asset(&core.state, position, asset, event, &key, &stamp);
+            }
+        }
+    }
+}
