@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{Body, NewRecord, Position, RecordKind, Stream};
+use crate::{Body, Identity, NewRecord, Position, RecordKind, Stream};
 
 /// Version of the format that this code writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -111,6 +111,10 @@ impl SegmentHeader {
             }),
             other => Err(HeaderFault::Version(other)),
         }
+    }
+
+    pub fn identity(&self) -> Identity {
+        Identity { journal: self.journal, incarnation: self.incarnation }
     }
 
     pub fn seal(&self) -> Seal {

@@ -12,18 +12,27 @@
 use std::sync::Arc;
 
 mod committer;
+mod disk;
+mod draft;
+#[cfg(any(test, feature = "suite"))]
+pub mod faults;
 mod file;
 mod format;
+mod open;
+mod prepare;
+mod queue;
 mod recovery;
 mod segment;
+mod shared;
+mod succession;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 mod verify;
 
-pub use file::FileJournal;
+pub use disk::{Disk, RealDisk, sync_directory};
+pub use file::{FileJournal, Options, RETRY_PAUSE};
 pub use format::{APPEND_BYTES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX, FORMAT_VERSION, SEGMENT_BYTES, SEGMENT_BYTES_MIN};
 pub use recovery::{Damage, DamageKind};
-pub use segment::sync_directory;
 pub use verify::{Report, verify};
 
 /// A place in the one order of all records. It only grows; no reader may rely on positions being dense.
@@ -264,8 +273,17 @@ pub type Done = Box<dyn FnOnce(Result<Committed, AppendError>) + Send>;
 /// A store behind it keeps these promises, which the module `suite` tests: an append is there whole or not at all; it is
 /// acknowledged only when it would survive a power cut; versions are gap-free and positions only grow; appends of one
 /// caller are taken in the order of its calls; readers never see what a crash could take back, and never block.
+///
+/// **After a failed write or sync** the journal refuses, in this order: first every new append, at once, in the call of
+/// [`Journal::submit`]; then all that was handed over and not acknowledged, by calling `done`. Only when every such `done`
+/// has returned does it take appends again, behind the last one that was acknowledged. So a caller that decides ahead
+/// drops, in `done`, all that it decided on what was refused, and is sure that nothing of that is accepted later: what it
+/// handed over before it was told is refused too. Until it takes appends again the journal is read-only, says why in
+/// [`Journal::read_only`], and tries to go on by itself.
 pub trait Journal: Send + Sync {
-    /// Hands an append over, and returns. `done` is called when its fate is known.
+    /// Hands an append over, and returns. `done` is called when its fate is known; while the journal is read-only or
+    /// closed that is before this returns, with [`AppendError::Unavailable`]. `done` may submit, but must not wait for
+    /// what it submits.
     fn submit(&self, append: Append, done: Done);
 
     /// Where a stream ends, of what is durable.
@@ -301,6 +319,10 @@ pub trait Journal: Send + Sync {
 
     /// What was found damaged when the journal was opened.
     fn damage(&self) -> Vec<Damage>;
+
+    /// Why no appends are taken, while none are: after a failure that could not be mended yet, as on a full disk. Reads
+    /// go on, and appends are taken again without a restart.
+    fn read_only(&self) -> Option<Arc<str>>;
 
     /// Waits for what was handed over, and stops. Later appends are refused.
     fn close(&self);

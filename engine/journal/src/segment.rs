@@ -2,8 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
@@ -14,48 +13,14 @@ use crate::{OpenError, Position, ReadError, Record};
 /// a position, against what the index costs in memory (2,048 entries a segment).
 const INDEX_STRETCH_BYTES: u64 = 32 << 10;
 
-/// Name of the file that waits to become a segment.
-const PREPARED: &str = "prepared";
-
 pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> OpenError {
     let what = what.into();
     move |source| OpenError::Io { what, source }
 }
 
-/// Makes what was created, renamed or removed in a directory durable, and the directories above it with it.
-///
-/// `syncfs` rather than `fsync` of the directory: one call covers a new directory and its own entry in its parent, which
-/// two would otherwise be needed for. It writes all that the file system has waiting, so it is for what is rare: a new
-/// segment, a block of keys, a published component.
-pub fn sync_directory(directory: &Path) -> std::io::Result<()> {
-    Ok(rustix::fs::syncfs(File::open(directory)?)?)
-}
-
 /// File name of a segment: sorts in the order of epochs and positions.
 pub(crate) fn file_name(header: &SegmentHeader) -> String {
     format!("{:020}-{:020}.segment", header.epoch, header.first)
-}
-
-/// Makes the file that becomes the next segment: full of zeros, synced, its directory synced. Gives up, leaving
-/// nothing under the final name, once `stop` is set.
-pub(crate) fn prepare(directory: &Path, bytes: u64, stop: &AtomicBool) -> std::io::Result<PathBuf> {
-    let path = directory.join(PREPARED);
-    if std::fs::metadata(&path).is_ok_and(|meta| meta.len() == bytes) {
-        return Ok(path);
-    }
-    let making = directory.join("prepared.tmp");
-    let file = File::create(&making)?;
-    let zeros = vec![0; 1 << 20];
-    for at in (0..bytes).step_by(zeros.len()) {
-        if stop.load(Ordering::Relaxed) {
-            return Err(std::io::ErrorKind::Interrupted.into());
-        }
-        file.write_all_at(&zeros[..zeros.len().min((bytes - at) as usize)], at)?;
-    }
-    file.sync_all()?;
-    std::fs::rename(&making, &path)?;
-    sync_directory(directory)?;
-    Ok(path)
 }
 
 /// A segment file, and where its batches are.
@@ -74,19 +39,6 @@ impl Segment {
     /// A segment that was found.
     pub fn found(file: File, name: String, header: SegmentHeader, end: u64, index: Vec<(Position, u64)>) -> Self {
         Self { file, name, header, end: AtomicU64::new(end), index: RwLock::new(index) }
-    }
-
-    /// Turns the prepared file into a new segment: header written and synced, named, directory synced.
-    pub fn create(directory: &Path, header: SegmentHeader, bytes: u64) -> std::io::Result<Self> {
-        let prepared = prepare(directory, bytes, &AtomicBool::new(false))?;
-        let file = File::options().read(true).write(true).open(&prepared)?;
-        let block = header.encode();
-        file.write_all_at(&[block, block].concat(), 0)?;
-        file.sync_all()?;
-        let name = file_name(&header);
-        std::fs::rename(&prepared, directory.join(&name))?;
-        sync_directory(directory)?;
-        Ok(Self::found(file, name, header, crate::format::DATA_OFFSET, Vec::new()))
     }
 
     pub fn seal(&self) -> Seal {

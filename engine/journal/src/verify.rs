@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::file::segment_names;
 use crate::format::{BatchHead, HeaderFault, RecordHead, sha256};
+use crate::open::{first_of, lacks_batches, segment_names};
 use crate::recovery::{self, Chain, Damage, DamageKind, Visit};
 use crate::segment::io;
 use crate::{Head, OpenError, Stream};
@@ -31,8 +31,10 @@ pub fn verify(data: &Path) -> Result<Report, OpenError> {
     let directory = data.join("journal");
     let mut audit = Audit { report: Report::default(), heads: HashMap::new(), file: String::new() };
     let mut chain = Chain::default();
-    for name in segment_names(&directory)? {
-        let bytes = std::fs::read(directory.join(&name)).map_err(io(format!("reading journal/{name}")))?;
+    let names = segment_names(&directory)?;
+    for (number, name) in names.iter().enumerate() {
+        let until = names.get(number + 1).and_then(|next| first_of(next));
+        let bytes = std::fs::read(directory.join(name)).map_err(io(format!("reading journal/{name}")))?;
         audit.file = format!("journal/{name}");
         audit.report.segments += 1;
         let header = match recovery::header(&bytes) {
@@ -51,8 +53,10 @@ pub fn verify(data: &Path) -> Result<Report, OpenError> {
         if header.first != chain.next || header.previous_batch != chain.batch {
             audit.damage(0, DamageKind::Chain);
         }
-        let walked = recovery::walk(&bytes, &header, &mut audit);
-        if walked.torn {
+        let walked = recovery::walk(&bytes, &header, until, &mut audit);
+        if lacks_batches(&walked, until) {
+            audit.damage(walked.end, DamageKind::Batch);
+        } else if walked.torn {
             audit.report.torn.push(audit.file.clone());
         }
         chain = walked.chain;

@@ -154,7 +154,7 @@ fn many_writers_share_their_syncs_and_no_append_is_lost() {
 }
 
 #[test]
-fn after_a_failed_write_nothing_is_written_any_more_and_what_was_acknowledged_is_read() {
+fn without_its_directory_the_journal_is_read_only_and_what_was_acknowledged_is_read() {
     let place = fresh();
     let journal = open(place.path());
     let body = interlink_journal::Body::new(vec![7; 1 << 20]);
