@@ -15,7 +15,7 @@ use crate::queue::{Waiting, refuse};
 use crate::recovery::Chain;
 use crate::segment::Segment;
 use crate::shared::Shared;
-use crate::succession::{Cut, Succession};
+use crate::succession::{Cut, Rest, Succession};
 
 pub(crate) struct Committer {
     pub shared: Arc<Shared>,
@@ -62,12 +62,13 @@ impl Committer {
                 let told: Vec<_> = drafted.chain(waiting.map(|(_, done)| done)).collect();
                 let behind = self.shared.queue.refuse(Arc::clone(&reason));
                 told.into_iter().chain(behind.into_iter().map(|(_, done)| done)).for_each(|done| refuse(done, &reason));
-                self.succession.cuts.push(Cut { name: active.name.clone(), from: active.end() });
+                self.succession.cuts.push(Cut { name: active.name.clone(), from: active.end(), rest: Rest::Torn });
                 self.active = None;
                 return self.go_on();
             }
             if draft.many > 0 {
-                self.shared.publish(draft.heads, draft.highest_key, self.chain);
+                let offset = active.end() - draft.buffer.len() as u64;
+                self.shared.publish(draft.heads, &draft.totals, offset, self.chain);
             }
             draft.fates.into_iter().for_each(|(done, fate)| done(fate));
             self.buffer = draft.buffer;
@@ -100,7 +101,7 @@ impl Committer {
 
     /// Makes a new segment the one that is written.
     fn enter(&mut self, next: Arc<Segment>) {
-        self.shared.segments.write().push(Arc::clone(&next));
+        self.shared.enter(&next, self.chain);
         self.active = Some(next);
         self.preparer.order();
     }

@@ -7,6 +7,7 @@ use crate::format::{
     APPEND_BYTES_MAX, BATCH_BYTES_MAX, BATCH_HEAD_BYTES, BODY_BYTES_MAX, BatchHash, BatchHead, End, RECORD_HEAD_BYTES,
     RecordHead, Seal, aligned, bytes_of,
 };
+use crate::index::heads::{Entry, Totals};
 use crate::queue::Waiting;
 use crate::recovery::Chain;
 use crate::{Append, AppendError, Committed, Done, Head, Stream};
@@ -23,11 +24,14 @@ pub(crate) struct Draft {
     pub buffer: Vec<u8>,
     /// How many records are in it.
     pub many: u32,
-    /// Where their streams will end.
-    pub heads: HashMap<Stream, Head>,
+    /// Where their streams will end; offsets are those in the batch.
+    pub heads: HashMap<Stream, Entry>,
     /// What is to be said, to whom, once the batch is durable.
     pub fates: Vec<(Done, Result<Committed, AppendError>)>,
-    pub highest_key: u64,
+    /// What is in it, counted.
+    pub totals: Totals,
+    /// What was asked of the journal: most streams are asked for twice.
+    asked: HashMap<Stream, Option<Head>>,
     record_hashes: Vec<[u8; 32]>,
     chain: Chain,
     time_us: i64,
@@ -50,14 +54,16 @@ impl Draft {
             many: 0,
             heads: HashMap::new(),
             fates: Vec::new(),
-            highest_key: 0,
+            totals: Totals::default(),
+            asked: HashMap::new(),
             record_hashes: Vec::new(),
             chain,
             time_us: chain.time_us,
             seal,
         };
         while let Some((append, done)) = waiting.next_if(|(append, _)| draft.has_room_for(append)) {
-            let fate = admit(&append, &|stream| draft.head(stream, known), known).map(|()| draft.add(&append, known));
+            let fate = admit(&append, &mut |stream| draft.head(stream, known), &|stream| known.is_damaged(stream));
+            let fate = fate.map(|()| draft.add(&append, known));
             draft.fates.push((done, fate));
         }
         draft
@@ -68,8 +74,11 @@ impl Draft {
         self.many == 0 || self.buffer.len() + bytes <= BATCH_BYTES_MAX
     }
 
-    fn head(&self, stream: &Stream, known: &dyn Known) -> Option<Head> {
-        self.heads.get(stream).copied().or_else(|| known.head(stream))
+    fn head(&mut self, stream: &Stream, known: &dyn Known) -> Option<Head> {
+        match self.heads.get(stream) {
+            Some(entry) => Some(entry.head),
+            None => *self.asked.entry(*stream).or_insert_with(|| known.head(stream)),
+        }
     }
 
     fn add(&mut self, append: &Append, known: &dyn Known) -> Committed {
@@ -81,12 +90,14 @@ impl Draft {
             let head = RecordHead::of(record, position, before.map(|head| (head.position, head.hash)));
             let encoded = head.encode(self.seal);
             let hash = RecordHead::hash(&encoded);
+            let offset = self.buffer.len() as u64;
             self.buffer.extend_from_slice(&encoded);
             self.buffer.extend_from_slice(&record.body.bytes);
             self.buffer.resize(aligned(self.buffer.len()), 0);
-            self.heads.insert(record.stream, Head { version: record.version, position, hash });
+            let head = Head { version: record.version, position, hash };
+            self.heads.insert(record.stream, Entry { head, offset });
             self.record_hashes.push(hash);
-            self.highest_key = self.highest_key.max(record.key);
+            self.totals.count(&record.stream, before.is_none(), record.key);
             self.many += 1;
         }
         Committed { first, last: self.chain.next + u64::from(self.many) - 1 }
@@ -126,8 +137,8 @@ impl Draft {
 /// Whether an append may be made: its size, and the versions that it saw.
 pub(crate) fn admit(
     append: &Append,
-    head: &dyn Fn(&Stream) -> Option<Head>,
-    known: &dyn Known,
+    head: &mut dyn FnMut(&Stream) -> Option<Head>,
+    is_damaged: &dyn Fn(&Stream) -> bool,
 ) -> Result<(), AppendError> {
     let mut bytes = 0;
     let mut versions: Vec<(Stream, u64)> = Vec::with_capacity(append.records.len());
@@ -137,11 +148,12 @@ pub(crate) fn admit(
             return Err(AppendError::TooLarge { what: "a record", bytes: body, max: BODY_BYTES_MAX });
         }
         bytes += bytes_of(record);
-        if known.is_damaged(&record.stream) {
-            return Err(AppendError::Damaged { stream: record.stream });
-        }
         let own = versions.iter().rev().find(|(stream, _)| *stream == record.stream).map(|(_, version)| *version);
         let found = own.or_else(|| head(&record.stream).map(|head| head.version));
+        // Asked for behind the head: that a head cannot be read is noticed when it is.
+        if is_damaged(&record.stream) {
+            return Err(AppendError::Damaged { stream: record.stream });
+        }
         if record.version != found.map_or(0, |version| version + 1) {
             return Err(AppendError::Conflict { stream: record.stream, wanted: record.version, found });
         }

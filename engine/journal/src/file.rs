@@ -10,11 +10,12 @@ use crate::committer::Committer;
 use crate::disk::{Disk, RealDisk, is_full};
 use crate::draft::Known;
 use crate::format::{SEGMENT_BYTES, SEGMENT_BYTES_MIN};
+use crate::index::keeper::Keeper;
 use crate::open::Found;
 use crate::prepare::Preparer;
 use crate::queue::Queue;
 use crate::recovery::Damage;
-use crate::segment::{Segment, Stretch, io};
+use crate::segment::io;
 use crate::shared::Shared;
 use crate::succession::{Succession, random};
 use crate::{Append, Done, Head, Identity, Journal, OpenError, Position, ReadError, Record, Stream};
@@ -43,9 +44,8 @@ impl Default for Options {
 /// A journal in a directory: `journal/` holds its segments, `quarantine/` what recovery cut off.
 pub struct FileJournal {
     shared: Arc<Shared>,
-    identity: Identity,
-    damage: Vec<Damage>,
-    committer: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// The committer, then the keeper of the index.
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
 impl FileJournal {
@@ -79,7 +79,7 @@ impl FileJournal {
             None => Identity { journal: random().map_err(io("drawing a journal id"))?, incarnation: 1 },
         };
         let chain = found.chain;
-        let preparer = Preparer::start(Arc::clone(&disk), directory, segment_bytes, retry_pause)
+        let preparer = Preparer::start(Arc::clone(&disk), directory.clone(), segment_bytes, retry_pause)
             .map_err(io("starting the preparing thread"))?;
         let mut succession = Succession {
             disk: Arc::clone(&disk),
@@ -99,10 +99,12 @@ impl FileJournal {
                 return Err(error);
             }
         };
-        found.segments.extend(active.clone());
         preparer.order();
-        let damage = found.damage.clone();
-        let shared = Arc::new(Shared::of(found, queue));
+        let shared = Arc::new(Shared::of(found, identity, queue));
+        if let Some(active) = &active {
+            shared.enter(active, chain);
+        }
+        let keeper = Keeper { shared: Arc::clone(&shared), disk: Arc::clone(&disk), directory, retry_pause };
         let committer = Committer {
             shared: Arc::clone(&shared),
             disk,
@@ -114,11 +116,12 @@ impl FileJournal {
             retry_pause,
             buffer: Vec::new(),
         };
-        let thread = std::thread::Builder::new()
-            .name("journal-commit".into())
-            .spawn(move || committer.run())
-            .map_err(io("starting the committer"))?;
-        Ok(Self { shared, identity, damage, committer: Mutex::new(Some(thread)) })
+        let committing = spawn("journal-commit", move || committer.run())?;
+        let journal = Self { shared, threads: Mutex::new(vec![committing]) };
+        // From here on an error ends the committer with the journal.
+        let keeping = spawn("journal-index", move || keeper.run())?;
+        journal.threads.lock().push(keeping);
+        Ok(journal)
     }
 
     /// Opens the journal of a data directory to read it, and changes nothing: what a start would cut off is left out and
@@ -127,14 +130,13 @@ impl FileJournal {
         let found = Found::read(&data.join("journal"))?;
         let identity = found.header.map(|header| header.identity());
         let identity = identity.unwrap_or(Identity { journal: [0; 16], incarnation: 0 });
-        let damage = found.damage.clone();
-        let shared = Arc::new(Shared::of(found, Queue::refusing("the journal was opened to be read".into())));
-        Ok(Self { shared, identity, damage, committer: Mutex::new(None) })
+        let queue = Queue::refusing("the journal was opened to be read".into());
+        Ok(Self { shared: Arc::new(Shared::of(found, identity, queue)), threads: Mutex::default() })
     }
+}
 
-    fn lost(position: Position) -> ReadError {
-        ReadError::Damaged { position, file: "journal".into() }
-    }
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, OpenError> {
+    std::thread::Builder::new().name(name.into()).spawn(work).map_err(io(format!("starting the thread {name}")))
 }
 
 impl Journal for FileJournal {
@@ -151,62 +153,19 @@ impl Journal for FileJournal {
     }
 
     fn streams(&self, kind: u8, after: Option<[u8; 16]>, limit: usize) -> Vec<Stream> {
-        use std::ops::Bound;
-        let from = match after {
-            Some(id) => Bound::Excluded(Stream { kind, id }),
-            None => Bound::Included(Stream { kind, id: [0; 16] }),
-        };
-        let until = Bound::Included(Stream { kind, id: [255; 16] });
-        self.shared.heads.read().range((from, until)).take(limit).map(|(stream, _)| *stream).collect()
+        self.shared.streams(kind, after, limit)
     }
 
     fn stream_count(&self, kind: u8) -> usize {
-        let whole = Stream { kind, id: [0; 16] }..=Stream { kind, id: [255; 16] };
-        self.shared.heads.read().range(whole).count()
+        self.shared.index.count(kind) as usize
     }
 
     fn read_stream(&self, stream: &Stream, from: u64, until: Position) -> Result<Vec<Record>, ReadError> {
-        let mut records = Vec::new();
-        let mut next = self.head(stream).map(|head| head.position);
-        let mut near: Option<(Arc<Segment>, Stretch)> = None;
-        while let Some(position) = next {
-            let here = near.as_ref().and_then(|(_, stretch)| stretch.record(position));
-            let record = match here {
-                Some(record) => record,
-                None => {
-                    let segment = self.shared.segment_of(position).ok_or_else(|| Self::lost(position))?;
-                    let stretch = segment.stretch(position)?;
-                    let found = stretch.record(position).ok_or_else(|| segment.damaged(position))?;
-                    near = Some((segment, stretch));
-                    found
-                }
-            };
-            if record.version < from {
-                break;
-            }
-            next = record.previous;
-            let last = record.version == from;
-            if record.position <= until {
-                records.push(record);
-            }
-            if last {
-                break;
-            }
-        }
-        records.reverse();
-        Ok(records)
+        self.shared.read_stream(stream, from, until)
     }
 
     fn read_all(&self, after: Option<Position>, each: &mut dyn FnMut(Record) -> bool) -> Result<(), ReadError> {
-        let segments: Vec<_> = self.shared.segments.read().clone();
-        let from = after.map_or(0, |after| after + 1);
-        let begin = segments.partition_point(|segment| segment.header.first <= from).saturating_sub(1);
-        for segment in &segments[begin..] {
-            if !segment.read_from(after, each)? {
-                break;
-            }
-        }
-        Ok(())
+        self.shared.read_all(after, each)
     }
 
     fn durable(&self) -> Option<Position> {
@@ -223,11 +182,11 @@ impl Journal for FileJournal {
     }
 
     fn identity(&self) -> Identity {
-        self.identity
+        self.shared.identity
     }
 
     fn damage(&self) -> Vec<Damage> {
-        self.damage.clone()
+        self.shared.damage()
     }
 
     fn read_only(&self) -> Option<Arc<str>> {
@@ -236,8 +195,9 @@ impl Journal for FileJournal {
 
     fn close(&self) {
         self.shared.queue.close();
-        if let Some(thread) = self.committer.lock().take() {
-            // A committer that panicked has told nobody that anything is durable.
+        self.shared.bell.stop();
+        for thread in self.threads.lock().drain(..) {
+            // A committer that panicked has told nobody that anything is durable; a keeper makes nothing that is needed.
             let _ = thread.join();
         }
     }

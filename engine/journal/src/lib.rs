@@ -18,20 +18,28 @@ mod draft;
 pub mod faults;
 mod file;
 mod format;
+mod heal;
+mod index;
 mod open;
 mod prepare;
 mod queue;
+mod read;
 mod recovery;
 mod segment;
 mod shared;
 mod succession;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+mod survey;
 mod verify;
 
 pub use disk::{Disk, RealDisk, sync_directory};
 pub use file::{FileJournal, Options, RETRY_PAUSE};
-pub use format::{APPEND_BYTES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX, FORMAT_VERSION, SEGMENT_BYTES, SEGMENT_BYTES_MIN};
+pub use format::{
+    APPEND_BYTES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX, FORMAT_VERSION, FORMAT_VERSION_MIN, SEGMENT_BYTES,
+    SEGMENT_BYTES_MIN,
+};
+pub use index::keeper::TIER_TABLES;
 pub use recovery::{Damage, DamageKind};
 pub use verify::{Report, verify};
 
@@ -246,7 +254,7 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// A file that this version cannot read.
-    #[error("{file} is of journal format {found}; this server reads format {FORMAT_VERSION}")]
+    #[error("{file} is of journal format {found}; this server reads formats {FORMAT_VERSION_MIN} to {FORMAT_VERSION}")]
     Format {
         /// File name.
         file: String,
@@ -286,10 +294,11 @@ pub trait Journal: Send + Sync {
     /// what it submits.
     fn submit(&self, append: Append, done: Done);
 
-    /// Where a stream ends, of what is durable.
+    /// Where a stream ends, of what is durable. Where that cannot be read, nothing, and the stream counts as damaged.
     fn head(&self, stream: &Stream) -> Option<Head>;
 
-    /// Whether a stream was found damaged: it can be read up to the damage and takes nothing more.
+    /// Whether a stream was found damaged, by the start or by whoever read it: it can be read up to the damage and takes
+    /// nothing more.
     fn is_damaged(&self, stream: &Stream) -> bool;
 
     /// Streams of a kind in order of their ids, those after `after`, at most `limit`.
@@ -298,7 +307,8 @@ pub trait Journal: Send + Sync {
     /// How many streams of a kind there are.
     fn stream_count(&self, kind: u8) -> usize;
 
-    /// A stream's records in order of their versions, from version `from`, those at positions up to `until`.
+    /// A stream's records in order of their versions, from version `from`, those at positions up to `until`. Where one of
+    /// them is damaged it is told at which position: the records before it are those up to the position before that.
     fn read_stream(&self, stream: &Stream, from: u64, until: Position) -> Result<Vec<Record>, ReadError>;
 
     /// Calls `each` with the durable records after a position, in order, until it returns false. Damaged ones are
@@ -317,7 +327,8 @@ pub trait Journal: Send + Sync {
     /// Which journal this is.
     fn identity(&self) -> Identity;
 
-    /// What was found damaged when the journal was opened.
+    /// What is known to be damaged: what the start found, and what was noticed since by reading. A start does not read
+    /// what is sealed; `verify` does.
     fn damage(&self) -> Vec<Damage>;
 
     /// Why no appends are taken, while none are: after a failure that could not be mended yet, as on a full disk. Reads

@@ -15,6 +15,15 @@ use crate::recovery::Chain;
 use crate::segment::{Segment, file_name, io};
 use crate::{Identity, OpenError};
 
+/// What stands behind the last batch of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// What was never acknowledged, or zeros.
+    Torn,
+    /// A footer that is damaged or was not finished; it can be made again, and is not kept.
+    Footer,
+}
+
 /// The end of a segment file that counts as not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cut {
@@ -22,6 +31,8 @@ pub(crate) struct Cut {
     pub name: String,
     /// Where it begins; at 0 the whole file goes.
     pub from: u64,
+    /// What stands there.
+    pub rest: Rest,
 }
 
 /// Ends segments and opens new ones.
@@ -78,23 +89,15 @@ impl Succession {
         let directory = self.data.join("journal");
         self.disk.rename(&prepared, &directory.join(&name))?;
         self.disk.sync_directory(&directory)?;
-        Ok(Arc::new(Segment::found(file, name, header, crate::format::DATA_OFFSET, Vec::new())))
+        Ok(Arc::new(Segment::found(Arc::new(file), name, header, crate::format::DATA_OFFSET, Vec::new())))
     }
 
-    /// Copies what is cut off to `quarantine/`, durably, and cuts it. A segment of which nothing is left is removed.
+    /// Cuts a segment, durably. One of which nothing is left is removed.
     fn cut(&self, cut: &Cut) -> std::io::Result<()> {
         let path = self.data.join("journal").join(&cut.name);
         let file = File::options().read(true).write(true).open(&path)?;
-        let length = file.metadata()?.len();
-        let mut rest = vec![0; length.saturating_sub(cut.from) as usize];
-        file.read_exact_at(&mut rest, cut.from)?;
-        let used = rest.len() - rest.iter().rev().take_while(|byte| **byte == 0).count();
-        if used > 0 {
-            let place = self.data.join("quarantine");
-            self.disk.make_directory(&place)?;
-            let torn = format!("{}-{}.torn", cut.name.trim_end_matches(".segment"), cut.from);
-            self.disk.create(&place.join(torn), &rest[..used])?;
-            self.disk.sync_directory(&place)?;
+        if cut.rest == Rest::Torn {
+            self.quarantine(&file, cut)?;
         }
         if cut.from == 0 {
             self.disk.remove(&path)?;
@@ -102,6 +105,22 @@ impl Succession {
         }
         self.disk.set_len(&file, cut.from)?;
         self.disk.sync_all(&file)
+    }
+
+    /// Copies what is cut off to `quarantine/`, durably, unless it is only zeros.
+    fn quarantine(&self, file: &File, cut: &Cut) -> std::io::Result<()> {
+        let length = file.metadata()?.len();
+        let mut rest = vec![0; length.saturating_sub(cut.from) as usize];
+        file.read_exact_at(&mut rest, cut.from)?;
+        let used = rest.len() - rest.iter().rev().take_while(|byte| **byte == 0).count();
+        if used == 0 {
+            return Ok(());
+        }
+        let place = self.data.join("quarantine");
+        self.disk.make_directory(&place)?;
+        let torn = format!("{}-{}.torn", cut.name.trim_end_matches(".segment"), cut.from);
+        self.disk.create(&place.join(torn), &rest[..used])?;
+        self.disk.sync_directory(&place)
     }
 }
 
