@@ -20,6 +20,8 @@ mod file;
 mod format;
 mod heal;
 mod index;
+#[cfg(any(test, feature = "suite"))]
+mod memory;
 mod open;
 mod prepare;
 mod queue;

@@ -74,6 +74,12 @@ impl Queue {
         Some(std::mem::take(&mut inner.waiting))
     }
 
+    /// All that waits, be it nothing.
+    #[cfg(any(test, feature = "suite"))]
+    pub fn take_now(&self) -> Vec<Waiting> {
+        std::mem::take(&mut self.inner.lock().waiting)
+    }
+
     /// Refuses from now on, and hands out what waits: the caller tells them.
     pub fn refuse(&self, reason: Arc<str>) -> Vec<Waiting> {
         let mut inner = self.inner.lock();

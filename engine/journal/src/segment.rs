@@ -174,6 +174,12 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
+    /// Batches that were never in a file.
+    #[cfg(any(test, feature = "suite"))]
+    pub fn of(seal: Seal, bytes: Vec<u8>) -> Self {
+        Self { seal, bytes }
+    }
+
     /// Calls `each` with the sound records until it returns false; says whether everything up to there was sound.
     pub fn records(&self, each: &mut dyn FnMut(Record) -> bool) -> bool {
         self.heads(&mut |head, encoded, body| body.is_none_or(|body| each(record(head, encoded, body))))
