@@ -17,7 +17,7 @@ const APPEND_RECORDS: u64 = 500;
 const UNDER_WAY: usize = 64;
 /// A body as an event has it.
 const BODY_BYTES: usize = 200;
-/// Looks at heads that are measured.
+/// Looks at heads, and appends of one record, that are measured.
 const LOOKS: u64 = 100_000;
 
 type Anything = Result<(), Box<dyn std::error::Error>>;
@@ -76,7 +76,31 @@ fn fill(place: &Path) -> Anything {
         told.recv()??;
     }
     println!("written in {:.1} s, then {} MB resident", begun.elapsed().as_secs_f64(), resident_bytes()? >> 20);
+    append_each(&journal, "a new stream", |number| (Stream { kind: b'n', ..stream(number) }, 0))?;
+    append_each(&journal, "an old stream", |number| (stream(number * 7 % STREAMS), 2))?;
     journal.close();
+    Ok(())
+}
+
+/// Appends of one record, a number of them under way.
+fn append_each(journal: &FileJournal, what: &str, which: impl Fn(u64) -> (Stream, u64)) -> Anything {
+    let begun = Instant::now();
+    let (tell, told) = mpsc::channel();
+    let body = Body::new(vec![7; BODY_BYTES]);
+    for number in 0..LOOKS {
+        let (stream, version) = which(number);
+        let (process, kind, key, body) = ([1; 16], RecordKind::Event, 1, body.clone());
+        let records = vec![NewRecord { stream, version, process, kind, key, body }];
+        let tell = tell.clone();
+        journal.submit(Append { records, at_us: 1 }, Box::new(move |fate| drop(tell.send(fate))));
+        if number >= UNDER_WAY as u64 {
+            told.recv()??;
+        }
+    }
+    for _ in 0..UNDER_WAY {
+        told.recv()??;
+    }
+    println!("an append to {what}: {:.1} us", begun.elapsed().as_secs_f64() * 1e6 / LOOKS as f64);
     Ok(())
 }
 
