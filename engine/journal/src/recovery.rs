@@ -11,7 +11,7 @@ use crate::format::{
 use crate::{Position, Stream};
 
 /// Something that was durable once and is not what its checksum says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Damage {
     /// File name within the data directory.
     pub file: String,
@@ -22,7 +22,7 @@ pub struct Damage {
 }
 
 /// What is damaged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum DamageKind {
     /// A record's body; its head says whose it is.
     Body {

@@ -42,7 +42,10 @@ pub(crate) struct Reached {
 /// What is known to be damaged: found by the start, or noticed since.
 #[derive(Default)]
 struct KnownDamage {
+    /// In the order in which it was found.
     list: Vec<Damage>,
+    /// The same, to name nothing twice: a ruined segment may cost a hundred thousand streams something.
+    listed: HashSet<Damage>,
     streams: HashSet<Stream>,
 }
 
@@ -138,7 +141,7 @@ impl Shared {
         let mut known = self.known_damage.write();
         for damage in damage {
             known.streams.extend(damage.stream());
-            if !known.list.contains(&damage) {
+            if known.listed.insert(damage.clone()) {
                 known.list.push(damage);
             }
         }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use interlink_journal::faults::{Fault, FaultyDisk, Operation};
 use interlink_journal::suite::{append, commit, stream};
-use interlink_journal::{AppendError, Body, FileJournal, Journal, Options, SEGMENT_BYTES_MIN, Stream, verify};
+use interlink_journal::{
+    AppendError, Body, FileJournal, Journal, Options, SEGMENT_BYTES_MIN, Stream, TIER_TABLES, verify,
+};
 use parking_lot::ReentrantMutex;
 
 /// Long enough for anything that a test waits for.
@@ -335,4 +337,23 @@ fn a_journal_that_is_read_only_can_be_closed() {
     journal.close();
     let refused = commit(&journal, append(&[(stream(1), 0)]));
     assert_eq!(refused, Err(AppendError::Unavailable { reason: "the server is stopping".into() }));
+}
+
+#[test]
+fn that_the_index_cannot_be_written_costs_no_append_and_it_comes_when_there_is_space() {
+    let broken = Broken::new();
+    // Nothing but a merge makes files in this way while nothing is torn.
+    broken.disk.fail_always(Operation::Create, Fault::NoSpace);
+    for version in 0..TIER_TABLES as u64 {
+        commit(&broken.open(), append(&[(stream(1), version)])).expect("made");
+    }
+    let journal = broken.open();
+    let index = broken.place.path().join("journal/index");
+    wait_until("a try", || index.exists());
+    commit(&journal, append(&[(stream(1), TIER_TABLES as u64)])).expect("made");
+    assert_eq!(journal.read_only(), None);
+    assert!(files(&index, "index").is_empty());
+    broken.disk.repair();
+    wait_until("an index", || !files(&index, "index").is_empty());
+    assert_eq!(versions(&journal, stream(1)).len(), TIER_TABLES + 1);
 }
