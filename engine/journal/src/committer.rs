@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::disk::{Disk, write_all_at};
 use crate::draft::Draft;
 use crate::prepare::Preparer;
-use crate::queue::{Waiting, refuse};
+use crate::queue::Waiting;
 use crate::recovery::Chain;
 use crate::segment::Segment;
 use crate::shared::Shared;
@@ -46,6 +46,7 @@ impl Committer {
                 self.go_on();
             }
         }
+        self.shared.queue.end();
         self.preparer.end();
     }
 
@@ -56,12 +57,10 @@ impl Committer {
             let mut draft = Draft::of(waiting, &*self.shared, self.chain, active.seal(), buffer);
             let written = if draft.many > 0 { self.commit(&mut active, &mut draft) } else { Ok(()) };
             if let Err(error) = written {
-                let reason = format!("a write to {} failed: {error}", active.name).into();
+                let reason = format!("a write to {} failed: {error}", active.name);
                 // A conflict that was found on events which are lost is as unknown as they are.
                 let drafted = draft.fates.into_iter().map(|(done, _)| done);
-                let told: Vec<_> = drafted.chain(waiting.map(|(_, done)| done)).collect();
-                let behind = self.shared.queue.refuse(Arc::clone(&reason));
-                told.into_iter().chain(behind.into_iter().map(|(_, done)| done)).for_each(|done| refuse(done, &reason));
+                self.shared.queue.refuse(reason.into(), drafted.chain(waiting.map(|(_, done)| done)));
                 self.succession.cuts.push(Cut { name: active.name.clone(), from: active.end(), rest: Rest::Torn });
                 self.active = None;
                 return self.go_on();
@@ -106,18 +105,14 @@ impl Committer {
         self.preparer.order();
     }
 
-    /// Tries to take appends again after a failure. Everybody whose append it cost has been told, or is being told in
-    /// a call of `submit`, for which [`crate::queue::Queue::accept`] waits.
+    /// Tries to take appends again after a failure. Everybody whose append it cost has been told.
     fn go_on(&mut self) {
         match self.succession.go_on(self.chain) {
             Ok(next) => {
                 self.enter(next);
                 self.shared.queue.accept();
             }
-            Err(error) => {
-                let waiting = self.shared.queue.refuse(error.to_string().into());
-                debug_assert!(waiting.is_empty(), "nothing waits while everything is refused");
-            }
+            Err(error) => self.shared.queue.refuse(error.to_string().into(), []),
         }
     }
 }

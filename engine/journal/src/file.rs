@@ -90,9 +90,9 @@ impl FileJournal {
             cuts: std::mem::take(&mut found.cuts),
         };
         let (active, queue) = match succession.go_on(chain) {
-            Ok(active) => (Some(active), Queue::default()),
+            Ok(active) => (Some(active), Queue::served(None)),
             Err(OpenError::Io { what, source }) if is_full(&source) => {
-                (None, Queue::refusing(format!("{what}: {source}").into()))
+                (None, Queue::served(Some(format!("{what}: {source}").into())))
             }
             Err(error) => {
                 preparer.end();
@@ -130,7 +130,7 @@ impl FileJournal {
         let found = Found::read(&data.join("journal"))?;
         let identity = found.header.map(|header| header.identity());
         let identity = identity.unwrap_or(Identity { journal: [0; 16], incarnation: 0 });
-        let queue = Queue::refusing("the journal was opened to be read".into());
+        let queue = Queue::unserved("the journal was opened to be read".into());
         Ok(Self { shared: Arc::new(Shared::of(found, identity, queue)), threads: Mutex::default() })
     }
 }

@@ -287,16 +287,17 @@ pub type Done = Box<dyn FnOnce(Result<Committed, AppendError>) + Send>;
 /// acknowledged only when it would survive a power cut; versions are gap-free and positions only grow; appends of one
 /// caller are taken in the order of its calls; readers never see what a crash could take back, and never block.
 ///
-/// **After a failed write or sync** the journal refuses, in this order: first every new append, at once, in the call of
-/// [`Journal::submit`]; then all that was handed over and not acknowledged, by calling `done`. Only when every such `done`
-/// has returned does it take appends again, behind the last one that was acknowledged. So a caller that decides ahead
-/// drops, in `done`, all that it decided on what was refused, and is sure that nothing of that is accepted later: what it
-/// handed over before it was told is refused too. Until it takes appends again the journal is read-only, says why in
-/// [`Journal::read_only`], and tries to go on by itself.
+/// **After a failed write or sync** the journal refuses, in this order: first every new append; then all that was handed
+/// over and not acknowledged, by calling `done`. Only when every such `done` has returned, those of appends that came
+/// meanwhile included, does it take appends again, behind the last one that was acknowledged. So a caller that decides
+/// ahead drops, in `done`, all that it decided on what was refused, and is sure that nothing of that is accepted later:
+/// what it handed over before it was told is refused too. It must check that and submit under one lock, which `done`
+/// takes as well. Until it takes appends again the journal is read-only, says why in [`Journal::read_only`], and tries to
+/// go on by itself.
 pub trait Journal: Send + Sync {
-    /// Hands an append over, and returns. `done` is called when its fate is known; while the journal is read-only or
-    /// closed that is before this returns, with [`AppendError::Unavailable`]. `done` may submit, but must not wait for
-    /// what it submits.
+    /// Hands an append over, and returns. `done` is called when its fate is known, and not in this call, so that the
+    /// caller may hold a lock that `done` takes; only a journal that is closed or was opened to be read, and has nobody
+    /// else to do it, refuses in this call. `done` may submit, but must not wait for what it submits.
     fn submit(&self, append: Append, done: Done);
 
     /// Where a stream ends, of what is durable. Where that cannot be read, nothing, and the stream counts as damaged.

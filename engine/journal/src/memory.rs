@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::draft::{Draft, Known};
 use crate::format::{BATCH_HEAD_BYTES, Seal};
-use crate::queue::{Queue, Waiting, refuse};
+use crate::queue::{Queue, Waiting};
 use crate::recovery::{Chain, Damage};
 use crate::segment::Stretch;
 use crate::{Append, Done, Head, Identity, Journal, Position, ReadError, Record, Stream};
@@ -23,9 +23,10 @@ pub enum Step {
     /// The first so many appends that wait become durable as one batch; fewer where they do not fit into one, or where
     /// fewer wait. Those that are refused, for a conflict or a limit, are told so.
     Commit(usize),
-    /// A write fails: all that wait are refused, and whatever comes, until the journal goes on.
+    /// A write fails: all that wait are refused. Whatever comes is refused too, by the step that is next, until the
+    /// journal goes on.
     Fail(Arc<str>),
-    /// After a failure appends are taken again.
+    /// After a failure appends are taken again, once everybody has been told of their refusal.
     GoOn,
     /// The process ends: what waits is dropped, and so is whatever comes; nobody is told anything.
     Crash,
@@ -94,7 +95,7 @@ impl MemoryJournal {
     pub fn open(durable: Durable) -> Self {
         Self {
             durable,
-            queue: Queue::default(),
+            queue: Queue::served(None),
             waiting: Mutex::default(),
             crashed: AtomicBool::new(false),
             at_once: false,
@@ -117,14 +118,14 @@ impl MemoryJournal {
         match step {
             Step::Commit(most) => self.commit(most),
             Step::Fail(reason) => {
-                let mut told: Vec<_> = self.taken().drain(..).collect();
-                told.extend(self.queue.refuse(Arc::clone(&reason)));
-                told.into_iter().for_each(|(_, done)| refuse(done, &reason));
+                let waiting = std::mem::take(&mut *self.taken());
+                self.queue.refuse(reason, waiting.into_iter().map(|(_, done)| done));
             }
             Step::GoOn => self.queue.accept(),
             Step::Crash => {
                 self.crashed.store(true, Ordering::Release);
                 self.taken().clear();
+                self.queue.forget();
             }
         }
     }
@@ -138,6 +139,7 @@ impl MemoryJournal {
 
     /// Commits the first that wait as one batch.
     fn commit(&self, most: usize) {
+        self.queue.tell();
         let mut waiting = self.taken();
         let most = most.min(waiting.len());
         let behind = waiting.split_off(most);
@@ -170,6 +172,7 @@ impl MemoryJournal {
             let Some(_committing) = self.committing.try_lock() else { return };
             self.commit(usize::MAX);
         }
+        self.queue.tell();
     }
 }
 
@@ -253,5 +256,6 @@ impl Journal for MemoryJournal {
     fn close(&self) {
         self.queue.close();
         self.commit_all();
+        self.queue.end();
     }
 }

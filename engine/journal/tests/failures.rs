@@ -1,6 +1,5 @@
 //! Failed writes and syncs: what was acknowledged stays, everything else has an outcome, and it goes on by itself.
 
-use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use interlink_journal::suite::{append, commit, stream};
 use interlink_journal::{
     AppendError, Body, FileJournal, Journal, Options, SEGMENT_BYTES_MIN, Stream, TIER_TABLES, verify,
 };
-use parking_lot::ReentrantMutex;
+use parking_lot::Mutex;
 
 /// Long enough for anything that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -175,6 +174,17 @@ fn while_going_on_fails_the_journal_is_read_only_and_says_why_and_reads() {
     wait_until("the reason", || journal.read_only().is_some_and(|reason| reason.contains("cutting journal/")));
     let refused = commit(&journal, append(&[(stream(1), 1)]));
     assert!(is_unavailable(&refused), "{refused:?}");
+    let (held, (tell, told)) = (Arc::new(Mutex::new(())), mpsc::channel());
+    let wanted = Arc::clone(&held);
+    let holding = held.lock();
+    let done = move |fate| {
+        let _held = wanted.lock();
+        tell.send(fate).expect("the test waits");
+    };
+    journal.submit(append(&[(stream(1), 1)]), Box::new(done));
+    drop(holding);
+    let fate = told.recv_timeout(PATIENCE).expect("who submits may hold a lock that `done` takes");
+    assert!(is_unavailable(&fate), "{fate:?}");
     assert_eq!(versions(&journal, stream(1)), [0], "reads go on");
     broken.disk.repair();
     wait_until("an end of the refusals", || journal.read_only().is_none());
@@ -231,19 +241,18 @@ fn what_callers_decide_ahead_is_never_accepted_on_top_of_what_was_refused() {
 fn write_ahead(journal: &FileJournal, cause: Stream, effect: Stream) {
     let next = |of: &Stream| journal.head(of).map_or(0, |head| head.version + 1);
     for _ in 0..60 {
-        let refused = Arc::new(ReentrantMutex::new(Cell::new(false)));
+        let refused = Arc::new(Mutex::new(false));
         let (tell, told) = mpsc::channel();
         let (first_cause, first_effect) = (next(&cause), next(&effect));
         let ahead = (0..5).flat_map(|ahead| [(cause, first_cause + ahead), (effect, first_effect + ahead)]);
         for one in ahead {
             let deciding = refused.lock();
-            if deciding.get() {
+            if *deciding {
                 break;
             }
             let (tell, refused) = (tell.clone(), Arc::clone(&refused));
             let done = move |fate: Result<_, AppendError>| {
-                let deciding = refused.lock();
-                deciding.set(deciding.get() || fate.is_err());
+                *refused.lock() |= fate.is_err();
                 tell.send(fate).expect("the writer waits");
             };
             journal.submit(append(&[one]), Box::new(done));
