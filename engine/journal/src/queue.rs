@@ -192,7 +192,7 @@ mod tests {
         assert!(inside.try_recv().is_err(), "who submits is not who tells");
         let opening = Arc::clone(&queue);
         let opener = std::thread::spawn(move || opening.accept());
-        assert_eq!(inside.recv(), Ok(true), "the caller is being told");
+        assert_eq!(inside.recv_timeout(Duration::from_secs(10)), Ok(true), "the caller is being told");
         let (tell, told) = mpsc::channel();
         let early = move |fate: Result<_, AppendError>| tell.send(fate.is_err()).expect("the test waits");
         queue.submit(append(&[(stream(1), 1)]), Box::new(early));
