@@ -1,11 +1,13 @@
-//! The bytes of format 1, as `docs/journal-format.md` has them: encoding and decoding, nothing else.
+//! The bytes of format 2, as `docs/journal-format.md` has them: encoding and decoding, nothing else.
 
 use sha2::{Digest, Sha256};
 
-use crate::{Body, NewRecord, Position, RecordKind, Stream};
+use crate::{Body, Identity, NewRecord, Position, RecordKind, Stream};
 
-/// Version of the format that this code writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version of the format that this code writes. It reads all from [`FORMAT_VERSION_MIN`] on.
+pub const FORMAT_VERSION: u32 = 2;
+/// The oldest format that is read: it differs in that its segments were written without footers.
+pub const FORMAT_VERSION_MIN: u32 = 1;
 /// Size of a segment when it is made: large enough that a change of segments is rare, small enough to be zeroed in
 /// the background in a tenth of a second.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
@@ -38,19 +40,19 @@ pub(crate) const fn aligned(bytes: usize) -> usize {
     (bytes + 7) & !7
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
-fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+pub(crate) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes[at..at + N].try_into().expect("N bytes")
 }
 
-fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+pub(crate) fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes[at..at + value.len()].copy_from_slice(value);
 }
 
@@ -100,7 +102,7 @@ impl SegmentHeader {
             return Err(HeaderFault::Invalid);
         }
         match u32_at(block, 8) {
-            FORMAT_VERSION => Ok(Self {
+            FORMAT_VERSION_MIN..=FORMAT_VERSION => Ok(Self {
                 journal: array_at(block, 16),
                 incarnation: u64_at(block, 32),
                 epoch: u64_at(block, 40),
@@ -111,6 +113,10 @@ impl SegmentHeader {
             }),
             other => Err(HeaderFault::Version(other)),
         }
+    }
+
+    pub fn identity(&self) -> Identity {
+        Identity { journal: self.journal, incarnation: self.incarnation }
     }
 
     pub fn seal(&self) -> Seal {
@@ -130,7 +136,17 @@ pub(crate) struct Seal {
 }
 
 impl Seal {
-    fn sum(&self, bytes: &[u8]) -> u32 {
+    /// What ties a file of the index to its journal.
+    pub fn of_index(journal: &[u8; 16]) -> Self {
+        Self { seed: crc32c::crc32c(journal), marker: u32_at(journal, 0), epoch: 0 }
+    }
+
+    /// The marker of a structure.
+    pub fn mark(&self, structure: u32) -> u32 {
+        self.marker ^ structure
+    }
+
+    pub fn sum(&self, bytes: &[u8]) -> u32 {
         crc32c::crc32c_append(self.seed, bytes)
     }
 

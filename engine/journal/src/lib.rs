@@ -8,22 +8,44 @@
 //! One committer takes everything that waits, writes it as one batch, syncs once and wakes all. The alternatives were
 //! measured: an embedded key-value store syncs more slowly and loses the whole directory to one flipped bit, and a
 //! sync for each append gives a fiftieth of the throughput at 64 writers.
+//!
+//! Where streams end is known from tables: a segment that is full gets one as its footer, and footers are merged in the
+//! background. So a start reads only the segments that have none, and a million streams cost a few megabytes of memory.
 
 use std::sync::Arc;
 
 mod committer;
+mod disk;
+mod draft;
+#[cfg(any(test, feature = "suite"))]
+pub mod faults;
 mod file;
 mod format;
+mod heal;
+mod index;
+#[cfg(any(test, feature = "suite"))]
+mod memory;
+mod open;
+mod prepare;
+mod queue;
+mod read;
 mod recovery;
 mod segment;
+mod shared;
+mod succession;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+mod survey;
 mod verify;
 
-pub use file::FileJournal;
-pub use format::{APPEND_BYTES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX, FORMAT_VERSION, SEGMENT_BYTES, SEGMENT_BYTES_MIN};
+pub use disk::{Disk, RealDisk, sync_directory};
+pub use file::{FileJournal, Options, RETRY_PAUSE};
+pub use format::{
+    APPEND_BYTES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX, FORMAT_VERSION, FORMAT_VERSION_MIN, SEGMENT_BYTES,
+    SEGMENT_BYTES_MIN,
+};
+pub use index::keeper::TIER_TABLES;
 pub use recovery::{Damage, DamageKind};
-pub use segment::sync_directory;
 pub use verify::{Report, verify};
 
 /// A place in the one order of all records. It only grows; no reader may rely on positions being dense.
@@ -237,7 +259,7 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// A file that this version cannot read.
-    #[error("{file} is of journal format {found}; this server reads format {FORMAT_VERSION}")]
+    #[error("{file} is of journal format {found}; this server reads formats {FORMAT_VERSION_MIN} to {FORMAT_VERSION}")]
     Format {
         /// File name.
         file: String,
@@ -264,14 +286,25 @@ pub type Done = Box<dyn FnOnce(Result<Committed, AppendError>) + Send>;
 /// A store behind it keeps these promises, which the module `suite` tests: an append is there whole or not at all; it is
 /// acknowledged only when it would survive a power cut; versions are gap-free and positions only grow; appends of one
 /// caller are taken in the order of its calls; readers never see what a crash could take back, and never block.
+///
+/// **After a failed write or sync** the journal refuses, in this order: first every new append; then all that was handed
+/// over and not acknowledged, by calling `done`. Only when every such `done` has returned, those of appends that came
+/// meanwhile included, does it take appends again, behind the last one that was acknowledged. So a caller that decides
+/// ahead drops, in `done`, all that it decided on what was refused, and is sure that nothing of that is accepted later:
+/// what it handed over before it was told is refused too. It must check that and submit under one lock, which `done`
+/// takes as well. Until it takes appends again the journal is read-only, says why in [`Journal::read_only`], and tries to
+/// go on by itself.
 pub trait Journal: Send + Sync {
-    /// Hands an append over, and returns. `done` is called when its fate is known.
+    /// Hands an append over, and returns. `done` is called when its fate is known, and not in this call, so that the
+    /// caller may hold a lock that `done` takes; only a journal that is closed or was opened to be read, and has nobody
+    /// else to do it, refuses in this call. `done` may submit, but must not wait for what it submits.
     fn submit(&self, append: Append, done: Done);
 
-    /// Where a stream ends, of what is durable.
+    /// Where a stream ends, of what is durable. Where that cannot be read, nothing, and the stream counts as damaged.
     fn head(&self, stream: &Stream) -> Option<Head>;
 
-    /// Whether a stream was found damaged: it can be read up to the damage and takes nothing more.
+    /// Whether a stream was found damaged, by the start or by whoever read it: it can be read up to the damage and takes
+    /// nothing more.
     fn is_damaged(&self, stream: &Stream) -> bool;
 
     /// Streams of a kind in order of their ids, those after `after`, at most `limit`.
@@ -280,7 +313,8 @@ pub trait Journal: Send + Sync {
     /// How many streams of a kind there are.
     fn stream_count(&self, kind: u8) -> usize;
 
-    /// A stream's records in order of their versions, from version `from`, those at positions up to `until`.
+    /// A stream's records in order of their versions, from version `from`, those at positions up to `until`. Where one of
+    /// them is damaged it is told at which position: the records before it are those up to the position before that.
     fn read_stream(&self, stream: &Stream, from: u64, until: Position) -> Result<Vec<Record>, ReadError>;
 
     /// Calls `each` with the durable records after a position, in order, until it returns false. Damaged ones are
@@ -299,8 +333,13 @@ pub trait Journal: Send + Sync {
     /// Which journal this is.
     fn identity(&self) -> Identity;
 
-    /// What was found damaged when the journal was opened.
+    /// What is known to be damaged: what the start found, and what was noticed since by reading. A start does not read
+    /// what is sealed; `verify` does.
     fn damage(&self) -> Vec<Damage>;
+
+    /// Why no appends are taken, while none are: after a failure that could not be mended yet, as on a full disk. Reads
+    /// go on, and appends are taken again without a restart.
+    fn read_only(&self) -> Option<Arc<str>>;
 
     /// Waits for what was handed over, and stops. Later appends are refused.
     fn close(&self);

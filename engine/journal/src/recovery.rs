@@ -2,7 +2,8 @@
 //!
 //! The rule that tells a torn tail from damage follows from how the committer writes: batch n+1 is not written before
 //! the sync of batch n returned. So an invalid batch with a valid one behind it was durable once and is damaged; an
-//! invalid end was never acknowledged.
+//! invalid end was never acknowledged. Where a segment was left after a failed sync, the next one's beginning decides:
+//! what the disk holds of the old one from there on was never acknowledged either.
 
 use crate::format::{
     BATCH_HEAD_BYTES, BatchHash, BatchHead, DATA_OFFSET, End, RECORD_HEAD_BYTES, RecordHead, Seal, SegmentHeader,
@@ -10,7 +11,7 @@ use crate::format::{
 use crate::{Position, Stream};
 
 /// Something that was durable once and is not what its checksum says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Damage {
     /// File name within the data directory.
     pub file: String,
@@ -21,7 +22,7 @@ pub struct Damage {
 }
 
 /// What is damaged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum DamageKind {
     /// A record's body; its head says whose it is.
     Body {
@@ -96,6 +97,13 @@ pub(crate) struct Chain {
     pub time_us: i64,
 }
 
+impl Default for Chain {
+    /// Before anything was written. Positions begin at 1, so that 0 can mean "nothing".
+    fn default() -> Self {
+        Self { next: 1, batch: [0; 32], time_us: 0 }
+    }
+}
+
 impl Chain {
     pub fn before(header: &SegmentHeader) -> Self {
         Self { next: header.first, batch: header.previous_batch, time_us: header.previous_time_us }
@@ -126,8 +134,9 @@ pub(crate) fn header(bytes: &[u8]) -> Result<(SegmentHeader, bool), crate::forma
     }
 }
 
-/// Walks a segment's batches from its header on.
-pub(crate) fn walk(bytes: &[u8], header: &SegmentHeader, visit: &mut dyn Visit) -> Walked {
+/// Walks a segment's batches from its header on, up to the position `until` at which the next segment begins: whatever
+/// stands there was never acknowledged, be it whole.
+pub(crate) fn walk(bytes: &[u8], header: &SegmentHeader, until: Option<Position>, visit: &mut dyn Visit) -> Walked {
     let seal = header.seal();
     let mut chain = Chain::before(header);
     let mut at = (DATA_OFFSET as usize).min(bytes.len());
@@ -135,6 +144,9 @@ pub(crate) fn walk(bytes: &[u8], header: &SegmentHeader, visit: &mut dyn Visit) 
         let rest = &bytes[at..];
         if rest.iter().all(|byte| *byte == 0) {
             return Walked { end: at as u64, chain, torn: false };
+        }
+        if until.is_some_and(|until| chain.next >= until) {
+            return Walked { end: at as u64, chain, torn: true };
         }
         match whole_batch(rest, seal) {
             Some((head, hash)) => {

@@ -2,33 +2,25 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
 use crate::format::{BATCH_HEAD_BYTES, BatchHead, End, RECORD_HEAD_BYTES, RecordHead, Seal, SegmentHeader};
+use crate::index::table::SegmentKey;
 use crate::{OpenError, Position, ReadError, Record};
 
 /// A segment's index has an entry for each stretch of at least this many bytes: what a reader must go through to find
 /// a position, against what the index costs in memory (2,048 entries a segment).
 const INDEX_STRETCH_BYTES: u64 = 32 << 10;
 
-/// Name of the file that waits to become a segment.
-const PREPARED: &str = "prepared";
+/// So much is read where a record's offset is known and its length is not: most records fit.
+const LOOK_BYTES: u64 = 4 << 10;
 
 pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> OpenError {
     let what = what.into();
     move |source| OpenError::Io { what, source }
-}
-
-/// Makes what was created, renamed or removed in a directory durable, and the directories above it with it.
-///
-/// `syncfs` rather than `fsync` of the directory: one call covers a new directory and its own entry in its parent, which
-/// two would otherwise be needed for. It writes all that the file system has waiting, so it is for what is rare: a new
-/// segment, a block of keys, a published component.
-pub fn sync_directory(directory: &Path) -> std::io::Result<()> {
-    Ok(rustix::fs::syncfs(File::open(directory)?)?)
 }
 
 /// File name of a segment: sorts in the order of epochs and positions.
@@ -36,57 +28,51 @@ pub(crate) fn file_name(header: &SegmentHeader) -> String {
     format!("{:020}-{:020}.segment", header.epoch, header.first)
 }
 
-/// Makes the file that becomes the next segment: full of zeros, synced, its directory synced. Gives up, leaving
-/// nothing under the final name, once `stop` is set.
-pub(crate) fn prepare(directory: &Path, bytes: u64, stop: &AtomicBool) -> std::io::Result<PathBuf> {
-    let path = directory.join(PREPARED);
-    if std::fs::metadata(&path).is_ok_and(|meta| meta.len() == bytes) {
-        return Ok(path);
-    }
-    let making = directory.join("prepared.tmp");
-    let file = File::create(&making)?;
-    let zeros = vec![0; 1 << 20];
-    for at in (0..bytes).step_by(zeros.len()) {
-        if stop.load(Ordering::Relaxed) {
-            return Err(std::io::ErrorKind::Interrupted.into());
-        }
-        file.write_all_at(&zeros[..zeros.len().min((bytes - at) as usize)], at)?;
-    }
-    file.sync_all()?;
-    std::fs::rename(&making, &path)?;
-    sync_directory(directory)?;
-    Ok(path)
-}
-
 /// A segment file, and where its batches are.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    pub file: File,
+    pub file: Arc<File>,
     pub name: String,
     pub header: SegmentHeader,
     /// Where the last durable batch ends.
     end: AtomicU64,
     /// Position and offset of a batch, one for each stretch.
-    index: RwLock<Vec<(Position, u64)>>,
+    places: RwLock<Vec<(Position, u64)>>,
+    /// Whether it has been walked, so that all that is damaged in it is known.
+    examined: AtomicBool,
+}
+
+/// How far a segment was read.
+pub(crate) struct ReadOn {
+    /// Whether the reader wanted no more.
+    pub stopped: bool,
+    /// Whether everything was as its checksums say.
+    pub sound: bool,
 }
 
 impl Segment {
     /// A segment that was found.
-    pub fn found(file: File, name: String, header: SegmentHeader, end: u64, index: Vec<(Position, u64)>) -> Self {
-        Self { file, name, header, end: AtomicU64::new(end), index: RwLock::new(index) }
+    pub fn found(file: Arc<File>, name: String, header: SegmentHeader, end: u64, places: Vec<(Position, u64)>) -> Self {
+        let (end, places) = (AtomicU64::new(end), RwLock::new(places));
+        Self { file, name, header, end, places, examined: AtomicBool::new(false) }
     }
 
-    /// Turns the prepared file into a new segment: header written and synced, named, directory synced.
-    pub fn create(directory: &Path, header: SegmentHeader, bytes: u64) -> std::io::Result<Self> {
-        let prepared = prepare(directory, bytes, &AtomicBool::new(false))?;
-        let file = File::options().read(true).write(true).open(&prepared)?;
-        let block = header.encode();
-        file.write_all_at(&[block, block].concat(), 0)?;
-        file.sync_all()?;
-        let name = file_name(&header);
-        std::fs::rename(&prepared, directory.join(&name))?;
-        sync_directory(directory)?;
-        Ok(Self::found(file, name, header, crate::format::DATA_OFFSET, Vec::new()))
+    /// Its epoch and its first position: what it is known by.
+    pub fn key(&self) -> SegmentKey {
+        (self.header.epoch, self.header.first)
+    }
+
+    pub fn is_examined(&self) -> bool {
+        self.examined.load(Ordering::Acquire)
+    }
+
+    pub fn set_examined(&self) {
+        self.examined.store(true, Ordering::Release);
+    }
+
+    /// Position and offset of a batch, one for each stretch.
+    pub fn places(&self) -> Vec<(Position, u64)> {
+        self.places.read().clone()
     }
 
     pub fn seal(&self) -> Seal {
@@ -99,17 +85,17 @@ impl Segment {
 
     /// Lets readers see a batch that is durable.
     pub fn extend(&self, first: Position, offset: u64, end: u64) {
-        index_batch(&mut self.index.write(), first, offset);
+        index_batch(&mut self.places.write(), first, offset);
         self.end.store(end, Ordering::Release);
     }
 
     /// The stretches from the one that holds `position` on: offset and length in bytes.
     fn stretches(&self, position: Position) -> Vec<(u64, u64)> {
         let end = self.end();
-        let index = self.index.read();
-        let from = index.partition_point(|(first, _)| *first <= position).saturating_sub(1);
-        let ends = index.iter().skip(from + 1).map(|(_, offset)| *offset).chain([end]);
-        let found = index.iter().skip(from).zip(ends);
+        let places = self.places.read();
+        let from = places.partition_point(|(first, _)| *first <= position).saturating_sub(1);
+        let ends = places.iter().skip(from + 1).map(|(_, offset)| *offset).chain([end]);
+        let found = places.iter().skip(from).zip(ends);
         found.map(|((_, offset), end)| (*offset, end.saturating_sub(*offset))).filter(|(_, bytes)| *bytes > 0).collect()
     }
 
@@ -127,23 +113,43 @@ impl Segment {
         Ok(Stretch { seal: self.seal(), bytes: self.read(offset, bytes)? })
     }
 
-    /// Calls `each` with the records after a position until it returns false; says whether it never did.
-    pub fn read_from(&self, after: Option<Position>, each: &mut dyn FnMut(Record) -> bool) -> Result<bool, ReadError> {
+    /// The record at an offset, if it is sound and has that position.
+    pub fn record_at(&self, offset: u64, position: Position) -> Result<Option<Record>, ReadError> {
+        let left = self.end().saturating_sub(offset);
+        let mut bytes = self.read(offset, left.min(LOOK_BYTES))?;
+        let Some(head) = RecordHead::decode(&bytes, self.seal()).filter(|head| head.position == position) else {
+            return Ok(None);
+        };
+        if head.record_bytes() > bytes.len() {
+            bytes = self.read(offset, left.min(head.record_bytes() as u64))?;
+        }
+        let (encoded, rest) = bytes.split_at(RECORD_HEAD_BYTES);
+        let body = rest.get(..head.body_bytes as usize).filter(|body| head.fits(body));
+        Ok(body.map(|body| record(&head, encoded, body)))
+    }
+
+    /// Calls `each` with the records after a position until it returns false.
+    pub fn read_from(
+        &self,
+        after: Option<Position>,
+        each: &mut dyn FnMut(Record) -> bool,
+    ) -> Result<ReadOn, ReadError> {
         let from = after.map_or(0, |after| after + 1);
+        let mut sound = true;
         for (offset, bytes) in self.stretches(from) {
             let stretch = Stretch { seal: self.seal(), bytes: self.read(offset, bytes)? };
             let mut go_on = true;
-            stretch.records(&mut |record| {
+            sound &= stretch.records(&mut |record| {
                 if record.position >= from {
                     go_on = each(record);
                 }
                 go_on
             });
             if !go_on {
-                return Ok(false);
+                return Ok(ReadOn { stopped: true, sound });
             }
         }
-        Ok(true)
+        Ok(ReadOn { stopped: false, sound })
     }
 
     pub fn damaged(&self, position: Position) -> ReadError {
@@ -151,10 +157,10 @@ impl Segment {
     }
 }
 
-/// Adds a batch to an index, where the last entry is far enough away.
-pub(crate) fn index_batch(index: &mut Vec<(Position, u64)>, first: Position, offset: u64) {
-    if index.last().is_none_or(|(_, last)| offset - last >= INDEX_STRETCH_BYTES) {
-        index.push((first, offset));
+/// Adds a batch to the places of a segment, where the last entry is far enough away.
+pub(crate) fn index_batch(places: &mut Vec<(Position, u64)>, first: Position, offset: u64) {
+    if places.last().is_none_or(|(_, last)| offset - last >= INDEX_STRETCH_BYTES) {
+        places.push((first, offset));
     }
 }
 
@@ -168,46 +174,53 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    /// Calls `each` with the sound records until it returns false.
-    pub fn records(&self, each: &mut dyn FnMut(Record) -> bool) {
-        self.heads(&mut |head, hash, body| {
-            let Some(body) = body else { return true };
-            each(record(head, hash, body))
-        });
+    /// Batches that were never in a file.
+    #[cfg(any(test, feature = "suite"))]
+    pub fn of(seal: Seal, bytes: Vec<u8>) -> Self {
+        Self { seal, bytes }
+    }
+
+    /// Calls `each` with the sound records until it returns false; says whether everything up to there was sound.
+    pub fn records(&self, each: &mut dyn FnMut(Record) -> bool) -> bool {
+        self.heads(&mut |head, encoded, body| body.is_none_or(|body| each(record(head, encoded, body))))
     }
 
     /// The record at a position, if it is here and sound.
     pub fn record(&self, position: Position) -> Option<Record> {
         let mut found = None;
-        self.heads(&mut |head, hash, body| {
+        self.heads(&mut |head, encoded, body| {
             if head.position == position {
-                found = body.map(|body| record(head, hash, body));
+                found = body.map(|body| record(head, encoded, body));
             }
             head.position < position
         });
         found
     }
 
-    /// Goes from record to record; behind damage, from marker to marker.
-    fn heads(&self, each: &mut EachHead<'_>) {
+    /// Goes from record to record; behind damage, from marker to marker. Says whether there was none.
+    fn heads(&self, each: &mut EachHead<'_>) -> bool {
         let mut at = 0;
+        let mut sound = true;
         while at + BATCH_HEAD_BYTES <= self.bytes.len() {
             let rest = &self.bytes[at..];
-            if self.seal.marks_batch(rest) && BatchHead::decode(rest, End::Header, self.seal).is_some() {
+            if [End::Header, End::Trailer].iter().any(|end| BatchHead::decode(rest, *end, self.seal).is_some()) {
                 at += BATCH_HEAD_BYTES;
                 continue;
             }
             let Some(head) = RecordHead::decode(rest, self.seal) else {
+                sound = false;
                 at += 8;
                 continue;
             };
             let body = rest[RECORD_HEAD_BYTES..].get(..head.body_bytes as usize);
             let body = body.filter(|body| head.fits(body));
+            sound &= body.is_some();
             if !each(&head, &rest[..RECORD_HEAD_BYTES], body) {
-                return;
+                return sound;
             }
             at += head.record_bytes();
         }
+        sound
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc;
 
+pub use crate::memory::{Durable, MemoryJournal, Step};
 use crate::{Append, AppendError, Body, Committed, Journal, NewRecord, RecordKind, Stream};
 
 /// A place in which a store keeps a journal.
@@ -73,6 +74,7 @@ fn an_append_over_several_streams_is_made_whole_or_not_at_all(place: &dyn Place)
 fn everything_is_there_after_reopening(place: &dyn Place) {
     let journal = place.open();
     let identity = journal.identity();
+    assert_eq!(journal.read_only(), None, "a journal takes appends while nothing has failed");
     for version in 0..50 {
         commit(&*journal, append(&[(stream(1), version), (stream(2), version)])).expect("made");
     }

@@ -1,13 +1,19 @@
 //! Walking everything, from outside a server: both chains, every checksum, every hash.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::file::segment_names;
-use crate::format::{BatchHead, HeaderFault, RecordHead, sha256};
+use crate::format::{BatchHead, HeaderFault, RecordHead, Seal, sha256};
+use crate::heal::is_behind;
+use crate::index::table::{About, Fault, Table};
+use crate::open::{first_of, lacks_batches, segment_names};
 use crate::recovery::{self, Chain, Damage, DamageKind, Visit};
 use crate::segment::io;
-use crate::{Head, OpenError, Stream};
+use crate::{Head, OpenError, Position, Stream};
 
 /// What a walk through a journal found.
 #[derive(Debug, Default)]
@@ -22,40 +28,19 @@ pub struct Report {
     pub streams: u64,
     /// Everything that is damaged.
     pub damage: Vec<Damage>,
-    /// Files with an end that was never acknowledged: the next start cuts it off.
+    /// Files with an end that was never acknowledged, or a footer that is damaged or was not finished: the next start cuts
+    /// the one off, and the other is made again.
     pub torn: Vec<String>,
 }
 
 /// Walks the journal of a data directory that nobody has open, and changes nothing.
 pub fn verify(data: &Path) -> Result<Report, OpenError> {
     let directory = data.join("journal");
-    let mut audit = Audit { report: Report::default(), heads: HashMap::new(), file: String::new() };
-    let mut chain = Chain::default();
-    for name in segment_names(&directory)? {
-        let bytes = std::fs::read(directory.join(&name)).map_err(io(format!("reading journal/{name}")))?;
-        audit.file = format!("journal/{name}");
-        audit.report.segments += 1;
-        let header = match recovery::header(&bytes) {
-            Ok((header, damaged)) => {
-                if damaged {
-                    audit.damage(0, DamageKind::Header);
-                }
-                header
-            }
-            Err(HeaderFault::Version(found)) => return Err(OpenError::Format { file: audit.file, found }),
-            Err(HeaderFault::Invalid) => {
-                audit.damage(0, DamageKind::Header);
-                continue;
-            }
-        };
-        if header.first != chain.next || header.previous_batch != chain.batch {
-            audit.damage(0, DamageKind::Chain);
-        }
-        let walked = recovery::walk(&bytes, &header, &mut audit);
-        if walked.torn {
-            audit.report.torn.push(audit.file.clone());
-        }
-        chain = walked.chain;
+    let mut audit =
+        Audit { report: Report::default(), heads: HashMap::new(), chain: Chain::default(), file: String::new() };
+    let names = segment_names(&directory)?;
+    for (number, name) in names.iter().enumerate() {
+        audit.segment(&directory, name, names.get(number + 1).and_then(|next| first_of(next)))?;
     }
     audit.report.streams = audit.heads.len() as u64;
     Ok(audit.report)
@@ -64,7 +49,63 @@ pub fn verify(data: &Path) -> Result<Report, OpenError> {
 struct Audit {
     report: Report,
     heads: HashMap<Stream, Head>,
+    chain: Chain,
     file: String,
+}
+
+impl Audit {
+    /// Walks one segment; `until` is where the next one begins.
+    fn segment(&mut self, directory: &Path, name: &str, until: Option<Position>) -> Result<(), OpenError> {
+        let reading = || io(format!("reading journal/{name}"));
+        let file = Arc::new(File::open(directory.join(name)).map_err(reading())?);
+        let mut bytes = Vec::new();
+        (&*file).read_to_end(&mut bytes).map_err(reading())?;
+        self.file = format!("journal/{name}");
+        self.report.segments += 1;
+        let header = match recovery::header(&bytes) {
+            Ok((header, damaged)) => {
+                if damaged {
+                    self.damage(0, DamageKind::Header);
+                }
+                header
+            }
+            Err(HeaderFault::Version(found)) => return Err(OpenError::Format { file: self.file.clone(), found }),
+            Err(HeaderFault::Invalid) => {
+                self.damage(0, DamageKind::Header);
+                return Ok(());
+            }
+        };
+        if header.first != self.chain.next || header.previous_batch != self.chain.batch {
+            self.damage(0, DamageKind::Chain);
+        }
+        let footer = About::read(&file, header.seal()).ok();
+        if let Some(about) = &footer {
+            bytes.truncate(about.base as usize);
+        }
+        let walked = recovery::walk(&bytes, &header, until, self);
+        self.chain = walked.chain;
+        let sound = footer.is_none_or(|about| self.footer(file, header.seal(), about).is_ok());
+        if lacks_batches(&walked, until) {
+            self.damage(walked.end, DamageKind::Batch);
+        } else if walked.torn || !sound {
+            self.report.torn.push(self.file.clone());
+        }
+        Ok(())
+    }
+
+    /// Holds a footer against the records that were found: a last record that is lost is known from it alone.
+    fn footer(&mut self, file: Arc<File>, seal: Seal, about: About) -> Result<(), Fault> {
+        about.read_places(&file, seal)?;
+        let table = Table::load(file, seal, about)?;
+        for row in table.from(Bound::Unbounded) {
+            let (stream, entry) = row?;
+            if self.heads.get(&stream).is_none_or(|found| is_behind(found, &entry)) {
+                self.damage(entry.offset, DamageKind::Gap { stream, version: entry.head.version });
+                self.heads.insert(stream, entry.head);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Visit for Audit {

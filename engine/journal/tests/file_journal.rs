@@ -154,7 +154,7 @@ fn many_writers_share_their_syncs_and_no_append_is_lost() {
 }
 
 #[test]
-fn after_a_failed_write_nothing_is_written_any_more_and_what_was_acknowledged_is_read() {
+fn without_its_directory_the_journal_is_read_only_and_what_was_acknowledged_is_read() {
     let place = fresh();
     let journal = open(place.path());
     let body = interlink_journal::Body::new(vec![7; 1 << 20]);
@@ -181,21 +181,69 @@ fn after_a_failed_write_nothing_is_written_any_more_and_what_was_acknowledged_is
     assert_eq!(journal.read_stream(&stream(1), 0, u64::MAX).expect("readable").len() as u64, made + 1);
 }
 
-/// Format 1 as it was first written. A format that changes gets a new number and a file of its own.
-#[test]
-fn the_golden_file_of_format_1_is_read() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1.segment");
+/// A journal that holds nothing but a golden file: a segment with twelve records of five streams.
+fn golden(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let place = fresh();
     let journal = place.path().join("journal");
     fs::create_dir(&journal).expect("made");
-    fs::copy(golden, journal.join(format!("{:020}-{:020}.segment", 1, 1))).expect("copied");
-    let report = verify(place.path()).expect("readable");
+    let segment = journal.join(format!("{:020}-{:020}.segment", 1, 1));
+    fs::copy(golden, &segment).expect("copied");
+    (place, segment)
+}
+
+fn the_golden_journal_is_whole(place: &Path) {
+    let report = verify(place).expect("readable");
     assert!(report.damage.is_empty() && report.torn.is_empty(), "{report:?}");
     assert_eq!((report.records, report.streams, report.batches), (12, 5, 12));
-    let opened = open(place.path());
+    let opened = open(place);
+    assert!(opened.damage().is_empty(), "{:?}", opened.damage());
     let records = opened.read_stream(&stream(1), 0, u64::MAX).expect("readable");
     assert_eq!(records.len(), 3);
     assert_eq!(records[2].body, format!("{} at 2", stream(1)).as_bytes());
+    assert_eq!((opened.durable(), opened.stream_count(b'p')), (Some(12), 5));
+}
+
+/// Format 1 as it was first written. A format that changes gets a new number and a file of its own.
+#[test]
+fn the_golden_file_of_format_1_is_read_and_gets_a_footer() {
+    let (place, segment) = golden("format-1.segment");
+    let before = fs::read(&segment).expect("read");
+    the_golden_journal_is_whole(place.path());
+    let journal = open(place.path());
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while fs::metadata(&segment).expect("there").len() < before.len() as u64 + 4096 {
+        assert!(std::time::Instant::now() < until, "no footer came");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    drop(journal);
+    the_golden_journal_is_whole(place.path());
+    assert_eq!(fs::read(&segment).expect("read")[..before.len()], before, "what was written stays as it is");
+}
+
+/// Format 2 as it was first written: with a footer.
+#[test]
+fn the_golden_file_of_format_2_is_read_and_not_changed() {
+    let (place, segment) = golden("format-2.segment");
+    let before = fs::read(&segment).expect("read");
+    assert_eq!(before[8..12], 2u32.to_le_bytes());
+    the_golden_journal_is_whole(place.path());
+    the_golden_journal_is_whole(place.path());
+    assert_eq!(fs::read(&segment).expect("read"), before);
+}
+
+#[test]
+fn a_format_that_is_not_known_is_refused() {
+    let (place, segment) = golden("format-2.segment");
+    let mut bytes = fs::read(&segment).expect("read");
+    for block in bytes[..8192].chunks_exact_mut(4096) {
+        block[8..12].copy_from_slice(&3u32.to_le_bytes());
+        let sum = crc32c::crc32c(&block[..4092]);
+        block[4092..].copy_from_slice(&sum.to_le_bytes());
+    }
+    fs::write(&segment, bytes).expect("written");
+    let error = FileJournal::open_with(place.path(), SEGMENT_BYTES_MIN).err().expect("refused");
+    assert!(error.to_string().ends_with("is of journal format 3; this server reads formats 1 to 2"), "{error}");
 }
 
 proptest! {

@@ -1,0 +1,105 @@
+//! What is done about damage that is noticed while the journal is open.
+//!
+//! A table of the index that is damaged is put aside, and what it covered is read again: from the segments' footers, and
+//! where one of those is damaged from the records. A record that is damaged stays where it is; its whole segment is
+//! walked once, as a start would have done, so that all that is damaged in it is known.
+
+use std::ops::Bound;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use crate::index::files::file_name;
+use crate::index::heads::Entry;
+use crate::index::table::{About, Fault, Table};
+use crate::index::{Part, Unsealed};
+use crate::recovery::{Damage, DamageKind};
+use crate::segment::Segment;
+use crate::shared::Shared;
+use crate::survey::{Survey, as_it_says};
+use crate::{Head, Stream};
+
+impl Shared {
+    /// Makes a part of the index again that could not be read. Fails where its segments cannot be read either.
+    pub fn heal(&self, part: &Arc<Part>) -> Result<(), Fault> {
+        let _healing = self.healing.lock();
+        let Part::Table(table) = &**part else { return Ok(()) };
+        if !self.index.parts().iter().any(|present| Arc::ptr_eq(present, part)) {
+            return Ok(());
+        }
+        let (from, to) = part.covers();
+        let segments: Vec<_> =
+            self.segments.read().iter().filter(|segment| (from..=to).contains(&segment.key())).cloned().collect();
+        let parts = if table.about.level == 0 {
+            segments.iter().map(|segment| self.walked(segment)).collect::<Result<Vec<_>, _>>()?
+        } else {
+            let footer_or_walked =
+                |segment: &Arc<Segment>| footer(segment).map(Part::Table).or_else(|_| self.walked(segment));
+            let parts = segments.iter().map(footer_or_walked).collect::<Result<Vec<_>, _>>()?;
+            self.note_useless(file_name(table.about.level, table.about.from, table.about.segments));
+            parts
+        };
+        self.index.replace(std::slice::from_ref(part), parts);
+        self.bell.ring();
+        Ok(())
+    }
+
+    /// The streams of a segment, from its records.
+    fn walked(&self, segment: &Arc<Segment>) -> Result<Part, Fault> {
+        let bytes = written_bytes(segment)?;
+        let expects = as_it_says(segment.header.first);
+        let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, None, &expects);
+        let damaged = !survey.damage.is_empty();
+        self.note(survey.damage);
+        Ok(Part::Memory(Unsealed { segment: Arc::clone(segment), heads: survey.heads, chain: walked.chain, damaged }))
+    }
+
+    /// Walks a segment in which something that was read is damaged, once, and remembers all that is. What cannot be read
+    /// for now is walked when it is met again.
+    pub fn examine(&self, segment: &Segment) {
+        if segment.is_examined() {
+            return;
+        }
+        let Ok(bytes) = written_bytes(segment) else { return };
+        segment.set_examined();
+        let expects = as_it_says(segment.header.first);
+        let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, None, &expects);
+        let mut damage = survey.damage;
+        if walked.torn {
+            let file = format!("journal/{}", segment.name);
+            damage.push(Damage { file, offset: walked.end, kind: DamageKind::Batch });
+        }
+        if let Ok(footer) = footer(segment) {
+            let heads = survey.heads.entries;
+            let rows = footer.from(Bound::Unbounded).map_while(Result::ok);
+            let lost =
+                rows.filter(|(stream, entry)| heads.get(stream).is_none_or(|found| is_behind(&found.head, entry)));
+            damage.extend(lost.map(|(stream, entry)| lost_record(&segment.name, stream, &entry)));
+        }
+        self.note(damage);
+    }
+}
+
+/// What a segment holds up to its last batch, with the header.
+fn written_bytes(segment: &Segment) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; segment.end() as usize];
+    segment.file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// The footer of a segment that has ended.
+pub(crate) fn footer(segment: &Segment) -> Result<Table, Fault> {
+    let about = About::read(&segment.file, segment.seal())?;
+    let fits = about.level == 0 && about.from == segment.key() && about.base == segment.end();
+    if fits { Table::load(Arc::clone(&segment.file), segment.seal(), about) } else { Err(Fault::Invalid) }
+}
+
+/// Whether the last record of a stream that was found in a segment is older than the one that the footer knows.
+pub(crate) fn is_behind(found: &Head, entry: &Entry) -> bool {
+    found.position < entry.head.position
+}
+
+/// A record that a footer knows and that is not in its segment.
+pub(crate) fn lost_record(name: &str, stream: Stream, entry: &Entry) -> Damage {
+    let kind = DamageKind::Gap { stream, version: entry.head.version };
+    Damage { file: format!("journal/{name}"), offset: entry.offset, kind }
+}

@@ -1,0 +1,48 @@
+//! Going through several parts at once, in the order of the streams; of each stream the newest part has the word.
+
+use std::iter::Peekable;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::Stream;
+use crate::index::Part;
+use crate::index::heads::Entry;
+use crate::index::table::Fault;
+
+type Rows<'a> = Box<dyn Iterator<Item = Result<(Stream, Entry), Fault>> + 'a>;
+
+pub(crate) struct Merge<'a> {
+    /// With each part what is left of it; from the oldest to the newest.
+    sources: Vec<(&'a Arc<Part>, Peekable<Rows<'a>>)>,
+}
+
+impl<'a> Merge<'a> {
+    /// The streams of some parts, given from the oldest to the newest, from a bound on.
+    pub fn of(parts: &'a [Arc<Part>], from: Bound<Stream>) -> Self {
+        Self { sources: parts.iter().map(|part| (part, part.from(from).peekable())).collect() }
+    }
+}
+
+impl Iterator for Merge<'_> {
+    /// A stream and where it ends, or the part that could not be read.
+    type Item = Result<(Stream, Entry), Arc<Part>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut least: Option<Stream> = None;
+        for (part, rows) in &mut self.sources {
+            match rows.peek() {
+                Some(Ok((stream, _))) => least = Some(least.map_or(*stream, |least| least.min(*stream))),
+                Some(Err(_)) => return Some(Err(Arc::clone(part))),
+                None => {}
+            }
+        }
+        let least = least?;
+        let mut newest = None;
+        for (_, rows) in &mut self.sources {
+            if let Some(Ok(row)) = rows.next_if(|row| matches!(row, Ok((stream, _)) if *stream == least)) {
+                newest = Some(row);
+            }
+        }
+        newest.map(Ok)
+    }
+}
