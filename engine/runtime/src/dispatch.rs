@@ -82,6 +82,33 @@ impl Drop for Dispatcher {
     }
 }
 
+/// Work that a turn has begun.
+pub type Begun = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
+/// The dispatcher without its thread: a simulation takes its turns, and drives what they begin.
+pub struct ByHand(Turns);
+
+impl ByHand {
+    pub(crate) fn new(workshop: Workshop) -> Self {
+        Self(Turns::new(workshop))
+    }
+
+    /// Fires what is due and begins what can be begun.
+    pub async fn turn(&mut self) -> Vec<Begun> {
+        self.0.paused_until = None;
+        self.0.end_all();
+        self.0.fire_due().await;
+        self.0.start_effects();
+        std::mem::take(&mut self.0.begun)
+    }
+
+    /// Effects that are under way.
+    pub fn under_way(&mut self) -> usize {
+        self.0.end_all();
+        self.0.under_way.len()
+    }
+}
+
 struct Turns {
     workshop: Workshop,
     /// Next timers of processes whose tick waits for its sync: the index does not know them yet.
@@ -89,6 +116,8 @@ struct Turns {
     fates: VecDeque<(ProcessId, Fate)>,
     /// Processes that cannot be read: they are passed over until a restart.
     broken: HashSet<ProcessId>,
+    /// Processes whose place in the index is not to be relied on before they have had their sync.
+    put_off: HashSet<ProcessId>,
     under_way: HashSet<EffectId>,
     of_process: HashMap<ProcessId, usize>,
     of_one: HashMap<String, usize>,
@@ -97,6 +126,8 @@ struct Turns {
     done: mpsc::UnboundedSender<(EffectId, String, Attempted)>,
     ended: mpsc::UnboundedReceiver<(EffectId, String, Attempted)>,
     paused_until: Option<tokio::time::Instant>,
+    /// What was begun and nobody drives yet.
+    begun: Vec<Begun>,
 }
 
 impl Turns {
@@ -107,6 +138,7 @@ impl Turns {
             ticking: HashMap::new(),
             fates: VecDeque::new(),
             broken: HashSet::new(),
+            put_off: HashSet::new(),
             under_way: HashSet::new(),
             of_process: HashMap::new(),
             of_one: HashMap::new(),
@@ -114,6 +146,7 @@ impl Turns {
             done,
             ended,
             paused_until: None,
+            begun: Vec::new(),
         }
     }
 
@@ -124,6 +157,7 @@ impl Turns {
             let next = if is_paused { None } else { self.fire_due().await };
             if !is_paused {
                 self.start_effects();
+                self.begun.drain(..).for_each(|begun| drop(tokio::task::spawn_local(begun)));
             }
             let nap = next.map_or(NAP, |next| {
                 let until = next.0.saturating_sub(core.now().0).max(0) as u64;
@@ -135,9 +169,13 @@ impl Turns {
                 Some((effect, of, attempted)) = self.ended.recv() => self.end(effect, &of, attempted),
                 _ = stopped.changed() => {}
             }
-            while let Ok((effect, of, attempted)) = self.ended.try_recv() {
-                self.end(effect, &of, attempted);
-            }
+            self.end_all();
+        }
+    }
+
+    fn end_all(&mut self) {
+        while let Ok((effect, of, attempted)) = self.ended.try_recv() {
+            self.end(effect, &of, attempted);
         }
     }
 
@@ -145,6 +183,7 @@ impl Turns {
 
     /// Fires everything that is due, in order; answers when the next is.
     async fn fire_due(&mut self) -> Option<Micros> {
+        self.put_off.clear();
         loop {
             let now = self.workshop.core.now();
             let planned = self.planned();
@@ -173,9 +212,11 @@ impl Turns {
     /// The next timers, in order: of the index, and of processes whose tick the index does not know yet.
     fn planned(&self) -> Vec<Planned> {
         let state = &self.workshop.core.state;
-        let passed_over = self.ticking.len() + self.broken.len();
+        let passed_over = self.ticking.len() + self.broken.len() + self.put_off.len();
         let found = schedule::places(state, table::DUE, None, PLACES_AT_ONCE + passed_over);
-        let is_known = |process: &ProcessId| self.ticking.contains_key(process) || self.broken.contains(process);
+        let is_known = |process: &ProcessId| {
+            self.ticking.contains_key(process) || self.broken.contains(process) || self.put_off.contains(process)
+        };
         let known = found.into_iter().filter(|place| !is_known(&place.process));
         let ticking = self.ticking.iter().filter_map(|(process, at)| at.map(|at| Planned { at, process: *process }));
         let mut planned: Vec<_> = known.take(PLACES_AT_ONCE).chain(ticking).collect();
@@ -210,6 +251,8 @@ impl Turns {
                     self.settle_all().await;
                 } else {
                     processes.tidy(core, &cell, place);
+                    // Where something of it waits for its sync, its place is about to move: it has its turn then.
+                    self.put_off.insert(place.process);
                 }
                 false
             }
@@ -294,11 +337,11 @@ impl Turns {
             *self.of_one.entry(of.to_owned()).or_default() += 1;
             let (workshop, cell, effect, done) =
                 (self.workshop.clone(), Arc::clone(&cell), effect.clone(), self.done.clone());
-            tokio::task::spawn_local(async move {
+            self.begun.push(Box::pin(async move {
                 let attempted = workshop.carry_out(&cell, number, &effect).await;
                 // Nobody listens any more once the dispatcher stops.
                 let _ = done.send((id, subject(&effect).to_owned(), attempted));
-            });
+            }));
         }
     }
 

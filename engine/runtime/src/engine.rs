@@ -20,7 +20,7 @@ use crate::ambient::{Ambient, System};
 use crate::assets::{Acted, AssetCell, Assets, For, NewAsset, Use as AssetUse, guest_of};
 use crate::catalogue::{Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, events_of};
 use crate::core::Core;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{ByHand, Dispatcher};
 use crate::draft::{AnyEvent, stream};
 use crate::effects::Workshop;
 use crate::error::{Outcome, Trouble};
@@ -38,10 +38,23 @@ use crate::usage::registry::{self, UseFilter, UsePage};
 pub struct Options {
     /// Time and randomness.
     pub ambient: Arc<dyn Ambient>,
-    /// Size of the journal's segments, in bytes.
-    pub segment_bytes: u64,
+    /// How its journal is opened.
+    pub journal: interlink_journal::Options,
     /// Threads on which Interlinkers run.
     pub guest_threads: usize,
+    /// Who makes happen what nobody asks for.
+    pub drive: Drive,
+    /// The host on which Interlinkers run; one of its own where there is none.
+    pub host: Option<Host>,
+}
+
+/// Who makes timers fire, effects happen and checkpoints be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drive {
+    /// The engine's own threads.
+    Threads,
+    /// Whoever holds it, step by step: a simulation ([`Engine::by_hand`], [`Engine::checkpoint`]).
+    ByHand,
 }
 
 impl Default for Options {
@@ -49,8 +62,10 @@ impl Default for Options {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             ambient: Arc::new(System),
-            segment_bytes: interlink_journal::SEGMENT_BYTES,
+            journal: interlink_journal::Options::default(),
             guest_threads: threads.max(2),
+            drive: Drive::Threads,
+            host: None,
         }
     }
 }
@@ -115,12 +130,12 @@ pub struct Engine {
     pub(crate) assets: Arc<Assets>,
     people: People,
     gate: Arc<Gate>,
-    checkpointer: Mutex<Checkpointer>,
+    checkpointer: Mutex<Option<Checkpointer>>,
     dispatcher: Mutex<Option<Dispatcher>>,
     pub(crate) provisioning: tokio::sync::Mutex<()>,
     opened: Opened,
     /// Held as long as the engine lives.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// An event as it is shown.
@@ -178,20 +193,40 @@ impl Engine {
         std::fs::create_dir_all(data)
             .map_err(|source| OpenError::Io { what: format!("making {}", data.display()), source })?;
         let lock = lock(data)?;
-        let journal: Arc<dyn Journal> = Arc::new(FileJournal::open_with(data, options.segment_bytes)?);
+        let journal: Arc<dyn Journal> = Arc::new(FileJournal::open_on(data, options.journal.clone())?);
+        Self::on(data, journal, Some(lock), options, progress)
+    }
+
+    /// Opens the engine on a journal that is open. Keys, state and components are in the data directory; whoever calls sees
+    /// to it that nobody else has it, or hands over the lock.
+    pub fn on(
+        data: &Path,
+        journal: Arc<dyn Journal>,
+        lock: Option<File>,
+        options: Options,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, OpenError> {
         let damaged = journal.damage();
         damaged.iter().for_each(|damage| tracing::error!(%damage, "the journal is damaged"));
         let keys = Keys::open(data, journal.highest_key(), Arc::clone(&options.ambient))?;
-        let config = HostConfig {
-            threads: options.guest_threads,
-            cache: Some(data.join("cache")),
-            secret: keys.secrets().integrity,
-            limits: interlink_host::Limits::default(),
+        let host = match options.host {
+            Some(host) => host,
+            None => {
+                let config = HostConfig {
+                    threads: options.guest_threads,
+                    cache: Some(data.join("cache")),
+                    secret: keys.secrets().integrity,
+                    limits: interlink_host::Limits::default(),
+                };
+                Host::new(config).map_err(|error| OpenError::Host(error.to_string()))?
+            }
         };
-        let host = Host::new(config).map_err(|error| OpenError::Host(error.to_string()))?;
         let (state, included) = State::open(data, journal.identity(), journal.durable().unwrap_or(0))?;
         let identity = journal.identity();
-        let checkpointer = Checkpointer::start(Arc::clone(&state), identity, Arc::clone(&options.ambient))
+        let threads = options.drive == Drive::Threads;
+        let checkpointer = threads.then(|| Checkpointer::start(Arc::clone(&state), identity, Arc::clone(&options.ambient)));
+        let checkpointer = checkpointer
+            .transpose()
             .map_err(|source| OpenError::Io { what: "starting checkpoints".into(), source })?;
         let rouse = tokio::sync::Notify::new();
         let core = Arc::new(Core { journal, state, keys, host, ambient: options.ambient, rouse });
@@ -210,14 +245,16 @@ impl Engine {
             processes: Arc::clone(&processes),
             assets: Arc::clone(&assets),
         };
-        let dispatcher = Dispatcher::start(workshop)
+        let dispatcher = threads.then(|| Dispatcher::start(workshop));
+        let dispatcher = dispatcher
+            .transpose()
             .map_err(|source| OpenError::Io { what: "starting the dispatcher".into(), source })?;
         Ok(Self {
             core,
             catalogue,
             processes,
             assets,
-            dispatcher: Mutex::new(Some(dispatcher)),
+            dispatcher: Mutex::new(dispatcher),
             people: People::default(),
             gate: Arc::new(Gate::default()),
             checkpointer: Mutex::new(checkpointer),
@@ -285,7 +322,36 @@ impl Engine {
         }
         self.write_checkpoint();
         self.core.journal.close();
-        self.checkpointer.lock().stop();
+        if let Some(checkpointer) = self.checkpointer.lock().as_mut() {
+            checkpointer.stop();
+        }
+    }
+
+    /// What happens by itself, for whoever drives the engine by hand.
+    pub fn by_hand(&self) -> ByHand {
+        ByHand::new(Workshop {
+            core: Arc::clone(&self.core),
+            catalogue: Arc::clone(&self.catalogue),
+            processes: Arc::clone(&self.processes),
+            assets: Arc::clone(&self.assets),
+        })
+    }
+
+    /// Writes a checkpoint of the state, where no thread does.
+    pub fn checkpoint(&self) -> Result<(), StateError> {
+        self.core.state.checkpoint(self.core.journal.identity(), &*self.core.ambient)
+    }
+
+    /// What of a process the dispatcher would not find: nothing, unless an index has lost it.
+    pub fn unscheduled(&self, id: ProcessId) -> Option<&'static str> {
+        let process = self.process(id).ok()?.process;
+        crate::schedule::missing(&self.core.state, &process)
+    }
+
+    /// Why the journal takes nothing, while it does not: a full disk, a failed write. Reads go on, and it takes appends
+    /// again by itself.
+    pub fn read_only(&self) -> Option<Arc<str>> {
+        self.core.journal.read_only()
     }
 
     /// The last position whose changes the state has taken in.

@@ -33,8 +33,8 @@ pub mod state;
 pub mod usage;
 
 pub use assets::{Acted, NewAsset};
-pub use dispatch::{EFFECTS_OF_ONE_MAX, EFFECTS_OF_PROCESS_MAX, EFFECTS_UNDER_WAY_MAX};
-pub use engine::{AssetView, Engine, Happened, IncidentView, OpenError, Opened, Options, ProcessView};
+pub use dispatch::{Begun, ByHand, EFFECTS_OF_ONE_MAX, EFFECTS_OF_PROCESS_MAX, EFFECTS_UNDER_WAY_MAX};
+pub use engine::{AssetView, Drive, Engine, Happened, IncidentView, OpenError, Opened, Options, ProcessView};
 pub use error::{Outcome, Trouble};
 pub use gate::{ANSWER_BYTES_MAX, Answer, Entry, Permit, REMEMBERED_US, Request};
 pub use past::{AsOf, Diff, FORKED_BYTES_MAX, Fork};

@@ -62,7 +62,7 @@ impl<'c> Draft<'c> {
 
     /// Draws what follows: timers that are due by `until` fire, what became ready begins, what is over ends.
     pub fn settle(&mut self, until: Micros) {
-        if self.process.plan.is_automatic || !self.process.dates.is_empty() || self.process.parent.is_some() {
+        if self.process.has_automatic() {
             while self.step(until) {}
         }
         self.end();
@@ -215,6 +215,13 @@ impl<'c> Draft<'c> {
 }
 
 impl Process {
+    /// Whether anything happens by itself: as the schema says, as people set it, or left from a schema that it had.
+    fn has_automatic(&self) -> bool {
+        self.plan.is_automatic
+            || self.parent.is_some()
+            || !(self.dates.is_empty() && self.timers.is_empty() && self.effects.is_empty() && self.subprocesses.is_empty())
+    }
+
     /// Whether a task's condition is to be evaluated now.
     fn wants_condition(&self, number: usize) -> bool {
         self.plan.task(number).when.is_some()

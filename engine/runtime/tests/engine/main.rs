@@ -1,6 +1,7 @@
 //! The engine on a real directory, with a clock that the test moves.
 
 mod dispatch;
+mod simulation;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,7 +47,9 @@ fn given() -> Arc<Given> {
 
 fn open(data: &Path, ambient: &Arc<Given>) -> Engine {
     let ambient: Arc<dyn Ambient> = Arc::<Given>::clone(ambient);
-    let options = Options { ambient, segment_bytes: interlink_journal::SEGMENT_BYTES_MIN, ..Options::default() };
+    let journal =
+        interlink_journal::Options { segment_bytes: interlink_journal::SEGMENT_BYTES_MIN, ..Default::default() };
+    let options = Options { ambient, journal, ..Options::default() };
     Engine::open(data, options, &mut |_| {}).expect("opens")
 }
 
