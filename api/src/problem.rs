@@ -232,6 +232,10 @@ impl From<&Trouble> for Problem {
             Trouble::TooLarge(_) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large to be written", detail)
             }
+            Trouble::ReadOnly(_) => {
+                let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", "Nothing is taken for now", detail);
+                Self { retry_after_s: Some(5), ..refused }
+            }
             Trouble::Unknown(reason) => {
                 tracing::error!(reason, "a command's outcome is not known");
                 let detail = format!("{detail}; repeat it with the same Idempotency-Key");

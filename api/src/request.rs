@@ -171,7 +171,7 @@ impl FromRequest<App> for Command {
                 return Err(too_large());
             }
             let body = axum::body::to_bytes(body, limit).await.map_err(|_| too_large())?;
-            app.engine.room().await;
+            app.engine.room().await?;
             let caller = asked.known.caller(&app.engine).await?.clone();
             Ok((asked, caller, body))
         };

@@ -14,6 +14,7 @@ const PUBLISHED_DATA: &str = "INTERLINK_DATA";
 const USAGE: &str = "\
 cargo xtask demo [--exit]                        a real process from nothing to its end; keeps serving
 cargo xtask test                                 run every test
+cargo xtask simulate [--seeds N] [--first S]     the runtime on a simulated clock, scheduler and journal: N orders of events
 cargo xtask guests [--ship] [--toolchain NAME]   build interlinkers/* into target/guests; --ship: into interlinkers/dist, too
 cargo xtask guests --check                       fail when interlinkers/dist is older than its sources";
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         ["guests", options @ ..] => guests::run(options),
         ["demo", options @ ..] => demo::run(options),
         ["test"] => test(),
+        ["simulate", options @ ..] => simulate(options),
         _ => Err(USAGE.into()),
     };
     match outcome {
@@ -32,6 +34,28 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs the simulation, optimised, over as many seeds as are asked for. One that fails is printed with the command that
+/// makes it fail again.
+fn simulate(options: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
+    let (mut seeds, mut first) = ("10000", "1");
+    let mut rest = options;
+    while let [name, value, more @ ..] = rest {
+        match *name {
+            "--seeds" => seeds = value,
+            "--first" => first = value,
+            _ => return Err(USAGE.into()),
+        }
+        rest = more;
+    }
+    if !rest.is_empty() || seeds.parse::<u64>().is_err() || first.parse::<u64>().is_err() {
+        return Err(USAGE.into());
+    }
+    let mut tests = std::process::Command::new(env!("CARGO"));
+    tests.current_dir(guests::workspace_root()).env("SIMULATE_SEEDS", seeds).env("SIMULATE_FIRST", first);
+    tests.args(["test", "--release", "-p", "interlink-runtime", "--test", "engine", "simulation::whatever", "--", "--nocapture"]);
+    if tests.status()?.success() { Ok(()) } else { Err("a seed failed".into()) }
 }
 
 /// Runs every test: the shipped components are those of these sources, guests build, and then the workspace. Published

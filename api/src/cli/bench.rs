@@ -221,7 +221,7 @@ async fn new_process(engine: &Engine, caller: &Caller, name: &str) -> Outcome<Pr
 }
 
 async fn command(engine: &Engine, caller: &Caller, id: ProcessId, command: &Command) -> Outcome<()> {
-    engine.room().await;
+    engine.room().await.map_err(|trouble| trouble.to_string())?;
     let done = engine.command(caller, id, command, None, None, |_, _| empty(), Permit::default()).await;
     done.map(|_| ()).map_err(|trouble| trouble.to_string())
 }
@@ -398,7 +398,7 @@ async fn scale(place: &Path, processes: usize) -> Outcome<Value> {
                     if number >= processes {
                         return Ok::<_, String>(());
                     }
-                    engine.room().await;
+                    engine.room().await.map_err(|trouble| trouble.to_string())?;
                     new_process(&engine, &caller, &format!("scale {number}")).await?;
                 }
             })

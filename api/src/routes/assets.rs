@@ -130,7 +130,7 @@ pub async fn get(State(app): State<App>, Path(id): Path<String>, asked: Asked) -
 #[utoipa::path(delete, path = "/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
     responses((status = 204, description = "Removed"), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn remove(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
-    app.engine.room().await;
+    app.engine.room().await?;
     let caller = asked.known.caller(&app.engine).await?;
     let done = Answer {
         status: StatusCode::NO_CONTENT.as_u16(),

@@ -17,7 +17,9 @@ pub async fn healthz() -> impl IntoResponse {
 #[utoipa::path(get, path = "/readyz", tag = "server", responses((status = 200, description = "It does")))]
 pub async fn readyz(State(app): State<App>) -> impl IntoResponse {
     let (processes, position) = app.engine.size();
-    axum::Json(json!({"status": "ready", "processes": processes, "position": position}))
+    let read_only = app.engine.read_only();
+    let status = if read_only.is_some() { "read_only" } else { "ready" };
+    axum::Json(json!({"status": status, "processes": processes, "position": position, "read_only": read_only.as_deref()}))
 }
 
 /// Figures for a monitoring system, in the text format of Prometheus.
@@ -31,6 +33,7 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
         ("interlink_state_position", "counter", "Position that the state has taken in", app.engine.state_position()),
         ("interlink_replayed_records", "gauge", "Records that the last start replayed", opened.replayed),
         ("interlink_journal_damage", "gauge", "Places found damaged at the last start", opened.damaged as u64),
+        ("interlink_read_only", "gauge", "1 while nothing is taken", u64::from(app.engine.read_only().is_some())),
         ("interlink_uses_not_recorded", "counter", "Views whose record could not be written", app.engine.uses_lost()),
     ];
     let text = figures

@@ -55,7 +55,7 @@ impl From<Trouble> for Failed {
     fn from(trouble: Trouble) -> Self {
         let detail = trouble.to_string();
         match trouble {
-            Trouble::Unknown(_) | Trouble::Busy { .. } => Self::Later(trouble),
+            Trouble::Unknown(_) | Trouble::ReadOnly(_) | Trouble::Busy { .. } => Self::Later(trouble),
             // What an Interlinker refuses it refuses again: its input and its state are the same.
             Trouble::Refused(problem) => failure(&problem.code, detail, true),
             Trouble::Failed(fault) => failure(fault.limit(), detail, false),

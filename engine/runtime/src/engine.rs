@@ -364,9 +364,10 @@ impl Engine {
         self.processes.uses_lost.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Waits until there is room for more changes in memory.
-    pub async fn room(&self) {
+    /// Waits until there is room for more changes in memory; refuses where the journal takes nothing.
+    pub async fn room(&self) -> Outcome<()> {
         self.core.state.room().await;
+        self.read_only().map_or(Ok(()), |reason| Err(Trouble::ReadOnly(reason)))
     }
 
     // People and requests.

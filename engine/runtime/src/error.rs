@@ -87,6 +87,9 @@ pub enum Trouble {
         /// The roles.
         roles: Vec<String>,
     },
+    /// Nothing is taken for now.
+    #[error("the server takes nothing for now: {0}; reads go on")]
+    ReadOnly(Arc<str>),
     /// More than can be written at once.
     #[error("{0}")]
     TooLarge(String),
