@@ -153,7 +153,7 @@ pub fn decode<E: Event>(body: &[u8]) -> Result<(E, Stamp), Unreadable> {
 macro_rules! events {
     (
         $(#[$doc:meta])* $family:ident {
-            $($(#[$fact_doc:meta])* $fact:ident $fields:tt sealed($($sealed:ident),*)),* $(,)?
+            $($(#[$fact_doc:meta])* $fact:ident $fields:tt sealed($($sealed:ident),*) $(form $form:literal)?),* $(,)?
         }
     ) => {
         $(#[$doc])*
@@ -166,6 +166,15 @@ macro_rules! events {
             $(#[$fact_doc])*
             #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
             pub struct $fact $fields
+
+            impl $fact {
+                /// Version of this fact's form; earlier ones are lifted to it when they are read.
+                pub const FORM: u16 = {
+                    let first = 1;
+                    let forms: &[u16] = &[first, $($form)?];
+                    forms[forms.len() - 1]
+                };
+            }
 
             impl From<$fact> for $family {
                 fn from(fact: $fact) -> Self {
@@ -200,18 +209,24 @@ macro_rules! events {
             }
 
             fn form(&self) -> u16 {
-                1
+                match self {
+                    $(Self::$fact(_) => $fact::FORM),*
+                }
             }
 
             fn encode(&self, stamp: &$crate::event::Stamp) -> Result<Vec<u8>, rmp_serde::encode::Error> {
                 match self {
-                    $(Self::$fact(fact) => $crate::event::encode(stringify!($fact), 1, stamp, fact)),*
+                    $(Self::$fact(fact) => $crate::event::encode(stringify!($fact), $fact::FORM, stamp, fact)),*
                 }
             }
 
             fn decode(kind: &str, form: u16, body: &[u8]) -> Result<Self, $crate::event::Unreadable> {
-                match (kind, form) {
-                    $((stringify!($fact), 1) => Ok(Self::$fact($crate::event::data(body)?)),)*
+                match kind {
+                    $(stringify!($fact) if form == $fact::FORM => Ok(Self::$fact($crate::event::data(body)?)),)*
+                    $(stringify!($fact) if form < $fact::FORM => {
+                        let lifted = $crate::upcast::lift(kind, form, $fact::FORM, body)?;
+                        Ok(Self::$fact($crate::event::data(&lifted)?))
+                    })*
                     _ => Err($crate::event::Unreadable::Unknown { kind: kind.into(), form }),
                 }
             }

@@ -14,3 +14,4 @@ pub mod process;
 pub mod schema;
 pub mod sealed;
 pub mod time;
+pub mod upcast;

@@ -234,16 +234,15 @@ events! {
             /// The language in which it is held.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub language: Option<String>,
-            /// The zone of its days and hours; UTC where it was made before there was one.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub zone: Option<Zone>,
+            /// The zone of its days and hours.
+            pub zone: Zone,
             /// What it begins with: values that conditions can name.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub data: Option<Sealed<BTreeMap<String, Value>>>,
             /// For whom it was started.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub parent: Option<Parent>,
-        } sealed(name, data),
+        } sealed(name, data) form 2,
         /// It began.
         ProcessStarted {} sealed(),
         /// It rests.

@@ -10,7 +10,6 @@ use crate::event::Stamp;
 use crate::facts::*;
 use crate::id::ProcessId;
 use crate::schema::outline::ItemRef;
-use crate::time::zone::Zone;
 
 impl Process {
     /// The process that its first event makes. `plan` is the schema that the event names.
@@ -30,7 +29,7 @@ impl Process {
             touched_at: stamp.at,
             tasks,
             assets: imbl::OrdMap::new(),
-            zone: event.zone.clone().unwrap_or(Zone::UTC),
+            zone: event.zone.clone(),
             timers: imbl::OrdMap::new(),
             recurring: imbl::OrdMap::new(),
             votes: imbl::OrdMap::new(),

@@ -325,7 +325,7 @@ pub fn create(plan: &Plan, new: NewProcess) -> ProcessCreated {
         schema: plan.reference(),
         name: Sealed::Open(new.name),
         language: new.language,
-        zone: Some(new.zone.unwrap_or_else(|| plan.schema.zone.clone())),
+        zone: new.zone.unwrap_or_else(|| plan.schema.zone.clone()),
         data: (!new.data.is_empty()).then_some(Sealed::Open(new.data)),
         parent: new.parent,
     }
