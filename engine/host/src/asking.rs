@@ -1,7 +1,7 @@
 //! What an Interlinker asks an operator to grant, checked when it is published.
 //!
-//! It is shown to an operator, who decides on it: so each thing that is asked for has a reason, and is written in the one
-//! way in which it would be granted.
+//! It is shown to an operator, who decides on it: so each thing that is asked for has a reason, and is written in the
+//! one way in which it would be granted.
 
 use std::collections::BTreeSet;
 

@@ -1,12 +1,12 @@
 //! Durable host calls: what a call asks of the world outside its asset, and where the answers are kept.
 //!
-//! An answer that could be another next time (the clock, randomness, HTTP, a secret) is recorded before the guest sees
-//! it. A call that is run again is fed what was recorded, in order, and asks nobody until the record ends; from there it
-//! goes on as the first run would have. A guest that asks for something else than it did is stopped there. Fuel and
-//! deadlines are no part of the comparison: they may differ between two versions of the host.
+//! An answer that could be another next time (the clock, randomness, HTTP, a secret) is recorded before the guest
+//! sees it. A call that is run again is fed what was recorded, in order, and asks nobody until the record ends; from
+//! there it goes on as the first run would have. A guest that asks for something else than it did is stopped there.
+//! Fuel and deadlines are no part of the comparison: they may differ between two versions of the host.
 //!
-//! Every answer of `http.send` and `secrets.get` is recorded, "not granted" as well: grants may change between a run and
-//! the next. What is decided by the request alone (one that cannot be read, or crosses a limit) is not.
+//! Every answer of `http.send` and `secrets.get` is recorded, "not granted" as well: grants may change between a run
+//! and the next. What is decided by the request alone (one that cannot be read, or crosses a limit) is not.
 
 use std::fmt;
 use std::sync::Arc;

@@ -52,7 +52,8 @@ pub enum PublishError {
     },
     /// It imports what it may not.
     #[error(
-        "it imports `{name}`, and a component imports nothing but {WORLD}: no files, no network, no clock and no randomness of its own"
+        "it imports `{name}`, and a component imports nothing but {WORLD}: no files, no network, no clock and no \
+         randomness of its own"
     )]
     Import {
         /// The import.
