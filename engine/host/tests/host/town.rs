@@ -7,8 +7,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use interlink_host::{
-    Ambience, Call, CallContext, Called, Done, Durable, Entry, Grants, HttpGrant, HttpRequest, HttpResponse, Kind,
-    Outbound, OutboundError, Record, RecordFault, Recorded,
+    Ambience, Call, CallContext, Called, Done, Durable, Entry, Grants, Host, HttpGrant, HttpRequest, HttpResponse,
+    Interlinker, Kind, Outbound, OutboundError, Record, RecordFault, Recorded,
 };
 use interlink_model::keyvalues::KeyValues;
 use parking_lot::Mutex;
@@ -159,14 +159,19 @@ pub fn durable(town: &Arc<Town>, recorded: Vec<Recorded>) -> Durable {
     Durable { id: "call-7".into(), grants: grants(), ambience, outbound, record, recorded }
 }
 
+/// Makes a call with an outside.
+pub fn call_in(host: &Host, guest: &Arc<Interlinker>, entry: Entry, state: &KeyValues, durable: Durable) -> Called {
+    let (tell, answer) = channel();
+    let call = Call { entry, state: state.clone(), context: CallContext::default() };
+    let tell = Box::new(move |called| tell.send(called).expect("the test waits"));
+    host.call_durably(guest, call, durable, tell);
+    told(&answer)
+}
+
 impl Given {
     /// Runs an entry with an outside; the host serves on.
     pub fn enter_durably(&self, guest: &Guest, entry: Entry, durable: Durable) -> Called {
-        let (tell, answer) = channel();
-        let call = Call { entry, state: KeyValues::default(), context: CallContext::default() };
-        let tell = Box::new(move |called| tell.send(called).expect("the test waits"));
-        self.host.call_durably(&self.load(guest), call, durable, tell);
-        let called = told(&answer);
+        let called = call_in(&self.host, &self.load(guest), entry, &KeyValues::default(), durable);
         self.serves();
         called
     }

@@ -1,16 +1,19 @@
 //! Versions of the world: guests of each that was released run, those of others are told so, and manifests ask.
 
-use interlink_host::{PublishError, WORLD};
+use std::sync::Arc;
+
+use interlink_host::{Called, Entry, Fault, Kind, PublishError, Recorded, WORLD};
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::manifest::Asked;
 use serde_json::{Value, json};
 
-use super::given::{action, call, done, instantiate, refused, shared, view};
+use super::given::{action, call, done, fault, instantiate, refused, shared, view};
 use super::guest::{Guest, manifest};
+use super::town::{NOON, Town, call_in, durable, response};
 
-/// The poll as it was shipped for a world.
-fn shipped_for(world: &str) -> Vec<u8> {
-    let path = format!("{}/tests/fixtures/world-{world}/poll.wasm", env!("CARGO_MANIFEST_DIR"));
+/// A guest as it was built for a world.
+fn built_for(world: &str, name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/world-{world}/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(path).expect("guests of each released world are kept")
 }
 
@@ -29,7 +32,7 @@ fn http(origin: &str, methods: &[&str], reason: &str) -> Value {
 #[test]
 fn a_guest_of_the_first_world_runs_unchanged() {
     let host = &shared().host;
-    let poll = host.load(&shipped_for("0.1.0")).expect("it is sound");
+    let poll = host.load(&built_for("0.1.0", "poll")).expect("it is sound");
     assert_eq!(poll.manifest().world, "interlink:interlinker@0.1.0");
     assert_eq!(poll.manifest().grants, Asked::default());
     let input = json!({"question": "Which park?", "options": ["A", "B"], "quorum": 2});
@@ -43,6 +46,59 @@ fn a_guest_of_the_first_world_runs_unchanged() {
     assert_eq!(second.outcome.map(|outcome| outcome["votes"].clone()), Some(json!({"A": 1, "B": 1})));
     let seen = done(call(host, &poll, "eva", view(), &second.state));
     assert_eq!(seen.output["votes"], json!({"A": 1, "B": 1}));
+}
+
+/// The errand's call of an entry, in a town, fed with this.
+fn run_errand(town: &Arc<Town>, entry: Entry, state: &KeyValues, recorded: Vec<Recorded>) -> Called {
+    let host = &shared().host;
+    let errand = host.load(&built_for("0.1.1", "errand")).expect("it is sound");
+    call_in(host, &errand, entry, state, durable(town, recorded))
+}
+
+#[test]
+fn a_guest_of_the_sdk_asks_for_all_that_is_outside_and_is_run_again() {
+    let town = || {
+        Arc::new(Town::answering(|request| {
+            let body: Value = serde_json::from_slice(&request.body).expect("the guest sends JSON");
+            assert_eq!(body["token"], json!(vec![4; 8]));
+            Ok(response(201, format!("\"filed at {}\"", body["at_micros"]).as_bytes()))
+        }))
+    };
+    let opened = done(run_errand(&town(), instantiate(json!({})), &KeyValues::default(), Vec::new()));
+    assert_eq!(opened.state.get("opened_micros").map(|value| value.to_vec()), Some(NOON.to_string().into_bytes()));
+    let file = || action("file", json!({"text": "We agreed."}));
+
+    let first = town();
+    let filed = done(run_errand(&first, file(), &opened.state, Vec::new()));
+    let [sent] = &first.sent()[..] else { panic!("one was sent") };
+    assert_eq!(sent.headers[0], ("authorization".into(), "the mail secret".into()));
+    let again = town();
+    let called = run_errand(&again, file(), &opened.state, first.recorded());
+    let replayed: Vec<_> = called.logs.iter().map(|line| (line.message.as_str(), line.replayed)).collect();
+    assert_eq!(replayed, [("filing 10 bytes", true), ("filed", false)]);
+    assert_eq!(done(called).changes, filed.changes);
+    assert_eq!(again.notes(), [] as [&str; 0]);
+
+    let host = &shared().host;
+    let errand = host.load(&built_for("0.1.1", "errand")).expect("it is sound");
+    let seen = done(call(host, &errand, "eva", view(), &filed.state));
+    assert_eq!(seen.output, json!({"number": format!("filed at {NOON}"), "at_micros": NOON, "token": vec![4; 8]}));
+}
+
+#[test]
+fn a_guest_of_the_sdk_is_told_what_it_is_not_granted_and_ends_without_an_outside() {
+    let town = Arc::new(Town::new());
+    let opened = done(run_errand(&town, instantiate(json!({})), &KeyValues::default(), Vec::new()));
+    let problem = refused(run_errand(&town, action("wander", json!({})), &opened.state, Vec::new()));
+    assert_eq!((problem.code.as_str(), town.sent().len()), ("not-granted", 0));
+    let data: Value = serde_json::from_str(&problem.data.expect("it says what")).expect("data is JSON");
+    assert_eq!(data, json!({"method": "GET", "origin": "https://elsewhere.org"}));
+    let host = &shared().host;
+    let errand = host.load(&built_for("0.1.1", "errand")).expect("it is sound");
+    let asked = errand.manifest().grants.http.iter().map(|asked| asked.origin.as_str()).collect::<Vec<_>>();
+    assert_eq!(asked, ["https://example.org"]);
+    let called = call(host, &errand, "ana", action("wander", json!({})), &opened.state);
+    assert_eq!(fault(called), Fault::NotGranted { kind: Kind::Http });
 }
 
 #[test]
