@@ -99,7 +99,8 @@ pub trait Ambience: Send + Sync {
 /// What makes a call durable.
 #[derive(Clone)]
 pub struct Durable {
-    /// Names the call for good, in every run: a request of it carries `Idempotency-Key: {id}-{number}`.
+    /// Names the call for good, in every run: a request of it carries `Idempotency-Key: {id}-{number}`. Letters, digits
+    /// and `-`, as it stands in a header.
     pub id: String,
     /// What it may ask for.
     pub grants: Grants,

@@ -129,7 +129,7 @@ pub enum Fault {
         message: String,
     },
     /// It asked for what this call is not given.
-    #[error("it asked for {kind}, which this call is not given: a view looks at the asset and at nothing else")]
+    #[error("it asked for {kind}, which this call is not given, and a view never is")]
     NotGranted {
         /// What it asked for.
         kind: Kind,

@@ -49,7 +49,7 @@ struct Written {
 pub(crate) struct Asked {
     pub method: String,
     pub origin: Origin,
-    pub timeout_ms: u64,
+    timeout_ms: Option<u64>,
     url: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -63,7 +63,7 @@ struct Canonical<'a> {
     body_digest: String,
     headers: &'a [(String, String)],
     method: &'a str,
-    timeout_ms: u64,
+    timeout_ms: Option<u64>,
     url: &'a str,
 }
 
@@ -75,10 +75,10 @@ impl Asked {
             Err(error) => return Ok(Err(invalid(format!("the request cannot be read: {error}")))),
         };
         check_sizes(&written, &body, limits)?;
-        Ok(Self::check(written, body, limits))
+        Ok(Self::check(written, body))
     }
 
-    fn check(written: Written, body: Vec<u8>, limits: &Limits) -> Result<Self, Problem> {
+    fn check(written: Written, body: Vec<u8>) -> Result<Self, Problem> {
         let Written { method, url, headers, timeout_ms } = written;
         if !is_method(&method) {
             return Err(invalid(format!("`{method:.40}` is no method: `GET`, `POST` and the like, in upper case")));
@@ -91,14 +91,18 @@ impl Asked {
         if let Some((name, _)) = headers.iter().find(|(name, _)| RESERVED.contains(&name.as_str())) {
             return Err(invalid(format!("the header `{name}` is not the Interlinker's to set")));
         }
-        let timeout_ms = timeout_ms.unwrap_or(limits.http_timeout_ms);
-        if timeout_ms == 0 {
+        if timeout_ms == Some(0) {
             return Err(invalid("a timeout is a millisecond or more".into()));
         }
         Ok(Self { method, origin, timeout_ms, url, headers, body })
     }
 
-    /// The request as it is recorded and compared.
+    /// How long it may take: what it says, or the most that there is.
+    pub fn timeout(&self, limits: &Limits) -> Duration {
+        Duration::from_millis(self.timeout_ms.unwrap_or(limits.http_timeout_ms))
+    }
+
+    /// The request as it is recorded and compared: as the guest has it, whatever the limits of this host.
     pub fn canonical(&self) -> Vec<u8> {
         let Self { method, timeout_ms, url, headers, body, .. } = self;
         let (body_bytes, body_digest) = (body.len(), digest(body));

@@ -1,9 +1,10 @@
 //! Outgoing HTTP as the host sees it. Who sends is given with the call: the engine has no client.
 
+use std::fmt;
 use std::time::Duration;
 
-/// A request that was granted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A request that was granted. What is debugged of it is what is not secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// The method, in upper case.
     pub method: String,
@@ -19,8 +20,17 @@ pub struct HttpRequest {
     pub response_bytes_max: usize,
 }
 
-/// What came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, url, headers, body, timeout, .. } = self;
+        let path = url.split('?').next().unwrap_or_default();
+        let (headers, body) = (headers.len(), body.len());
+        write!(f, "HttpRequest({method} {path}, {headers} headers, {body} bytes of body, within {timeout:?})")
+    }
+}
+
+/// What came back. What is debugged of it is its size.
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpResponse {
     /// The status, a redirect's as well.
     pub status: u16,
@@ -28,6 +38,13 @@ pub struct HttpResponse {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, headers, body } = self;
+        write!(f, "HttpResponse({status}, {} headers, {} bytes of body)", headers.len(), body.len())
+    }
 }
 
 /// Why nothing came back. The guest is told as a problem, and the problem is recorded as any answer.
@@ -68,7 +85,8 @@ impl OutboundError {
     }
 }
 
-/// Sends requests, one at a time, on the guest's thread.
+/// Sends requests. A call makes one at a time, on its guest's thread, which is no worker of an asynchronous runtime and may
+/// be blocked.
 ///
 /// Whoever implements it resolves names itself and refuses private and loopback addresses that are not granted by
 /// address, keeps to the request's timeout, and follows no redirect: a redirect is a response, and what a guest makes

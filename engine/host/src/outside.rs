@@ -154,7 +154,7 @@ fn fed(recorded: &Recorded, number: u32, kind: Kind, request: &[u8]) -> Result<V
 /// How long a request may take: its own timeout, or what the call has left.
 fn timeout(asked: &Asked, spent: Duration, limits: &Limits) -> Result<Duration, Fault> {
     let left = Duration::from_millis(limits.http_total_ms).saturating_sub(spent);
-    match left.min(Duration::from_millis(asked.timeout_ms)) {
+    match left.min(asked.timeout(limits)) {
         Duration::ZERO => Err(Fault::HttpTime { max_ms: limits.http_total_ms }),
         timeout => Ok(timeout),
     }

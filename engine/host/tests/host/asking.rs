@@ -52,6 +52,15 @@ impl Asking {
         ))
     }
 
+    /// Sends a request with a body of so many zeros: `N/head` and nothing of the body, which no value has room for.
+    pub fn http_large(mut self, request: &str, bytes: usize) -> Self {
+        let (request, head) = (self.text(request.as_bytes()), self.key("head"));
+        let pages = bytes.div_ceil(65_536);
+        let body = format!("(i32.mul (memory.grow (i32.const {pages})) (i32.const 65536)) (i32.const {bytes})");
+        let keep = keep(&head, 4);
+        self.step(&format!("(call $send {request} {body} {ANSWER}) {keep}"))
+    }
+
     /// Goes through instructions of the test's own.
     pub fn then(self, instructions: &str) -> Self {
         self.step(instructions)

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use interlink_host::{Called, Fault, Kind, RecordFault, Recorded};
+use interlink_host::{Called, Fault, Kind, Limits, RecordFault, Recorded};
 use serde_json::{Value, json};
 
 use super::asking::Asking;
-use super::given::{action, done, fault, instantiate, shared, view};
+use super::given::{action, done, fault, given, instantiate, shared, small, view};
 use super::guest::Guest;
 use super::town::{NOON, Town, durable, kept, request};
 
@@ -246,6 +246,15 @@ fn fuel_is_no_part_of_the_comparison() {
     done(shared().act_in(&town, &Asking::new().now().now().then(&idle).guest(), recorded.clone()));
     let endless = Asking::new().now().then("(loop $again (br $again))").guest();
     assert_eq!(fault(shared().act_in(&town, &endless, recorded)).limit(), "fuel");
+}
+
+#[test]
+fn limits_are_no_part_of_the_comparison() {
+    let guest = || Asking::new().http(&request("GET", URL), b"").guest();
+    let first = Arc::new(Town::new());
+    done(shared().act_in(&first, &guest(), Vec::new()));
+    let later = given(Limits { http_timeout_ms: 77, ..small() });
+    done(later.act_in(&Arc::new(Town::answering(|_| panic!("nobody is asked"))), &guest(), first.recorded()));
 }
 
 #[test]

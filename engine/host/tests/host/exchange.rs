@@ -11,6 +11,8 @@ use super::given::{action, done, fault, given, shared, small};
 use super::town::{Town, durable, kept, request, response};
 
 const URL: &str = "https://example.org/hooks/1";
+/// The largest record of the journal.
+const RECORD_BYTES_MAX: usize = 1 << 20;
 
 /// What a request is answered, as the guest keeps it: the code of a problem, or the status.
 fn answered(town: &Arc<Town>, request: &str, body: &[u8]) -> String {
@@ -136,6 +138,17 @@ fn what_goes_wrong_outside_is_a_problem_and_a_fact() {
 }
 
 #[test]
+fn a_client_that_panics_costs_its_call_and_no_thread() {
+    // A panic without a message on standard error.
+    let town = Arc::new(Town::answering(|_| std::panic::resume_unwind(Box::new("no client"))));
+    for _ in 0..4 {
+        let called = shared().act_in(&town, &Asking::new().http(&request("GET", URL), b"").guest(), Vec::new());
+        assert_eq!(fault(called).limit(), "trap");
+    }
+    assert_eq!(town.recorded(), []);
+}
+
+#[test]
 fn a_response_with_line_breaks_comes_through_whole() {
     let body = b"\n{\n\0\xff\n".as_slice();
     let town = Arc::new(Town::answering(move |_| Ok(response(200, body))));
@@ -229,6 +242,41 @@ fn a_request_is_as_large_as_it_may_be_in_each_part_and_not_larger() {
             }
         }
     }
+}
+
+#[test]
+fn the_largest_exchange_comes_through_and_fits_into_one_record() {
+    let limits = Limits::default();
+    let (request_bytes, response_bytes) = (limits.http_request_bytes, limits.http_response_bytes);
+    // Control characters take most room as JSON.
+    let header = ("x".to_owned(), "\u{1}".repeat(limits.http_header_bytes - 1));
+    let (body, given) = (vec![0xff; response_bytes], given(limits));
+    let town = Arc::new(Town::answering(move |_| {
+        Ok(HttpResponse { status: 200, headers: vec![header.clone()], body: body.clone() })
+    }));
+    let post = request("POST", URL);
+    let called = given.act_in(&town, &Asking::new().http_large(&post, request_bytes).guest(), Vec::new());
+    // The head alone is larger than a value of the state, which is how the guest shows that it had it.
+    assert_eq!(fault(called).limit(), "value");
+    assert_eq!(town.sent()[0].body.len(), request_bytes);
+    let recorded = &town.recorded()[0];
+    assert!(recorded.answer.len() > response_bytes);
+    assert!(
+        recorded.request.len() + recorded.answer.len() < RECORD_BYTES_MAX - (64 << 10),
+        "with room for its envelope"
+    );
+    let called = given.act_in(&town, &Asking::new().http_large(&post, request_bytes + 1).guest(), Vec::new());
+    let (wanted, max) = (request_bytes as u64 + 1, request_bytes as u64);
+    assert_eq!(fault(called), Fault::Http { part: HttpPart::Body, wanted, max });
+}
+
+#[test]
+fn what_is_sent_and_answered_is_not_told_where_it_is_debugged() {
+    let town = Arc::new(Town::new());
+    let asked = json!({"method": "POST", "url": format!("{URL}?t0p"), "headers": [["x", "t0p"]]}).to_string();
+    done(shared().act_in(&town, &Asking::new().http(&asked, b"t0p").guest(), Vec::new()));
+    let debugged = format!("{:?} {:?}", town.sent()[0], response(200, b"t0p"));
+    assert!(debugged.contains(URL) && debugged.contains("3 bytes") && !debugged.contains("t0p"), "{debugged}");
 }
 
 #[test]

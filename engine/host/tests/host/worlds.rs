@@ -1,6 +1,7 @@
 //! Versions of the world: guests of each that was released run, those of others are told so, and manifests ask.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use interlink_host::{Called, Entry, Fault, Kind, PublishError, Recorded, WORLD};
 use interlink_model::keyvalues::KeyValues;
@@ -72,6 +73,7 @@ fn a_guest_of_the_sdk_asks_for_all_that_is_outside_and_is_run_again() {
     let filed = done(run_errand(&first, file(), &opened.state, Vec::new()));
     let [sent] = &first.sent()[..] else { panic!("one was sent") };
     assert_eq!(sent.headers[0], ("authorization".into(), "the mail secret".into()));
+    assert_eq!(sent.timeout, Duration::from_millis(900));
     let again = town();
     let called = run_errand(&again, file(), &opened.state, first.recorded());
     let replayed: Vec<_> = called.logs.iter().map(|line| (line.message.as_str(), line.replayed)).collect();
