@@ -6,9 +6,14 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::http::{Request, Response};
 use crate::key::{MapKey, OwnedMapKey};
+use crate::outside::Outside;
 use crate::problem::{Problem, Result};
 use crate::session::Session;
+
+/// Random bytes that a call can take, all together.
+pub const RANDOM_BYTES_MAX: usize = 4 * 1024;
 
 /// A person, as the server knows them: opaque, and the same in every call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +62,8 @@ impl OwnedMapKey for PersonId {
 pub struct Call {
     context: Context,
     session: Session,
+    /// Whether it only looks at the asset.
+    looks: bool,
 }
 
 /// What the host says of a call. Fields that a newer host adds are ignored, those that it leaves out are empty.
@@ -87,7 +94,12 @@ impl Call {
     pub fn new(context: &str, session: Session) -> Result<Self> {
         let context = serde_json::from_str(context)
             .map_err(|error| Problem::new("context-not-understood", format!("the host's context: {error}")))?;
-        Ok(Self { context, session })
+        Ok(Self { context, session, looks: false })
+    }
+
+    /// The call of a view.
+    pub(crate) fn looking(self) -> Self {
+        Self { looks: true, ..self }
     }
 
     /// Who calls.
@@ -143,7 +155,7 @@ impl Call {
         self.context.language.as_deref()
     }
 
-    /// When the call was made, in RFC 3339 and UTC: the only clock there is.
+    /// When the call was made, in RFC 3339 and UTC. It costs nothing, where [`now`](Self::now) waits for the disk.
     #[must_use]
     pub fn at(&self) -> &str {
         &self.context.at
@@ -156,6 +168,63 @@ impl Call {
     /// When this call has declared an outcome before.
     pub fn declare_outcome(&self, outcome: impl Serialize) -> Result<()> {
         self.session.declare_outcome(&outcome)
+    }
+
+    /// The time, in microseconds since 1970-01-01T00:00:00Z.
+    ///
+    /// As all that is asked of the outside, its answer is recorded before it is seen here: a call that a crash cut off is
+    /// run again, and sees the same.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view.
+    pub fn now(&self) -> Result<i64> {
+        self.outside("the clock").map(|outside| outside.now())
+    }
+
+    /// Random bytes that nobody can guess, for tokens and draws: `cx.random::<16>()?`.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view.
+    pub fn random<const N: usize>(&self) -> Result<[u8; N]> {
+        let count = const {
+            assert!(N <= RANDOM_BYTES_MAX, "a call has no more than RANDOM_BYTES_MAX random bytes");
+            N as u32
+        };
+        let bytes = self.outside("randomness")?.random(count);
+        Ok(bytes.try_into().expect("the host gives as many bytes as it is asked for"))
+    }
+
+    /// Sends a request to what the operator has granted, and waits for the response. Any status is a response, a redirect
+    /// too; [`Response::success`] makes a problem of those that are none of success.
+    ///
+    /// The request carries an `Idempotency-Key`: if the server fails before the response is recorded, the request is sent
+    /// again with the same key.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view, `not-granted` where the operator has not granted it, `invalid-request` for one that
+    /// cannot be sent, `not-sent` where the server may not go there, `unreachable`, `timeout`, and `response-too-large`.
+    pub fn http(&self, request: Request) -> Result<Response> {
+        let (head, body) = self.outside("HTTP")?.http(&request.head(), request.content())?;
+        Response::read(&head, body)
+    }
+
+    /// A secret, if the operator has set and granted it.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view.
+    pub fn secret(&self, name: &str) -> Result<Option<String>> {
+        self.outside("a secret").map(|outside| outside.secret(name))
+    }
+
+    fn outside(&self, what: &str) -> Result<impl Outside> {
+        if self.looks {
+            return Err(Problem::new("not-in-a-view", format!("a view looks at the asset and cannot ask for {what}")));
+        }
+        self.session.outside()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::interlinker::{Interlinker, Request, run};
 use crate::log::Level;
+use crate::outside::Outside;
 use crate::problem::Problem;
 use crate::session::{Host, Session};
 
@@ -17,9 +18,9 @@ pub mod bindings {
     });
 }
 
-use bindings::interlink::interlinker::{context, log, outcome, state, types};
+use bindings::interlink::interlinker::{clock, context, http, log, outcome, random, secrets, state, types};
 
-struct Imports;
+pub(crate) struct Imports;
 
 impl Host for Imports {
     fn get(&self, key: &str) -> Option<Vec<u8>> {
@@ -44,6 +45,24 @@ impl Host for Imports {
 
     fn declare_outcome(&self, outcome: &str) {
         outcome::declare(outcome);
+    }
+}
+
+impl Outside for Imports {
+    fn now(&self) -> i64 {
+        clock::now()
+    }
+
+    fn random(&self, count: u32) -> Vec<u8> {
+        random::bytes(count)
+    }
+
+    fn http(&self, request: &str, body: &[u8]) -> Result<(String, Vec<u8>), Problem> {
+        http::send(request, body).map_err(Problem::from)
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        secrets::get(name)
     }
 }
 
@@ -84,5 +103,13 @@ impl From<Problem> for types::Problem {
             pointer: problem.pointer,
             data: problem.data.map(|data| data.to_string()),
         }
+    }
+}
+
+impl From<types::Problem> for Problem {
+    fn from(types::Problem { code, detail, pointer, data }: types::Problem) -> Self {
+        // Data that is no JSON says nothing that the sentence does not.
+        let data = data.and_then(|data| serde_json::from_str(&data).ok());
+        Self { code, detail, pointer, data }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn run<I: Interlinker>(session: Session, context: &str, request: Requ
     match request {
         Request::Instantiate(input) => state.instantiate(&cx, input),
         Request::Call { action, input } => state.call(&cx, action, input),
-        Request::View(query) => state.view(&cx, query),
+        Request::View(query) => state.view(&cx.looking(), query),
     }
 }
 

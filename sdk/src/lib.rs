@@ -1,8 +1,8 @@
 //! Write an Interlinker: a small tool for people who make something together, run by an Interlink server.
 //!
 //! An Interlinker is a struct of [`Value`]s and [`Map`]s, the state of one *asset*, with methods that make it, change it and
-//! show it. Each call runs in a fresh instance without files, network, clock or randomness; what it changes is kept
-//! together with its outcome, or, when the method refuses, not at all.
+//! show it. Each call runs in a fresh instance that has no files, no network, no clock and no randomness of its own; what
+//! it changes is kept together with its outcome, or, when the method refuses, not at all.
 //!
 //! ```
 //! //! Who brings what to a street party.
@@ -74,6 +74,69 @@
 //! assert_eq!(party.outcome(), Some(&json!("all is there")));
 //! ```
 //!
+//! # The world outside
+//!
+//! `#[instantiate]` and actions can ask for the time ([`Call::now`]), for random bytes ([`Call::random`]), for what other
+//! services answer ([`Call::http`]) and for secrets ([`Call::secret`]); views cannot, because looking at an asset asks
+//! nobody. Every answer is recorded before the call sees it, so that a call that a crash cut off is run again, with the
+//! same answers, and comes to the same. What HTTP and secrets are for stands in `grants(…)`, for the operator who decides.
+//!
+//! ```
+//! //! Minutes of a meeting, which are sent to the town's archive.
+//! use interlink_sdk::prelude::*;
+//!
+//! #[derive(Input)]
+//! struct File {
+//!     text: String,
+//! }
+//!
+//! #[derive(State)]
+//! struct Minutes {
+//!     number: Value<Option<String>>,
+//! }
+//!
+//! #[interlinker(
+//!     name = "minutes",
+//!     version = "1.0.0",
+//!     grants(
+//!         http("https://archive.example.org", methods(POST), reason(en = "Files the minutes.")),
+//!         secret("archive-token", reason(en = "Signs in to the archive."))
+//!     )
+//! )]
+//! impl Minutes {
+//!     #[instantiate]
+//!     fn open(&mut self) -> Result<()> {
+//!         Ok(())
+//!     }
+//!
+//!     #[action]
+//!     fn file(&mut self, cx: &Call, input: File) -> Result<Receipt> {
+//!         let Some(token) = cx.secret("archive-token")? else { refuse!("the archive's token is not set") };
+//!         let request = Request::post("https://archive.example.org/minutes")
+//!             .header("authorization", format!("Bearer {token}"))
+//!             .json(&json!({"text": input.text, "filed_at_micros": cx.now()?}))?;
+//!         self.number.set(cx.http(request)?.success()?.json()?)?;
+//!         Ok(Receipt::of(cx))
+//!     }
+//!
+//!     #[view]
+//!     fn number(&self) -> Option<String> {
+//!         self.number.get()
+//!     }
+//! }
+//!
+//! let mut minutes = TestHost::open::<Minutes>(json!({}));
+//! minutes.secret("archive-token", "t0p");
+//! minutes.http("POST https://archive.example.org/minutes", |request| {
+//!     assert_eq!(request.headers()[0].1, "Bearer t0p");
+//!     Response::new(201).with_body("\"2026-7\"")
+//! });
+//! minutes.act_as("ana", "file", json!({"text": "We agreed."})).ok();
+//! assert_eq!(minutes.view(), json!("2026-7"));
+//! ```
+//!
+//! # The crate
+//!
 //! The crate's library is a `cdylib` and an `rlib`, and depends on nothing but this crate:
 //!
 //! ```toml
@@ -92,11 +155,13 @@ pub mod call;
 pub mod data;
 #[cfg(target_arch = "wasm32")]
 pub mod guest;
+pub mod http;
 pub mod interlinker;
 pub mod key;
 pub mod log;
 pub mod manifest;
 pub mod map;
+pub mod outside;
 pub mod problem;
 pub mod session;
 #[cfg(not(target_arch = "wasm32"))]
@@ -105,6 +170,7 @@ pub mod value;
 
 pub use call::{Call, PersonId, Receipt};
 pub use data::{Input, Nothing, Output};
+pub use http::{Request, Response};
 pub use interlink_sdk_macros::{Input, Output, State, interlinker};
 pub use interlinker::{Interlinker, State};
 pub use key::MapKey;
@@ -120,6 +186,7 @@ pub mod prelude {
     pub use crate::TestHost;
     pub use crate::log;
     pub use crate::{Call, Input, Map, MapKey, Nothing, Output, PersonId, Problem, Receipt, Result, State, Value};
+    pub use crate::{Request, Response};
     pub use crate::{ensure, interlinker, refuse};
     pub use serde_json::json;
 }

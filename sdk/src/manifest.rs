@@ -14,7 +14,7 @@ pub const SECTION: &str = "interlink:manifest";
 /// The version of the manifest's shape.
 pub const FORMAT: u32 = 1;
 /// The world that this SDK builds for.
-pub const WORLD: &str = "interlink:interlinker@0.1.0";
+pub const WORLD: &str = "interlink:interlinker@0.1.1";
 /// This SDK.
 pub const SDK: &str = concat!("rust ", env!("CARGO_PKG_VERSION"));
 /// The environment variable that tells the generated test where to write the manifest.
@@ -55,7 +55,36 @@ pub struct Manifest {
     /// How an asset is shown.
     pub view: View,
     /// What it asks the operator for.
-    pub grants: Vec<String>,
+    pub grants: Grants,
+}
+
+/// What an Interlinker asks the operator for. The clock and randomness need no grant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grants {
+    /// Where its requests go.
+    pub http: Vec<HttpGrant>,
+    /// The secrets that it reads.
+    pub secrets: Vec<SecretGrant>,
+}
+
+/// Requests that an Interlinker makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpGrant {
+    /// Scheme, host and port, as in `https://example.org`.
+    pub origin: String,
+    /// Methods, in upper case.
+    pub methods: Vec<String>,
+    /// What for, to the operator who decides on it.
+    pub reason: Text,
+}
+
+/// A secret that an Interlinker reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretGrant {
+    /// What it is known by.
+    pub name: String,
+    /// What for, to the operator who sets it.
+    pub reason: Text,
 }
 
 /// How an asset is made.

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::outside::Outside;
 use crate::problem::{Problem, Result};
 
 /// A key's longest length, in bytes.
@@ -43,6 +44,8 @@ pub struct Session(Rc<Inner>);
 
 struct Inner {
     host: Box<dyn Host>,
+    #[cfg(not(target_arch = "wasm32"))]
+    outside: Option<Box<dyn Outside>>,
     changed_bytes: RefCell<BTreeMap<String, usize>>,
     outcome_declared: Cell<bool>,
 }
@@ -52,9 +55,35 @@ impl Session {
     pub fn new(host: impl Host + 'static) -> Self {
         Self(Rc::new(Inner {
             host: Box::new(host),
+            #[cfg(not(target_arch = "wasm32"))]
+            outside: None,
             changed_bytes: RefCell::default(),
             outcome_declared: Cell::new(false),
         }))
+    }
+
+    /// Begins a call that may ask the outside.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn with_outside(host: impl Host + 'static, outside: impl Outside + 'static) -> Self {
+        Self(Rc::new(Inner {
+            host: Box::new(host),
+            outside: Some(Box::new(outside)),
+            changed_bytes: RefCell::default(),
+            outcome_declared: Cell::new(false),
+        }))
+    }
+
+    /// The outside, if this call has one.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn outside(&self) -> Result<&dyn Outside> {
+        self.0.outside.as_deref().ok_or_else(|| Problem::new("no-outside", "this call has no outside to ask"))
+    }
+
+    /// The outside: the component's imports, called by name. Through a table of functions, each component would import
+    /// all of them, whether it calls them or not.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn outside(&self) -> Result<impl Outside> {
+        Ok(crate::guest::Imports)
     }
 
     /// Reads a key.

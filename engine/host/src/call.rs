@@ -116,6 +116,8 @@ pub struct LogLine {
     pub level: String,
     /// What it says.
     pub message: String,
+    /// Whether the guest was being fed when it logged this: an earlier run of the call has logged it before.
+    pub replayed: bool,
 }
 
 /// What a call cost.

@@ -1,6 +1,37 @@
 //! How a call fails: which limit, and how far.
 
+use std::fmt;
+
 use interlink_model::keyvalues::{CHANGES_BYTES_MAX, KeyFault, STATE_BYTES_MAX, VALUE_BYTES_MAX};
+
+use crate::durable::{Kind, RecordFault};
+
+/// A part of an HTTP request that has a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpPart {
+    /// The body, in bytes.
+    Body,
+    /// The URL, in bytes.
+    Url,
+    /// The number of headers.
+    Headers,
+    /// The headers' names and values, in bytes.
+    HeaderBytes,
+    /// The time that it may take, in milliseconds.
+    Timeout,
+}
+
+impl fmt::Display for HttpPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Body => "bytes of body",
+            Self::Url => "bytes of URL",
+            Self::Headers => "headers",
+            Self::HeaderBytes => "bytes of headers",
+            Self::Timeout => "ms of timeout",
+        })
+    }
+}
 
 /// Why a call failed. Nothing that it did is kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +128,69 @@ pub enum Fault {
         /// What it said, or where it was.
         message: String,
     },
+    /// It asked for what this call is not given.
+    #[error("it asked for {kind}, which this call is not given, and a view never is")]
+    NotGranted {
+        /// What it asked for.
+        kind: Kind,
+    },
+    /// It asked the world outside its asset too often.
+    #[error("it asked for the clock, randomness, HTTP and secrets more than {max} times")]
+    DurableCalls {
+        /// The limit.
+        max: u32,
+    },
+    /// It asked for too many random bytes.
+    #[error("it asked for {wanted} random bytes in all; a call has {max}")]
+    RandomBytes {
+        /// What it would have had.
+        wanted: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// It asked for a secret whose name is too long.
+    #[error("it asked for a secret by a name of {wanted} bytes; a name has at most {max}")]
+    SecretName {
+        /// The name's size.
+        wanted: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Its HTTP request is too large in some part.
+    #[error("its request has {wanted} {part}; a request has at most {max}")]
+    Http {
+        /// Which part.
+        part: HttpPart,
+        /// What it has.
+        wanted: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// Its HTTP requests took too long together.
+    #[error("its requests took {max_ms} ms together, which is all that a call has for them")]
+    HttpTime {
+        /// The limit.
+        max_ms: u64,
+    },
+    /// What it was answered could not be recorded.
+    #[error("what it was answered could not be recorded: {0}")]
+    NotRecorded(RecordFault),
+    /// Run again, it asked for something else than it had.
+    #[error("run again, it left its record at host call {position}: recorded was {expected}, and now it was {found}")]
+    Diverged {
+        /// The number of the host call, counted from 1.
+        position: u32,
+        /// What the record has there, without what may be secret in it.
+        expected: String,
+        /// What came instead.
+        found: String,
+    },
+    /// A recorded answer is none for what was asked.
+    #[error("the recorded answer to host call {position} cannot be read")]
+    RecordUnreadable {
+        /// The number of the host call, counted from 1.
+        position: u32,
+    },
     /// Too many calls of this Interlinker wait already.
     #[error("{waiting} calls of this Interlinker wait already")]
     Busy {
@@ -124,6 +218,15 @@ impl Fault {
             Self::ViewChanges => "view-changes",
             Self::Output { .. } => "output",
             Self::Trap { .. } => "trap",
+            Self::NotGranted { .. } => "not-granted",
+            Self::DurableCalls { .. } => "durable-calls",
+            Self::RandomBytes { .. } => "random-bytes",
+            Self::SecretName { .. } => "secret-name",
+            Self::Http { .. } => "http",
+            Self::HttpTime { .. } => "http-time",
+            Self::NotRecorded(_) => "not-recorded",
+            Self::Diverged { .. } => "diverged",
+            Self::RecordUnreadable { .. } => "record-unreadable",
             Self::Busy { .. } => "busy",
         }
     }

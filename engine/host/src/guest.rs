@@ -1,19 +1,23 @@
-//! What a guest sees: the imports of our WIT world, on a copy of the asset's state, counted and bounded.
+//! What a guest sees: the functions of our WIT world, on a copy of the asset's state, counted and bounded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use interlink_model::keyvalues::{
     CHANGES_BYTES_MAX, KeyValues, RANGE_ENTRIES_MAX, STATE_BYTES_MAX, VALUE_BYTES_MAX, check_key, prefixes,
 };
 use serde_json::Value;
-use wasmtime::component::Linker;
-use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
+use wasmtime::ResourceLimiter;
 
-use crate::call::{Change, LogLine};
+use crate::call::{Call, Change, Entry, LogLine};
+use crate::durable::{Durable, Kind};
 use crate::fault::Fault;
 use crate::limits::Limits;
+use crate::outside::{Outside, Sent};
+
+/// The clock of deadlines: a guest is looked at so often.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// An entry of a range.
 type Pair = (String, Vec<u8>);
@@ -41,7 +45,8 @@ pub(crate) struct Guest {
     pub logs: Vec<LogLine>,
     /// What it said last as an error, kept whether there was room for the line or not: a panic ends with it.
     pub last_error: Option<String>,
-    deadline: Instant,
+    outside: Option<Outside>,
+    began: Instant,
     host_calls: u64,
     host_bytes: usize,
     memory_bytes: usize,
@@ -49,24 +54,39 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub fn new(limits: Arc<Limits>, state: KeyValues, context: String, is_view: bool, deadline: Instant) -> Self {
+    /// The guest of a call. A view has no outside, whatever it is given.
+    pub fn new(limits: Arc<Limits>, call: &Call, durable: Option<Durable>, began: Instant) -> Self {
+        let is_view = matches!(call.entry, Entry::View { .. });
         Self {
             limits,
-            before: state.clone(),
-            now: state,
+            before: call.state.clone(),
+            now: call.state.clone(),
             changed: BTreeMap::new(),
             changed_bytes: 0,
-            context,
+            context: call.context.to_json(),
             is_view,
             outcome: None,
             logs: Vec::new(),
             last_error: None,
-            deadline,
+            outside: durable.filter(|_| !is_view).map(Outside::new),
+            began,
             host_calls: 0,
             host_bytes: 0,
             memory_bytes: 0,
             table_elements: 0,
         }
+    }
+
+    /// When the call ends at the latest: what its requests took, each up to its own timeout, does not count.
+    fn deadline(&self) -> Instant {
+        let http_time = self.outside.as_ref().map_or(Duration::ZERO, Outside::http_time);
+        self.began + Duration::from_millis(self.limits.deadline_ms) + http_time
+    }
+
+    /// Ticks until the deadline, and one more: the first may be almost over.
+    pub fn ticks_left(&self) -> u64 {
+        let left = self.deadline().saturating_duration_since(Instant::now());
+        (left.as_millis() / TICK.as_millis()) as u64 + 1
     }
 
     /// Counts a call into the host. The deadline holds in here too.
@@ -75,7 +95,7 @@ impl Guest {
         if self.host_calls > self.limits.host_calls {
             return Err(Fault::HostCalls { max: self.limits.host_calls });
         }
-        if Instant::now() >= self.deadline {
+        if Instant::now() >= self.deadline() {
             return Err(Fault::Deadline { max_ms: self.limits.deadline_ms });
         }
         Ok(())
@@ -88,7 +108,7 @@ impl Guest {
         if self.host_bytes > max { Err(Fault::HostBytes { wanted: self.host_bytes, max }) } else { Ok(()) }
     }
 
-    fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+    pub fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
         self.enter()?;
         check_key(key).map_err(Fault::Key)?;
         let value = self.now.get(key).map(|value| value.to_vec());
@@ -96,7 +116,7 @@ impl Guest {
         Ok(value)
     }
 
-    fn set(&mut self, key: &str, value: Vec<u8>) -> Result<(), Fault> {
+    pub fn set(&mut self, key: &str, value: Vec<u8>) -> Result<(), Fault> {
         self.enter()?;
         check_key(key).map_err(Fault::Key)?;
         if value.len() > VALUE_BYTES_MAX {
@@ -107,7 +127,7 @@ impl Guest {
         if self.now.bytes() > STATE_BYTES_MAX { Err(Fault::State { bytes: self.now.bytes() }) } else { Ok(()) }
     }
 
-    fn delete(&mut self, key: &str) -> Result<(), Fault> {
+    pub fn delete(&mut self, key: &str) -> Result<(), Fault> {
         self.enter()?;
         check_key(key).map_err(Fault::Key)?;
         self.change(key, key.len())?;
@@ -125,7 +145,7 @@ impl Guest {
         if self.changed_bytes > CHANGES_BYTES_MAX { Err(Fault::Changes { bytes: self.changed_bytes }) } else { Ok(()) }
     }
 
-    fn range(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<Pair>, Fault> {
+    pub fn range(&mut self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<Pair>, Fault> {
         self.enter()?;
         let limit = limit.min(RANGE_ENTRIES_MAX) as usize;
         let mut found = Vec::new();
@@ -142,12 +162,19 @@ impl Guest {
         Ok(found)
     }
 
-    fn count(&mut self, prefix: &str) -> Result<u64, Fault> {
+    pub fn count(&mut self, prefix: &str) -> Result<u64, Fault> {
         self.enter()?;
         Ok(self.now.count(prefix))
     }
 
-    fn declare(&mut self, outcome: &str) -> Result<(), Fault> {
+    /// Who calls, when, and on what.
+    pub fn context(&mut self) -> Result<String, Fault> {
+        self.enter()?;
+        self.hand_out(self.context.len())?;
+        Ok(self.context.clone())
+    }
+
+    pub fn declare(&mut self, outcome: &str) -> Result<(), Fault> {
         self.enter()?;
         if self.is_view {
             return Err(Fault::ViewChanges);
@@ -157,7 +184,7 @@ impl Guest {
         Ok(())
     }
 
-    fn log(&mut self, level: String, message: &str) -> Result<(), Fault> {
+    pub fn log(&mut self, level: String, message: &str) -> Result<(), Fault> {
         self.enter()?;
         let room = self.logs.len() < self.limits.log_lines;
         if !room && level != "error" {
@@ -176,9 +203,52 @@ impl Guest {
             _ => "info".into(),
         };
         if room {
-            self.logs.push(LogLine { level, message });
+            let replayed = self.outside.as_ref().is_some_and(Outside::is_feeding);
+            self.logs.push(LogLine { level, message, replayed });
         }
         Ok(())
+    }
+
+    /// The outside, where this call has one.
+    fn outside(&mut self, kind: Kind) -> Result<(&mut Outside, &Limits), Fault> {
+        self.enter()?;
+        let outside = self.outside.as_mut().ok_or(Fault::NotGranted { kind })?;
+        Ok((outside, &self.limits))
+    }
+
+    /// The time, in microseconds since 1970.
+    pub fn clock(&mut self) -> Result<i64, Fault> {
+        let (outside, limits) = self.outside(Kind::Clock)?;
+        outside.now(limits)
+    }
+
+    /// So many random bytes.
+    pub fn random(&mut self, count: u32) -> Result<Vec<u8>, Fault> {
+        let (outside, limits) = self.outside(Kind::Random)?;
+        let bytes = outside.random(count as usize, limits)?;
+        self.hand_out(bytes.len())?;
+        Ok(bytes)
+    }
+
+    /// What a request is answered.
+    pub fn http(&mut self, request: &str, body: Vec<u8>) -> Result<Sent, Fault> {
+        let (outside, limits) = self.outside(Kind::Http)?;
+        let sent = outside.http(request, body, limits)?;
+        self.hand_out(sent.as_ref().map_or(0, |(head, body)| head.len() + body.len()))?;
+        Ok(sent)
+    }
+
+    /// A secret.
+    pub fn secret(&mut self, name: &str) -> Result<Option<String>, Fault> {
+        let (outside, limits) = self.outside(Kind::Secret)?;
+        let secret = outside.secret(name, limits)?;
+        self.hand_out(secret.as_ref().map_or(0, String::len))?;
+        Ok(secret)
+    }
+
+    /// Checks that a guest that has answered had all that its record has.
+    pub fn finish(&self) -> Result<(), Fault> {
+        self.outside.as_ref().map_or(Ok(()), Outside::finish)
     }
 
     /// What the call changed: real differences only, in the order of keys, and the numbers that changed with them.
@@ -229,42 +299,4 @@ impl ResourceLimiter for Guest {
         self.table_elements = wanted;
         Ok(true)
     }
-}
-
-/// The imports of the world, version 0.1.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
-    let mut state = linker.instance("interlink:interlinker/state@0.1.0")?;
-    state.func_wrap("get", |mut store: StoreContextMut<'_, Guest>, (key,): (String,)| {
-        Ok((store.data_mut().get(&key)?,))
-    })?;
-    state.func_wrap("set", |mut store: StoreContextMut<'_, Guest>, (key, value): (String, Vec<u8>)| {
-        Ok(store.data_mut().set(&key, value)?)
-    })?;
-    state.func_wrap("delete", |mut store: StoreContextMut<'_, Guest>, (key,): (String,)| {
-        Ok(store.data_mut().delete(&key)?)
-    })?;
-    type Range = (String, Option<String>, u32);
-    state.func_wrap("range", |mut store: StoreContextMut<'_, Guest>, (prefix, after, limit): Range| {
-        Ok((store.data_mut().range(&prefix, after.as_deref(), limit)?,))
-    })?;
-    state.func_wrap("count", |mut store: StoreContextMut<'_, Guest>, (prefix,): (String,)| {
-        Ok((store.data_mut().count(&prefix)?,))
-    })?;
-    let mut context = linker.instance("interlink:interlinker/context@0.1.0")?;
-    context.func_wrap("get", |mut store: StoreContextMut<'_, Guest>, (): ()| {
-        let guest = store.data_mut();
-        guest.enter()?;
-        guest.hand_out(guest.context.len())?;
-        Ok((guest.context.clone(),))
-    })?;
-    let mut outcome = linker.instance("interlink:interlinker/outcome@0.1.0")?;
-    outcome.func_wrap("declare", |mut store: StoreContextMut<'_, Guest>, (outcome,): (String,)| {
-        Ok(store.data_mut().declare(&outcome)?)
-    })?;
-    let mut log = linker.instance("interlink:interlinker/log@0.1.0")?;
-    log.func_wrap("write", |mut store: StoreContextMut<'_, Guest>, (level, message): (String, String)| {
-        Ok(store.data_mut().log(level, &message)?)
-    })?;
-    Ok(linker)
 }

@@ -9,7 +9,7 @@ use wasmtime::component::types::{ComponentItem, Type};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 use crate::guest::Guest;
-use crate::publish::{EXPORT, PublishError, compile};
+use crate::publish::{PublishError, asset_exports, compile};
 
 /// Places in an input that are told, at most.
 const ERRORS_MAX: usize = 50;
@@ -113,7 +113,8 @@ type Exports = (ComponentExportIndex, ComponentExportIndex, ComponentExportIndex
 /// Where the three exports are, once their types are those of the world.
 fn exports(component: &Component) -> Result<Exports, PublishError> {
     let wrong = |reason: String| PublishError::Export { reason };
-    let (_, asset) = component.get_export(None, EXPORT).ok_or_else(|| wrong("it is missing".into()))?;
+    let asset = asset_exports().find_map(|name| component.get_export_index(None, &name));
+    let asset = asset.ok_or_else(|| wrong("it is missing".into()))?;
     let find = |name: &str, params: usize| {
         let found = component.get_export(Some(&asset), name);
         let (item, index) = found.ok_or_else(|| wrong(format!("`{name}` is missing")))?;

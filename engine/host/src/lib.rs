@@ -1,24 +1,41 @@
 //! The host of Interlinkers: runs components that anybody may have written, and answers for what they do.
 //!
-//! A component sees nothing but the imports of our WIT world: state, context, outcome, log. Each call runs in a fresh
-//! instance from a pool, on a thread of the host's own, on a copy of the asset's state that costs nothing; what it
-//! changed comes back as a value, and whoever called decides whether it is committed. A guest that loops, grows, floods
-//! or traps costs its own call and nothing else: every limit is a clean failure that says which one and how far.
+//! A component sees nothing but the imports of our WIT world: state, context, outcome, log, and for calls that are
+//! given them a clock, randomness, HTTP and secrets. Each call runs in a fresh instance from a pool, on a thread of
+//! the host's own, on a copy of the asset's state that costs nothing; what it changed comes back as a value, and
+//! whoever called decides whether it is committed. A guest that loops, grows, floods or traps costs its own call and
+//! nothing else: every limit is a clean failure that says which one and how far.
+//!
+//! What could be answered otherwise next time is recorded before the guest sees it, so that a call that a crash cut
+//! off is run again and comes to the same: see [`Durable`].
 //!
 //! This is the only crate that knows wasmtime.
 
+mod asking;
 mod call;
+mod durable;
 mod fault;
+mod grants;
 mod guest;
+mod http;
+mod imports;
 mod interlinker;
 mod limits;
+mod origin;
+mod outbound;
+mod outside;
 mod precompiled;
 mod publish;
+mod run;
 mod threads;
 
 pub use call::{Call, CallContext, Called, Change, Cost, Done, Entry, Failure, LogLine, Problem};
-pub use fault::Fault;
+pub use durable::{Ambience, Durable, Kind, Record, RecordFault, Recorded};
+pub use fault::{Fault, HttpPart};
+pub use grants::{Grants, HttpGrant};
 pub use interlinker::{InputError, Interlinker};
 pub use limits::Limits;
+pub use origin::{Origin, OriginError};
+pub use outbound::{HttpRequest, HttpResponse, Outbound, OutboundError};
 pub use publish::{Inspected, PublishError, WORLD};
 pub use threads::{Host, HostConfig, HostError};

@@ -5,7 +5,8 @@
 pub struct Limits {
     /// Instructions, about: a call that computes for a second or so on today's machines.
     pub fuel: u64,
-    /// Wall-clock time in milliseconds, waiting in host calls included: a person is waiting for the answer.
+    /// Wall-clock time in milliseconds, waiting in host calls included: a person is waiting for the answer. HTTP has a
+    /// time of its own, below.
     pub deadline_ms: u64,
     /// Memory of the whole instance, all its memories together, in bytes.
     pub memory_bytes: usize,
@@ -25,6 +26,26 @@ pub struct Limits {
     pub host_bytes: usize,
     /// Calls into the host.
     pub host_calls: u64,
+    /// Host calls whose answers are recorded: each one waits for the disk.
+    pub durable_calls: u32,
+    /// Random bytes of a call: seeds and tokens, not data.
+    pub random_bytes: usize,
+    /// The longest name of a secret that is asked for, in bytes.
+    pub secret_name_bytes: usize,
+    /// The longest URL of a request, in bytes: what servers commonly take.
+    pub http_url_bytes: usize,
+    /// Headers of a request.
+    pub http_headers: usize,
+    /// Names and values of a request's headers together, in bytes, and of a response's.
+    pub http_header_bytes: usize,
+    /// The body of a request, in bytes.
+    pub http_request_bytes: usize,
+    /// The body of a response, in bytes: with its headers it fits into one record of the journal.
+    pub http_response_bytes: usize,
+    /// The longest timeout of a request in milliseconds, and that of a request that names none.
+    pub http_timeout_ms: u64,
+    /// What all requests of a call may take together, in milliseconds: the call holds a thread meanwhile.
+    pub http_total_ms: u64,
     /// Log lines of a call; more are dropped.
     pub log_lines: usize,
     /// The longest log line, in bytes; a longer one is cut.
@@ -49,6 +70,16 @@ impl Default for Limits {
             output_bytes: 256 << 10,
             host_bytes: 32 << 20,
             host_calls: 100_000,
+            durable_calls: 100,
+            random_bytes: 4 << 10,
+            secret_name_bytes: 128,
+            http_url_bytes: 8 << 10,
+            http_headers: 64,
+            http_header_bytes: 16 << 10,
+            http_request_bytes: 512 << 10,
+            http_response_bytes: 512 << 10,
+            http_timeout_ms: 10_000,
+            http_total_ms: 30_000,
             log_lines: 100,
             log_line_bytes: 4 << 10,
             component_bytes: 32 << 20,

@@ -5,16 +5,16 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use wasmparser::{Parser, Payload};
 
+use crate::asking::check_grants;
 use crate::limits::Limits;
 
-/// The world that this host speaks.
-pub const WORLD: &str = "interlink:interlinker@0.1.0";
-/// Interfaces of the world that a component may import.
-const IMPORTS: [&str; 5] = ["types", "state", "context", "outcome", "log"];
+/// The newest world that this host speaks.
+pub const WORLD: &str = "interlink:interlinker@0.1.1";
 const PACKAGE: &str = "interlink:interlinker/";
-const VERSION: &str = "@0.1.0";
-/// The interface that a component exports.
-pub(crate) const EXPORT: &str = "interlink:interlinker/asset@0.1.0";
+const PACKAGE_NAME: &str = "interlink:interlinker";
+/// The versions of the world that this host speaks, oldest first, each with what it added to the one before.
+const VERSIONS: [(&str, &[&str]); 2] =
+    [("0.1.0", &["types", "state", "context", "outcome", "log"]), ("0.1.1", &["clock", "random", "http", "secrets"])];
 /// The longest name of an Interlinker or an action, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 /// Actions of one Interlinker, at most.
@@ -51,19 +51,22 @@ pub enum PublishError {
         reason: String,
     },
     /// It imports what it may not.
-    #[error("it imports `{name}`, and a component imports nothing but {WORLD}: no files, network, clock or randomness")]
+    #[error(
+        "it imports `{name}`, and a component imports nothing but {WORLD}: no files, no network, no clock and no \
+         randomness of its own"
+    )]
     Import {
         /// The import.
         name: String,
     },
     /// It was built for another world.
-    #[error("it was built for `{found}`; this server speaks {WORLD}")]
+    #[error("it was built for `{found}`; this server speaks {WORLD} and the earlier patch versions")]
     World {
         /// What it was built for.
         found: String,
     },
     /// It does not export what every Interlinker does.
-    #[error("it does not export `{EXPORT}` with instantiate, call and view: {reason}")]
+    #[error("it does not export `{PACKAGE}asset` of {WORLD} with instantiate, call and view: {reason}")]
     Export {
         /// What is wrong.
         reason: String,
@@ -126,7 +129,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishErr
             _ => {}
         }
     }
-    if !exports.iter().any(|name| name == EXPORT) {
+    if !asset_exports().any(|name| exports.contains(&name)) {
         let asset = format!("{PACKAGE}asset@");
         if let Some(found) = exports.iter().find(|name| name.starts_with(&asset)) {
             return Err(PublishError::World { found: found.clone() });
@@ -140,19 +143,37 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishErr
     }
 }
 
+/// The names that the interface of an Interlinker is exported by, one for each version of the world.
+pub(crate) fn asset_exports() -> impl Iterator<Item = String> {
+    VERSIONS.iter().map(|(version, _)| format!("{PACKAGE}asset@{version}"))
+}
+
 fn check_import(name: &str) -> Result<(), PublishError> {
-    let Some(interface) = name.strip_prefix(PACKAGE) else {
-        return Err(PublishError::Import { name: name.into() });
+    let foreign = || PublishError::Import { name: name.into() };
+    let (interface, version) = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@')).ok_or_else(foreign)?;
+    let Some(newest) = VERSIONS.iter().position(|(known, _)| *known == version) else {
+        return Err(PublishError::World { found: name.into() });
     };
-    match interface.strip_suffix(VERSION) {
-        Some(interface) if IMPORTS.contains(&interface) => Ok(()),
-        Some(_) => Err(PublishError::Import { name: name.into() }),
-        None => Err(PublishError::World { found: name.into() }),
-    }
+    let there = VERSIONS[..=newest].iter().any(|(_, added)| added.contains(&interface));
+    if there { Ok(()) } else { Err(foreign()) }
+}
+
+fn is_spoken(world: &str) -> bool {
+    world.strip_prefix(PACKAGE_NAME).and_then(|rest| rest.strip_prefix('@')).is_some_and(is_version)
+}
+
+fn is_version(version: &str) -> bool {
+    VERSIONS.iter().any(|(known, _)| *known == version)
 }
 
 fn wrong(reason: impl Into<String>) -> PublishError {
     PublishError::Manifest { reason: reason.into() }
+}
+
+/// Whether a text can name an Interlinker, an action or a secret.
+pub(crate) fn is_name(name: &str) -> bool {
+    let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    letters && (1..=NAME_BYTES_MAX).contains(&name.len())
 }
 
 fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
@@ -164,14 +185,10 @@ fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
     if manifest.manifest != 1 {
         return Err(wrong(format!("is of form {}; this server reads form 1", manifest.manifest)));
     }
-    if manifest.world != WORLD {
+    if !is_spoken(&manifest.world) {
         return Err(PublishError::World { found: manifest.world });
     }
-    let name = |name: &str| {
-        let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        letters && (1..=NAME_BYTES_MAX).contains(&name.len())
-    };
-    if !name(&manifest.name) {
+    if !is_name(&manifest.name) {
         return Err(wrong(format!("names it {:?}; a name is letters, digits, `-`, `_` and `.`", manifest.name)));
     }
     if manifest.actions.len() > ACTIONS_MAX {
@@ -179,7 +196,7 @@ fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
     }
     let mut seen = std::collections::BTreeSet::new();
     for action in &manifest.actions {
-        if !name(&action.name) || !seen.insert(&action.name) {
+        if !is_name(&action.name) || !seen.insert(&action.name) {
             return Err(wrong(format!("has an action {:?} that is twice there or no name", action.name)));
         }
     }
@@ -187,9 +204,7 @@ fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
         let reason = "is anonymous; this server does not record actions under a pseudonym yet, and does not pretend to";
         return Err(wrong(format!("has an action `{}` that {reason}", action.name)));
     }
-    if manifest.grants.iter().any(|grant| !grant.is_null()) {
-        return Err(wrong("asks for grants; this server gives none yet"));
-    }
+    check_grants(&manifest.grants).map_err(wrong)?;
     Ok(manifest)
 }
 

@@ -8,23 +8,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
-use serde_json::Value;
-use wasmtime::component::{Component, ComponentType, Lift, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::call::{Call, Called, Cost, Done, Entry, Failure, Problem};
+use crate::call::{Call, Called, Cost, Failure};
+use crate::durable::Durable;
 use crate::fault::Fault;
-use crate::guest::{Changed, Guest, linker};
+use crate::guest::{Guest, TICK};
+use crate::imports::linker;
 use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 use crate::precompiled::Cache;
 use crate::publish::{Inspected, PublishError, digest, read};
+use crate::run::run;
 
-/// The clock of deadlines: a guest is looked at so often.
-const TICK: Duration = Duration::from_millis(10);
 /// Memory that an instance's slot keeps from call to call: clearing it is cheaper than asking for it again.
 const KEEP_RESIDENT_BYTES: usize = 256 << 10;
 
@@ -80,6 +80,7 @@ type Tell = Box<dyn FnOnce(Called) + Send>;
 struct Job {
     interlinker: Arc<Interlinker>,
     call: Call,
+    durable: Option<Durable>,
     tell: Tell,
     since: Instant,
 }
@@ -162,10 +163,11 @@ impl Host {
             let (engine, limits, queue) = (engine.clone(), Arc::clone(&limits), Arc::clone(&queue));
             let running = Arc::clone(&running);
             std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
-                while let Some(Job { interlinker, call, tell, since }) = queue.take() {
+                while let Some(Job { interlinker, call, durable, tell, since }) = queue.take() {
                     let digest = interlinker.digest();
                     // A panic in here is a defect of ours; it costs its call, and no thread.
-                    let called = catch_unwind(AssertUnwindSafe(|| run(&engine, &limits, &interlinker, call, since)));
+                    let ran = || run(&engine, &limits, &interlinker, call, durable, since);
+                    let called = catch_unwind(AssertUnwindSafe(ran));
                     let called = called.unwrap_or_else(|_| failed_here(digest));
                     queue.done(digest);
                     if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
@@ -219,19 +221,30 @@ impl Host {
     }
 
     /// Runs a call on a guest thread; `tell` is called there with what came of it, or here at once where too many wait.
+    /// The call has its state and nothing else: asking for the clock, randomness, HTTP or a secret ends it.
     pub fn call(&self, interlinker: &Arc<Interlinker>, call: Call, tell: Tell) {
+        self.enqueue(Job { interlinker: Arc::clone(interlinker), call, durable: None, tell, since: Instant::now() });
+    }
+
+    /// Runs a call that may ask the world outside its asset, and whose answers are recorded, as [`call`](Self::call)
+    /// does. A view is run as there: it has no outside.
+    pub fn call_durably(&self, interlinker: &Arc<Interlinker>, call: Call, durable: Durable, tell: Tell) {
+        let (interlinker, durable) = (Arc::clone(interlinker), Some(durable));
+        self.enqueue(Job { interlinker, call, durable, tell, since: Instant::now() });
+    }
+
+    fn enqueue(&self, job: Job) {
         let Inner { queue, limits, .. } = &*self.inner;
-        let job = Job { interlinker: Arc::clone(interlinker), call, tell, since: Instant::now() };
         let refused = {
             let mut waiting = queue.waiting.lock();
-            let name = interlinker.digest();
-            let many = waiting.jobs.get(name).map_or(0, VecDeque::len);
+            let name = job.interlinker.digest().to_owned();
+            let many = waiting.jobs.get(&name).map_or(0, VecDeque::len);
             if many >= limits.waiting_calls {
                 Some((job.tell, many))
             } else {
-                waiting.jobs.entry(name.into()).or_default().push_back(job);
+                waiting.jobs.entry(name.clone()).or_default().push_back(job);
                 if many == 0 {
-                    waiting.turns.push_back(name.into());
+                    waiting.turns.push_back(name);
                 }
                 queue.wake.notify_one();
                 None
@@ -277,88 +290,4 @@ fn engine_config(threads: usize, limits: &Limits) -> Config {
         .concurrency_support(false)
         .wasm_multi_memory(true);
     config
-}
-
-/// The problem record of the world.
-#[derive(ComponentType, Lift)]
-#[component(record)]
-struct WitProblem {
-    code: String,
-    detail: String,
-    pointer: Option<String>,
-    data: Option<String>,
-}
-
-type Answer = (Result<String, WitProblem>,);
-
-/// Runs a call in a fresh instance.
-fn run(engine: &Engine, limits: &Arc<Limits>, interlinker: &Interlinker, call: Call, since: Instant) -> Called {
-    let began = Instant::now();
-    let micros = |from: Instant| u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let mut cost = Cost { wait_us: micros(since), ..Cost::default() };
-    let deadline = began + Duration::from_millis(limits.deadline_ms);
-    let is_view = matches!(call.entry, Entry::View { .. });
-    let guest = Guest::new(Arc::clone(limits), call.state, call.context.to_json(), is_view, deadline);
-    let mut store = Store::new(engine, guest);
-    store.limiter(|guest| guest);
-    store.set_hostcall_fuel(limits.transfer_bytes);
-    // One tick more than the deadline has: the first may be almost over.
-    store.set_epoch_deadline(limits.deadline_ms / TICK.as_millis() as u64 + 1);
-    let answered = store.set_fuel(limits.fuel).and_then(|()| {
-        let instance = interlinker.pre.instantiate(&mut store)?;
-        cost.instantiate_us = micros(began);
-        let (index, first, second) = match &call.entry {
-            Entry::Instantiate { input } => (&interlinker.instantiate, input.to_string(), None),
-            Entry::Action { name, input } => (&interlinker.call, name.clone(), Some(input.to_string())),
-            Entry::View { query } => (&interlinker.view, query.to_string(), None),
-        };
-        match second {
-            None => instance.get_typed_func::<(&str,), Answer>(&mut store, index)?.call(&mut store, (&first,)),
-            Some(second) => {
-                let function = instance.get_typed_func::<(&str, &str), Answer>(&mut store, index)?;
-                function.call(&mut store, (&first, &second))
-            }
-        }
-    });
-    cost.fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-    cost.call_us = micros(began).saturating_sub(cost.instantiate_us);
-    let guest = store.into_data();
-    let result = match answered {
-        Ok((Ok(output),)) if !is_view && output.len() > limits.output_bytes => {
-            Err(Failure::Failed(Fault::Transfer { max: limits.output_bytes }))
-        }
-        Ok((Ok(output),)) => match serde_json::from_str::<Value>(&output) {
-            Ok(output) => {
-                let Changed { state, changes, counts } = guest.changes();
-                Ok(Done { output, state, changes, counts, outcome: guest.outcome })
-            }
-            Err(error) => Err(Failure::Failed(Fault::Output { reason: error.to_string() })),
-        },
-        Ok((Err(WitProblem { code, detail, pointer, data }),)) => {
-            Err(Failure::Refused(Problem { code, detail, pointer, data }))
-        }
-        Err(error) => Err(Failure::Failed(fault(&error, limits, &guest))),
-    };
-    Called { result, logs: guest.logs, cost }
-}
-
-/// What an error of the engine is: a limit of ours, or a trap with what the guest said of it.
-fn fault(error: &wasmtime::Error, limits: &Limits, guest: &Guest) -> Fault {
-    if let Some(fault) = error.downcast_ref::<Fault>() {
-        return fault.clone();
-    }
-    let text = format!("{error:#}");
-    if text.contains("fuel allocated for hostcalls") {
-        return Fault::Transfer { max: limits.transfer_bytes };
-    }
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => Fault::Fuel { max: limits.fuel },
-        Some(Trap::Interrupt) => Fault::Deadline { max_ms: limits.deadline_ms },
-        Some(Trap::StackOverflow) => Fault::Stack { max: limits.stack_bytes },
-        trap => {
-            let said = guest.last_error.clone();
-            let message = said.or_else(|| trap.map(ToString::to_string)).unwrap_or(text);
-            Fault::Trap { message }
-        }
-    }
 }

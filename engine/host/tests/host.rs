@@ -1,14 +1,19 @@
 //! What the host does with Interlinkers: those that work, and those that somebody wrote to do harm.
 
 mod host {
+    mod asking;
     mod cache;
     mod compute;
     mod determinism;
+    mod durable;
+    mod exchange;
     mod fairness;
     mod given;
     mod guest;
     mod publication;
     mod state;
+    mod town;
     mod transfer;
     mod working;
+    mod worlds;
 }

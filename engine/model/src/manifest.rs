@@ -1,6 +1,7 @@
 //! What an Interlinker says of itself, readable without running it.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::schema::{Language, Text};
@@ -46,8 +47,55 @@ pub struct Manifest {
     #[serde(default)]
     pub view: View,
     /// What it asks for beyond its own state.
+    #[serde(default, deserialize_with = "asked_or_none")]
+    pub grants: Asked,
+}
+
+/// What an Interlinker asks an operator to grant. The clock and randomness need no grant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Where its requests would go.
     #[serde(default)]
-    pub grants: Vec<Value>,
+    pub http: Vec<AskedHttp>,
+    /// Secrets that it would read.
+    #[serde(default)]
+    pub secrets: Vec<AskedSecret>,
+}
+
+/// Requests that an Interlinker would make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedHttp {
+    /// Scheme, host and port, as in `https://example.org`.
+    pub origin: String,
+    /// Methods, in upper case.
+    pub methods: Vec<String>,
+    /// What for, to whoever decides on it.
+    pub reason: Text,
+}
+
+/// A secret that an Interlinker would read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedSecret {
+    /// What it is known by.
+    pub name: String,
+    /// What for, to whoever decides on it.
+    pub reason: Text,
+}
+
+/// What is asked for. Manifests of the world 0.1.0 have an empty list here: there was nothing to ask for.
+fn asked_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Asked, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Array(nothing) if nothing.is_empty() => Ok(Asked::default()),
+        asked @ Value::Object(_) => {
+            serde_json::from_value(asked).map_err(|error| Error::custom(format!("grants: {error}")))
+        }
+        _ => {
+            Err(Error::custom("grants are `http` with origin, methods and reason, and `secrets` with name and reason"))
+        }
+    }
 }
 
 /// How an Interlinker is instantiated.

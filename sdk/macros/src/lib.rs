@@ -39,6 +39,8 @@ pub fn derive_state(item: TokenStream) -> TokenStream {
 ///
 /// On the `impl`: `name`, `title(en = "…", es = "…")`, `description(…)`, `problems("…")`, and where the crate's
 /// `Cargo.toml` does not say it, `version` and `licence`. `languages("…")` where not all that the title has.
+/// `grants(http("https://example.org", methods(GET, POST), reason(en = "…")), secret("mail", reason(en = "…")))` asks an
+/// operator for requests and secrets.
 ///
 /// On its methods:
 ///

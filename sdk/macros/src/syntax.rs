@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::visit::Visit;
-use syn::{GenericArgument, LitStr, Path, PathArguments, Result, Token, Type};
+use syn::{GenericArgument, Ident, LitStr, Path, PathArguments, Result, Token, Type};
 
 /// Errors of one expansion, so that an author sees all at once.
 #[derive(Default)]
@@ -73,6 +73,24 @@ pub fn strings(meta: &syn::meta::ParseNestedMeta<'_>) -> Result<Vec<String>> {
     Ok(literals.iter().map(LitStr::value).collect())
 }
 
+/// The words of `(contributor, "accessibility reviewer")`.
+pub fn words(meta: &syn::meta::ParseNestedMeta<'_>) -> Result<Vec<String>> {
+    let content;
+    syn::parenthesized!(content in meta.input);
+    let mut words = Vec::new();
+    while !content.is_empty() {
+        words.push(if content.peek(LitStr) {
+            content.parse::<LitStr>()?.value()
+        } else {
+            content.parse::<Ident>()?.to_string()
+        });
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    Ok(words)
+}
+
 /// A text in some languages: `(en = "…", es = "…")`.
 #[derive(Default)]
 pub struct Text(Vec<(String, String)>);
@@ -89,6 +107,11 @@ impl Text {
             Ok(())
         })?;
         Ok(Self(translations))
+    }
+
+    /// Whether it says nothing in any language.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|(_, text)| text.trim().is_empty())
     }
 
     /// The text, or one in English made of a name in code.

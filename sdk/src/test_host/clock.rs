@@ -1,14 +1,19 @@
 //! The time of a test.
 
-/// 2026-01-01 in days since 1970-01-01.
-const FIRST_DAY: u64 = 20_454;
+/// 2026-01-01T09:00:00Z, in microseconds since 1970: when tests begin.
+pub(super) const MORNING: i64 = 1_767_258_000_000_000;
+/// A second, in microseconds.
+pub(super) const SECOND: i64 = 1_000_000;
 const DAY_SECONDS: u64 = 24 * 60 * 60;
-const MORNING_SECONDS: u64 = 9 * 60 * 60;
 
-/// The time, in RFC 3339, so many seconds after 2026-01-01T09:00:00Z.
-pub(super) fn at(seconds: u64) -> String {
-    let seconds = MORNING_SECONDS + seconds;
-    let (year, month, day) = date(FIRST_DAY + seconds / DAY_SECONDS);
+/// A time in microseconds since 1970, in RFC 3339 to the second.
+///
+/// # Panics
+///
+/// When it is before 1970.
+pub(super) fn rfc3339(micros: i64) -> String {
+    let seconds = u64::try_from(micros.div_euclid(SECOND)).expect("no test is before 1970");
+    let (year, month, day) = date(seconds / DAY_SECONDS);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
@@ -31,8 +36,11 @@ mod tests {
 
     #[test]
     fn the_clock_knows_days_and_leap_years() {
-        assert_eq!(at(0), "2026-01-01T09:00:00Z");
-        assert_eq!(at(15 * 3600 + 61), "2026-01-02T00:01:01Z");
-        assert_eq!(at((365 + 365 + 59) * DAY_SECONDS), "2028-02-29T09:00:00Z");
+        let later = |seconds: i64| rfc3339(MORNING + seconds * SECOND);
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(later(0), "2026-01-01T09:00:00Z");
+        assert_eq!(later(15 * 3600 + 61), "2026-01-02T00:01:01Z");
+        assert_eq!(later((365 + 365 + 59) * 24 * 3600), "2028-02-29T09:00:00Z");
+        assert_eq!(rfc3339(MORNING + SECOND - 1), "2026-01-01T09:00:00Z");
     }
 }

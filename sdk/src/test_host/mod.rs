@@ -6,33 +6,41 @@
 
 mod clock;
 mod memory;
+mod town;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
 use crate::call::PersonId;
+use crate::http::{Request as HttpRequest, Response};
 use crate::interlinker::{Interlinker, Request, run};
 use crate::log::{self, Level};
 use crate::manifest::Manifest;
 use crate::problem::{Problem, Result};
 use crate::session::Session;
 use memory::Memory;
+use town::Town;
 
 type Run = fn(Session, &str, Request<'_>) -> Result<String>;
 
-/// One asset of an Interlinker, with people, a clock and a memory.
+/// One asset of an Interlinker, with people, a clock, a memory, and a world outside.
 ///
 /// People are named as the test likes: `boris` is the person [`TestHost::person`]`("boris")`. Who was given no roles
 /// with [`give_roles`](Self::give_roles) may do everything. The clock starts at 2026-01-01T09:00:00Z and goes on by a
 /// second with each call.
+///
+/// What the manifest's grants ask for is granted. Services answer as [`http`](Self::http) says, secrets are as
+/// [`secret`](Self::secret) says, and random bytes come from a [`seed`](Self::seed).
 #[derive(Debug)]
 pub struct TestHost {
     manifest: Manifest,
     run: Run,
     memory: Memory,
+    town: Town,
     roles: BTreeMap<String, Vec<String>>,
-    seconds: u64,
+    /// The time of the next call, in microseconds since 1970.
+    now: i64,
     outcomes: Vec<Json>,
     logs: Vec<(Level, String)>,
 }
@@ -58,18 +66,31 @@ impl TestHost {
     ///
     /// What the Interlinker refuses, and `invalid-input` for what its schema does.
     pub fn try_open<I: Interlinker>(input: Json) -> Result<Self> {
-        let mut host = Self {
-            manifest: I::manifest(),
+        let mut host = Self::unopened::<I>();
+        host.instantiate(input).0?;
+        Ok(host)
+    }
+
+    /// A host whose asset is not made yet: for an Interlinker that asks the outside when it is made.
+    #[must_use]
+    pub fn unopened<I: Interlinker>() -> Self {
+        let manifest = I::manifest();
+        Self {
+            town: Town::new(manifest.grants.clone()),
+            manifest,
             run: run::<I>,
             memory: Memory::default(),
             roles: BTreeMap::new(),
-            seconds: 0,
+            now: clock::MORNING,
             outcomes: Vec::new(),
             logs: Vec::new(),
-        };
-        check_schema(&host.manifest.instantiate.input, &input)?;
-        host.change(None, Request::Instantiate(&input.to_string()))?;
-        Ok(host)
+        }
+    }
+
+    /// Makes the asset, by the server itself. What is answered is `null`.
+    pub fn instantiate(&mut self, input: Json) -> Answer {
+        let checked = check_schema(&self.manifest.instantiate.input, &input);
+        Answer(checked.and_then(|()| self.change(None, Request::Instantiate(&input.to_string()))))
     }
 
     /// The id of the person that tests name so.
@@ -85,7 +106,42 @@ impl TestHost {
 
     /// Moves the clock on.
     pub fn wait_seconds(&mut self, seconds: u64) {
-        self.seconds += seconds;
+        let seconds = i64::try_from(seconds).expect("a test waits for less than an age");
+        self.now += seconds * clock::SECOND;
+    }
+
+    /// Sets the clock, to microseconds since 1970-01-01T00:00:00Z.
+    pub fn set_clock(&mut self, micros: i64) {
+        self.now = micros;
+    }
+
+    /// Begins another sequence of random bytes. Without this, every test has the same.
+    pub fn seed(&mut self, seed: u64) {
+        self.town.seed(seed);
+    }
+
+    /// Says what a service answers to `METHOD URL`, the URL without its query, from now on.
+    ///
+    /// A request that the manifest does not ask for is refused as `not-granted`; one that nobody answers is a panic.
+    pub fn http(&mut self, request: &str, mut answer: impl FnMut(&HttpRequest) -> Response + 'static) {
+        self.town.script(request, move |request| Ok(answer(request)));
+    }
+
+    /// Says that `METHOD URL` comes to nothing from now on, with the code of the problem: `timeout`, `unreachable`.
+    pub fn http_fails(&mut self, request: &str, code: &str) {
+        let problem = Problem::new(code, "the test has it so");
+        self.town.script(request, move |_| Err(problem.clone()));
+    }
+
+    /// Requests that were sent, in order.
+    #[must_use]
+    pub fn requests(&self) -> Vec<HttpRequest> {
+        self.town.requests()
+    }
+
+    /// Sets a secret. One that the manifest does not ask for is not given.
+    pub fn secret(&mut self, name: &str, secret: &str) {
+        self.town.set_secret(name, secret);
     }
 
     /// Someone runs an action.
@@ -177,8 +233,10 @@ impl TestHost {
 
     fn request(&mut self, name: Option<&str>, request: Request<'_>) -> Result<Json> {
         let context = self.context(name);
-        self.seconds += 1;
-        let answer = (self.run)(Session::new(self.memory.clone()), &context, request);
+        self.town.set_now(self.now);
+        self.now += clock::SECOND;
+        let session = Session::with_outside(self.memory.clone(), self.town.clone());
+        let answer = (self.run)(session, &context, request);
         self.logs.extend(log::lines::take());
         answer.map(|json| serde_json::from_str(&json).expect("an answer is rendered as JSON"))
     }
@@ -193,7 +251,7 @@ impl TestHost {
             "task": "task-1",
             "asset": "asset-1",
             "language": "en",
-            "at": clock::at(self.seconds),
+            "at": clock::rfc3339(self.now),
         })
         .to_string()
     }

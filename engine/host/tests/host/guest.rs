@@ -1,8 +1,9 @@
 //! Guests written by hand: the body of a core module, lifted to a component by the canonical ABI.
 //!
 //! The core module sees the host's functions as `$get`, `$set`, `$delete`, `$range`, `$count`, `$context`, `$declare`
-//! and `$log`, lowered; `$null` answers `null` and `$answer` a text of its memory. Addresses below 256 hold the texts
-//! that stand in [`FIELDS`], those from 1024 what is answered; the page from 4096 on is the guest's own.
+//! and `$log`, lowered, and a guest that asks for the outside `$now`, `$random`, `$send` and `$secret`; `$null`
+//! answers `null` and `$answer` a text of its memory. Addresses below 256 hold the texts that stand in [`FIELDS`],
+//! those from 1024 what is answered; the page from 4096 on is the guest's own.
 
 use interlink_model::manifest::MANIFEST_SECTION;
 use serde_json::{Value, json};
@@ -41,6 +42,27 @@ const MAIN: &str = r#"
     (import "host" "declare" (func $declare (param i32 i32)))
     (import "host" "log" (func $log (param i32 i32 i32 i32)))"#;
 
+/// What a component imports to ask for the outside.
+const OUTSIDE: &str = r#"
+  (import "interlink:interlinker/clock@0.1.1" (instance $clock
+    (export "now" (func (result s64)))))
+  (import "interlink:interlinker/random@0.1.1" (instance $random
+    (export "bytes" (func (param "count" u32) (result (list u8))))))
+  (import "interlink:interlinker/http@0.1.1" (instance $http
+    (alias outer 1 $problem (type $why))
+    (export "problem" (type $told (eq $why)))
+    (export "send" (func (param "request" string) (param "body" (list u8))
+      (result (result (tuple string (list u8)) (error $told)))))))
+  (import "interlink:interlinker/secrets@0.1.1" (instance $secrets
+    (export "get" (func (param "name" string) (result (option string))))))"#;
+
+/// What the core module of such a component imports besides.
+const OUTSIDE_MAIN: &str = r#"
+    (import "host" "now" (func $now (result i64)))
+    (import "host" "random" (func $random (param i32 i32)))
+    (import "host" "send" (func $send (param i32 i32 i32 i32 i32)))
+    (import "host" "secret" (func $secret (param i32 i32 i32)))"#;
+
 /// What it has of its own.
 const FIELDS: &str = r#"
     (data (i32.const 16) "null")
@@ -56,6 +78,7 @@ const FIELDS: &str = r#"
 /// A guest in the making: everything it does by default is answer `null`.
 pub struct Guest {
     version: &'static str,
+    outside: bool,
     imports: String,
     state: String,
     record: String,
@@ -84,6 +107,7 @@ impl Guest {
         let null = || String::from("(call $null)");
         Self {
             version: "0.1.0",
+            outside: false,
             imports: String::new(),
             state: String::new(),
             record: PROBLEM.into(),
@@ -139,6 +163,11 @@ impl Guest {
         Self { owned: things.to_vec(), ..self }
     }
 
+    /// Built for the newest world, and asking for the outside.
+    pub fn asking_outside(self) -> Self {
+        Self { version: "0.1.1", outside: true, ..self }
+    }
+
     /// With imports of the component besides.
     pub fn importing(self, imports: &str) -> Self {
         Self { imports: imports.into(), ..self }
@@ -175,8 +204,7 @@ impl Guest {
 
     fn text(&self) -> String {
         let Self { version, imports, state, record, owned, fields, instantiate, call, view, .. } = self;
-        let names = ["get", "set", "delete", "range", "count", "context", "declare", "log"];
-        let lowered = [
+        let mut lowered = vec![
             ("get", "state", "get"),
             ("set", "state", "set"),
             ("delete", "state", "delete"),
@@ -186,12 +214,17 @@ impl Guest {
             ("declare", "outcome", "declare"),
             ("log", "log", "write"),
         ];
+        if self.outside {
+            lowered.extend([("now", "clock", "now"), ("random", "random", "bytes")]);
+            lowered.extend([("send", "http", "send"), ("secret", "secrets", "get")]);
+        }
+        let (outside, outside_main) = if self.outside { (OUTSIDE, OUTSIDE_MAIN) } else { ("", "") };
         let options = r#"(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))"#;
         let lower = |(name, interface, function): (&str, &str, &str)| {
             format!("(core func ${name} (canon lower (func ${interface} \"{function}\") {options}))\n")
         };
+        let given: String = lowered.iter().map(|(name, ..)| format!("(export \"{name}\" (func ${name}))\n")).collect();
         let lowered: String = lowered.into_iter().map(lower).collect();
-        let given: String = names.iter().map(|name| format!("(export \"{name}\" (func ${name}))\n")).collect();
         let lift = |(name, params): (&str, &str)| {
             let kind = format!("{params} (result (result string (error $problem)))");
             format!("(func ${name} {kind} (canon lift (core func $main \"{name}\") {options}))\n")
@@ -233,10 +266,11 @@ impl Guest {
     (export "declare" (func (param "outcome" string)))))
   (import "interlink:interlinker/log@{version}" (instance $log
     (export "write" (func (param "level" string) (param "message" string)))))
+  {outside}
   {LIBC}
   {lowered}
   {owners}
-  (core module $Main {MAIN}
+  (core module $Main {MAIN} {outside_main}
     {own}
     {FIELDS}
     {fields}

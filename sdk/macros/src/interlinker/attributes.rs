@@ -2,9 +2,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::parse::Parser;
-use syn::{Attribute, Error, Ident, LitStr, Meta, Result, Token};
+use syn::{Attribute, Error, Ident, LitStr, Meta, Result};
 
-use crate::syntax::{Text, strings};
+use super::grants::Grants;
+use crate::syntax::{Text, strings, words};
 
 /// `#[interlinker(…)]`.
 pub struct About {
@@ -15,13 +16,14 @@ pub struct About {
     pub description: Text,
     pub languages: Vec<String>,
     pub problems: Vec<String>,
+    pub grants: Grants,
 }
 
 impl About {
     pub fn parse(attributes: TokenStream, at: Span) -> Result<Self> {
         let (mut name, mut version, mut licence) = (None, None, None);
         let (mut title, mut description) = (Text::default(), Text::default());
-        let (mut languages, mut problems) = (Vec::new(), Vec::new());
+        let (mut languages, mut problems, mut grants) = (Vec::new(), Vec::new(), Grants::default());
         let parser = syn::meta::parser(|meta| {
             let key = meta.path.get_ident().map(Ident::to_string).unwrap_or_default();
             match key.as_str() {
@@ -32,8 +34,10 @@ impl About {
                 "description" => description = Text::parse(&meta)?,
                 "languages" => languages = strings(&meta)?,
                 "problems" => problems = strings(&meta)?,
+                "grants" => grants = Grants::parse(&meta)?,
                 _ => {
-                    let known = "`name`, `version`, `licence`, `title`, `description`, `languages` and `problems`";
+                    let known =
+                        "`name`, `version`, `licence`, `title`, `description`, `languages`, `problems` and `grants`";
                     return Err(meta.error(format!("an Interlinker has {known}")));
                 }
             }
@@ -42,7 +46,7 @@ impl About {
         parser.parse2(attributes)?;
         let name = name.ok_or_else(|| Error::new(at, "what is it called? Write `#[interlinker(name = \"…\")]`"))?;
         let title = title.or_named(&name);
-        Ok(Self { name, version, licence, title, description, languages, problems })
+        Ok(Self { name, version, licence, title, description, languages, problems, grants })
     }
 }
 
@@ -91,29 +95,11 @@ impl Described {
                 }
                 "title" => described.title = Text::parse(&meta)?,
                 "help" => described.help = Text::parse(&meta)?,
-                "allow" => described.allow = roles(&meta)?,
+                "allow" => described.allow = words(&meta)?,
                 _ => described.anonymous = true,
             }
             Ok(())
         })?;
         Ok(described)
     }
-}
-
-/// `allow(contributor, "accessibility reviewer")`.
-fn roles(meta: &syn::meta::ParseNestedMeta<'_>) -> Result<Vec<String>> {
-    let content;
-    syn::parenthesized!(content in meta.input);
-    let mut roles = Vec::new();
-    while !content.is_empty() {
-        roles.push(if content.peek(LitStr) {
-            content.parse::<LitStr>()?.value()
-        } else {
-            content.parse::<Ident>()?.to_string()
-        });
-        if !content.is_empty() {
-            content.parse::<Token![,]>()?;
-        }
-    }
-    Ok(roles)
 }

@@ -77,7 +77,7 @@ fn manifest(definition: &Definition) -> TokenStream {
         let languages = &about.languages;
         quote!(manifest.languages = vec![#(#languages.into()),*];)
     };
-    let problems = &about.problems;
+    let (problems, grants) = (&about.problems, &about.grants);
     let instantiate_title = &definition.instantiate.title;
     let instantiate_input = input_schema(&definition.instantiate);
     let actions = definition.actions.iter().map(action);
@@ -103,7 +103,7 @@ fn manifest(definition: &Definition) -> TokenStream {
             instantiate: manifest::Instantiate { title: #instantiate_title, input: #instantiate_input },
             actions: vec![#(#actions),*],
             view: manifest::View { query: #view_query, output: #view_output },
-            grants: ::std::vec::Vec::new(),
+            grants: #grants,
         };
         #languages
         manifest

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod expand;
+mod grants;
 mod method;
 
 use proc_macro2::TokenStream;

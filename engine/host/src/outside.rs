@@ -1,0 +1,177 @@
+//! The world outside an asset, as one call sees it: asked, recorded, or fed from the record.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::call::Problem;
+use crate::durable::{Durable, Kind, Recorded};
+use crate::fault::Fault;
+use crate::http::{Answer, Asked};
+use crate::limits::Limits;
+use crate::publish::digest;
+
+/// What `http.send` answers: a head in JSON and a body, or why not.
+pub(crate) type Sent = Result<(String, Vec<u8>), Problem>;
+
+/// The outside of one call.
+pub(crate) struct Outside {
+    durable: Durable,
+    /// Host calls of these kinds so far, fed ones included.
+    calls: u32,
+    random_bytes: usize,
+    http_time: Duration,
+}
+
+impl Outside {
+    pub fn new(durable: Durable) -> Self {
+        Self { durable, calls: 0, random_bytes: 0, http_time: Duration::ZERO }
+    }
+
+    /// Whether there are recorded answers that the guest has not had yet.
+    pub fn is_feeding(&self) -> bool {
+        (self.calls as usize) < self.durable.recorded.len()
+    }
+
+    /// How long requests took so far, each up to its own timeout.
+    pub fn http_time(&self) -> Duration {
+        self.http_time
+    }
+
+    /// The time, in microseconds since 1970.
+    pub fn now(&mut self, limits: &Limits) -> Result<i64, Fault> {
+        let answer =
+            self.answer(Kind::Clock, b"{}", limits, |durable, _| Ok(durable.ambience.now().to_string().into_bytes()))?;
+        self.read(serde_json::from_slice(&answer).ok())
+    }
+
+    /// So many random bytes.
+    pub fn random(&mut self, count: usize, limits: &Limits) -> Result<Vec<u8>, Fault> {
+        self.random_bytes = self.random_bytes.saturating_add(count);
+        let (wanted, max) = (self.random_bytes, limits.random_bytes);
+        if wanted > max {
+            return Err(Fault::RandomBytes { wanted, max });
+        }
+        let request = json!({ "count": count }).to_string();
+        let answer = self.answer(Kind::Random, request.as_bytes(), limits, |durable, _| {
+            let mut bytes = vec![0; count];
+            durable.ambience.random(&mut bytes);
+            Ok(bytes)
+        })?;
+        self.read(Some(answer).filter(|answer| answer.len() == count))
+    }
+
+    /// A secret, where it is granted and set.
+    pub fn secret(&mut self, name: &str, limits: &Limits) -> Result<Option<String>, Fault> {
+        let (wanted, max) = (name.len(), limits.secret_name_bytes);
+        if wanted > max {
+            return Err(Fault::SecretName { wanted, max });
+        }
+        let request = json!({ "name": name }).to_string();
+        let answer = self.answer(Kind::Secret, request.as_bytes(), limits, |durable, _| {
+            let granted = durable.grants.allow_secret(name);
+            Ok(json!(granted.then(|| durable.ambience.secret(name)).flatten()).to_string().into_bytes())
+        })?;
+        self.read(serde_json::from_slice(&answer).ok())
+    }
+
+    /// Sends a request.
+    pub fn http(&mut self, request: &str, body: Vec<u8>, limits: &Limits) -> Result<Sent, Fault> {
+        let asked = match Asked::read(request, body, limits)? {
+            Ok(asked) => asked,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let before = self.http_time;
+        let mut took = Duration::ZERO;
+        let answer = self.answer(Kind::Http, &asked.canonical(), limits, |durable, number| {
+            if !durable.grants.allow(&asked.method, &asked.origin) {
+                return Ok(asked.not_granted().to_bytes());
+            }
+            let timeout = timeout(&asked, before, limits)?;
+            let key = format!("{}-{number}", durable.id);
+            let began = Instant::now();
+            let sent = durable.outbound.send(&asked.to_send(key, timeout, limits));
+            took = began.elapsed().min(timeout);
+            Ok(Answer::of(sent, limits).to_bytes())
+        })?;
+        self.http_time += took;
+        self.read(Answer::from_bytes(&answer)).map(Answer::given)
+    }
+
+    /// Checks that the guest had all that was recorded.
+    pub fn finish(&self) -> Result<(), Fault> {
+        match self.durable.recorded.get(self.calls as usize) {
+            None => Ok(()),
+            Some(left) => {
+                let expected = described(left.kind, &left.request);
+                Err(Fault::Diverged { position: self.calls + 1, expected, found: "the end of the call".into() })
+            }
+        }
+    }
+
+    /// The recorded answer, or one from outside, which is recorded before anybody sees it.
+    fn answer(
+        &mut self,
+        kind: Kind,
+        request: &[u8],
+        limits: &Limits,
+        ask: impl FnOnce(&Durable, u32) -> Result<Vec<u8>, Fault>,
+    ) -> Result<Vec<u8>, Fault> {
+        if self.calls >= limits.durable_calls {
+            return Err(Fault::DurableCalls { max: limits.durable_calls });
+        }
+        let number = self.calls + 1;
+        let durable = &self.durable;
+        let answer = match durable.recorded.get(self.calls as usize) {
+            Some(recorded) => fed(recorded, number, kind, request)?,
+            None => {
+                if number == 1 {
+                    durable.record.started().map_err(Fault::NotRecorded)?;
+                }
+                let answer = ask(durable, number)?;
+                durable.record.answered(number, kind, request, &answer).map_err(Fault::NotRecorded)?;
+                answer
+            }
+        };
+        self.calls = number;
+        Ok(answer)
+    }
+
+    /// What an answer says; one that says nothing came from a record that was damaged.
+    fn read<T>(&self, answer: Option<T>) -> Result<T, Fault> {
+        answer.ok_or(Fault::RecordUnreadable { position: self.calls })
+    }
+}
+
+fn fed(recorded: &Recorded, number: u32, kind: Kind, request: &[u8]) -> Result<Vec<u8>, Fault> {
+    if recorded.kind == kind && recorded.request == request {
+        return Ok(recorded.answer.clone());
+    }
+    let (expected, found) = (described(recorded.kind, &recorded.request), described(kind, request));
+    Err(Fault::Diverged { position: number, expected, found })
+}
+
+/// How long a request may take: its own timeout, or what the call has left.
+fn timeout(asked: &Asked, spent: Duration, limits: &Limits) -> Result<Duration, Fault> {
+    let left = Duration::from_millis(limits.http_total_ms).saturating_sub(spent);
+    match left.min(asked.timeout(limits)) {
+        Duration::ZERO => Err(Fault::HttpTime { max_ms: limits.http_total_ms }),
+        timeout => Ok(timeout),
+    }
+}
+
+/// A request in words, for whoever operates or writes the Interlinker. Headers, the query of a URL and bodies may be
+/// secret or personal: the digest of the whole tells two requests apart that read the same.
+fn described(kind: Kind, request: &[u8]) -> String {
+    let request_json: Value = serde_json::from_slice(request).unwrap_or_default();
+    let text = |name: &str| request_json[name].as_str().unwrap_or_default();
+    match kind {
+        Kind::Clock => kind.to_string(),
+        Kind::Random => format!("{} random bytes", request_json["count"]),
+        Kind::Secret => format!("the secret `{}`", text("name")),
+        Kind::Http => {
+            let url = text("url").split('?').next().unwrap_or_default();
+            format!("{} {url:.200} ({})", text("method"), digest(request))
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Running a call: a fresh instance, the entry, and what came of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value;
+use wasmtime::{Engine, Store, Trap};
+
+use crate::call::{Call, Called, Cost, Done, Entry, Failure};
+use crate::durable::Durable;
+use crate::fault::Fault;
+use crate::guest::{Changed, Guest};
+use crate::imports::WitProblem;
+use crate::interlinker::Interlinker;
+use crate::limits::Limits;
+
+type Answer = (Result<String, WitProblem>,);
+
+/// Runs a call in a fresh instance.
+pub(crate) fn run(
+    engine: &Engine,
+    limits: &Arc<Limits>,
+    interlinker: &Interlinker,
+    call: Call,
+    durable: Option<Durable>,
+    since: Instant,
+) -> Called {
+    let began = Instant::now();
+    let micros = |from: Instant| u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let mut cost = Cost { wait_us: micros(since), ..Cost::default() };
+    let mut store = Store::new(engine, Guest::new(Arc::clone(limits), &call, durable, began));
+    store.limiter(|guest| guest);
+    store.set_hostcall_fuel(limits.transfer_bytes);
+    let ticks = store.data().ticks_left();
+    store.set_epoch_deadline(ticks);
+    let answered = store.set_fuel(limits.fuel).and_then(|()| {
+        let instance = interlinker.pre.instantiate(&mut store)?;
+        cost.instantiate_us = micros(began);
+        let (index, first, second) = match &call.entry {
+            Entry::Instantiate { input } => (&interlinker.instantiate, input.to_string(), None),
+            Entry::Action { name, input } => (&interlinker.call, name.clone(), Some(input.to_string())),
+            Entry::View { query } => (&interlinker.view, query.to_string(), None),
+        };
+        match second {
+            None => instance.get_typed_func::<(&str,), Answer>(&mut store, index)?.call(&mut store, (&first,)),
+            Some(second) => {
+                let function = instance.get_typed_func::<(&str, &str), Answer>(&mut store, index)?;
+                function.call(&mut store, (&first, &second))
+            }
+        }
+    });
+    cost.fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    cost.call_us = micros(began).saturating_sub(cost.instantiate_us);
+    let is_view = matches!(call.entry, Entry::View { .. });
+    let mut guest = store.into_data();
+    let result = match answered {
+        Ok((answer,)) => came_to(answer, &mut guest, is_view),
+        Err(error) => Err(Failure::Failed(fault(&error, limits, &guest))),
+    };
+    Called { result, logs: guest.logs, cost }
+}
+
+/// What a guest's answer is: done, refused, or none that is taken. A guest that answers without having had all that its
+/// record has did not do what it did before, whatever it says.
+fn came_to(answer: Result<String, WitProblem>, guest: &mut Guest, is_view: bool) -> Result<Done, Failure> {
+    guest.finish().map_err(Failure::Failed)?;
+    let output = answer.map_err(|problem| Failure::Refused(problem.into()))?;
+    let max = guest.limits.output_bytes;
+    if !is_view && output.len() > max {
+        return Err(Failure::Failed(Fault::Transfer { max }));
+    }
+    let output: Value =
+        serde_json::from_str(&output).map_err(|error| Failure::Failed(Fault::Output { reason: error.to_string() }))?;
+    let Changed { state, changes, counts } = guest.changes();
+    Ok(Done { output, state, changes, counts, outcome: guest.outcome.take() })
+}
+
+/// What an error of the engine is: a limit of ours, or a trap with what the guest said of it.
+fn fault(error: &wasmtime::Error, limits: &Limits, guest: &Guest) -> Fault {
+    if let Some(fault) = error.downcast_ref::<Fault>() {
+        return fault.clone();
+    }
+    let text = format!("{error:#}");
+    if text.contains("fuel allocated for hostcalls") {
+        return Fault::Transfer { max: limits.transfer_bytes };
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => Fault::Fuel { max: limits.fuel },
+        Some(Trap::Interrupt) => Fault::Deadline { max_ms: limits.deadline_ms },
+        Some(Trap::StackOverflow) => Fault::Stack { max: limits.stack_bytes },
+        trap => {
+            let said = guest.last_error.clone();
+            let message = said.or_else(|| trap.map(ToString::to_string)).unwrap_or(text);
+            Fault::Trap { message }
+        }
+    }
+}
