@@ -205,9 +205,12 @@ impl Call {
     /// # Errors
     ///
     /// `not-in-a-view` in a view, `not-granted` where the operator has not granted it, `invalid-request` for one that
-    /// cannot be sent, `not-sent` where the server may not go there, `unreachable`, `timeout`, and `response-too-large`.
+    /// cannot be sent, `request-too-large`, `not-sent` where the server may not go there, `unreachable`, `timeout`, and
+    /// `response-too-large`.
     pub fn http(&self, request: Request) -> Result<Response> {
-        let (head, body) = self.outside("HTTP")?.http(&request.head(), request.content())?;
+        let outside = self.outside("HTTP")?;
+        request.check()?;
+        let (head, body) = outside.http(&request.head(), request.content())?;
         Response::read(&head, body)
     }
 

@@ -7,6 +7,8 @@ use crate::problem::{Problem, Result};
 
 /// The largest body of a request, and of a response, in bytes.
 pub const BODY_BYTES_MAX: usize = 512 * 1024;
+/// The longest that a request may take, in milliseconds, and what one may take that says nothing.
+pub const TIMEOUT_MS_MAX: u64 = 10_000;
 
 /// A request: `Request::post("https://example.org/minutes").json(&minutes)?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +69,7 @@ impl Request {
         Ok(self.header("content-type", "application/json").body(body))
     }
 
-    /// Waits no longer than this, in milliseconds. A server waits ten seconds at most, and so it does where nothing is said.
+    /// Waits no longer than this, in milliseconds: at most [`TIMEOUT_MS_MAX`].
     #[must_use]
     pub fn timeout_ms(mut self, timeout_ms: u64) -> Self {
         self.head.timeout_ms = Some(timeout_ms);
@@ -96,6 +98,22 @@ impl Request {
     #[must_use]
     pub fn content(&self) -> &[u8] {
         &self.body
+    }
+
+    /// Refuses what a host would end the call for.
+    pub(crate) fn check(&self) -> Result<()> {
+        let bytes = self.body.len();
+        if bytes > BODY_BYTES_MAX {
+            let detail = format!("the request's body has {bytes} bytes, it may have {BODY_BYTES_MAX}");
+            return Err(Problem::new("request-too-large", detail));
+        }
+        match self.head.timeout_ms {
+            Some(timeout_ms) if timeout_ms > TIMEOUT_MS_MAX => {
+                let detail = format!("a request may take {TIMEOUT_MS_MAX} ms, and not {timeout_ms}");
+                Err(Problem::new("invalid-request", detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn head(&self) -> String {

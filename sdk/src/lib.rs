@@ -79,7 +79,8 @@
 //! `#[instantiate]` and actions can ask for the time ([`Call::now`]), for random bytes ([`Call::random`]), for what other
 //! services answer ([`Call::http`]) and for secrets ([`Call::secret`]); views cannot, because looking at an asset asks
 //! nobody. Every answer is recorded before the call sees it, so that a call that a crash cut off is run again, with the
-//! same answers, and comes to the same. What HTTP and secrets are for stands in `grants(…)`, for the operator who decides.
+//! same answers, and comes to the same. What HTTP and secrets are for stands in `grants(…)`, for the operator who
+//! decides.
 //!
 //! ```
 //! //! Minutes of a meeting, which are sent to the town's archive.

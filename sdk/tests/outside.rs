@@ -1,5 +1,6 @@
 //! What an Interlinker asks the world outside its asset for, and how a test answers.
 
+use interlink_sdk::http::{BODY_BYTES_MAX, TIMEOUT_MS_MAX};
 use interlink_sdk::manifest::{Grants, HttpGrant, SecretGrant, text};
 use interlink_sdk::prelude::*;
 use interlink_sdk::session::{Host, Session};
@@ -9,6 +10,9 @@ use interlink_sdk::{Interlinker, call::RANDOM_BYTES_MAX};
 struct Fetch {
     method: String,
     url: String,
+    #[serde(default)]
+    body_bytes: usize,
+    timeout_ms: Option<u64>,
 }
 
 /// An action for each thing that can be asked for.
@@ -50,7 +54,9 @@ impl Errand {
 
     #[action]
     fn fetch(&self, cx: &Call, input: Fetch) -> Result<u16> {
-        Ok(cx.http(Request::new(input.method, input.url))?.status())
+        let request = Request::new(input.method, input.url).body(vec![0; input.body_bytes]);
+        let request = input.timeout_ms.into_iter().fold(request, Request::timeout_ms);
+        Ok(cx.http(request)?.status())
     }
 
     #[action]
@@ -165,6 +171,20 @@ fn a_request_that_the_manifest_does_not_ask_for_is_not_granted() {
         errand.http(&format!("GET {url}"), |_| Response::new(204));
         assert_eq!(fetch(&mut errand, "GET", url).ok(), json!(204));
     }
+}
+
+#[test]
+fn a_request_has_a_largest_body_and_a_longest_timeout() {
+    let mut errand = errand();
+    errand.http("POST https://example.org/", |_| Response::new(204));
+    let post = |body_bytes: usize, timeout_ms: u64| {
+        let url = "https://example.org/";
+        json!({"method": "POST", "url": url, "body_bytes": body_bytes, "timeout_ms": timeout_ms})
+    };
+    errand.act_as("ana", "fetch", post(BODY_BYTES_MAX, TIMEOUT_MS_MAX)).ok();
+    errand.act_as("ana", "fetch", post(BODY_BYTES_MAX + 1, 1)).refused("request-too-large");
+    errand.act_as("ana", "fetch", post(0, TIMEOUT_MS_MAX + 1)).refused("invalid-request");
+    assert_eq!(errand.requests().len(), 1);
 }
 
 #[test]

@@ -85,8 +85,8 @@ impl OutboundError {
     }
 }
 
-/// Sends requests. A call makes one at a time, on its guest's thread, which is no worker of an asynchronous runtime and may
-/// be blocked.
+/// Sends requests. A call makes one at a time, on its guest's thread, which is no worker of an asynchronous runtime and
+/// may be blocked.
 ///
 /// Whoever implements it resolves names itself and refuses private and loopback addresses that are not granted by
 /// address, keeps to the request's timeout, and follows no redirect: a redirect is a response, and what a guest makes
