@@ -44,6 +44,8 @@ ids! {
     PersonId,
     /// Something that failed past its policy: UUIDv7.
     IncidentId,
+    /// A call that asks the world outside its asset: UUIDv7.
+    CallId,
 }
 
 /// What a stream of events is about.
@@ -74,6 +76,10 @@ pub enum StreamKind {
     Checkpoint = b'c',
     /// Snapshots of a process.
     Snapshot = b'n',
+    /// A call that asks the world outside its asset.
+    Call = b'x',
+    /// A secret; the id is drawn from its name.
+    Secret = b'z',
 }
 
 impl StreamKind {
@@ -92,7 +98,7 @@ impl StreamKind {
             Service,
             Answer,
             Checkpoint,
-            Snapshot,
+            Snapshot, Call, Secret,
         ];
         all.into_iter().find(|kind| *kind as u8 == byte)
     }

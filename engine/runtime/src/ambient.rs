@@ -1,6 +1,6 @@
 //! Time and randomness, through one seam: a test runs a year of a process in a millisecond.
 
-use interlink_model::id::{AssetId, Micros, PersonId, ProcessId};
+use interlink_model::id::{AssetId, CallId, Micros, PersonId, ProcessId};
 use uuid::Uuid;
 
 /// Where time and randomness come from.
@@ -46,6 +46,11 @@ pub(crate) fn process_id(ambient: &dyn Ambient) -> ProcessId {
 /// A new asset's id.
 pub(crate) fn asset_id(ambient: &dyn Ambient) -> AssetId {
     AssetId(time_ordered(ambient))
+}
+
+/// A new call's id.
+pub(crate) fn call_id(ambient: &dyn Ambient) -> CallId {
+    CallId(time_ordered(ambient))
 }
 
 /// A new person's id: nothing can be read from it (UUIDv4).

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use interlink_host::{Call, CallContext, Called, Entry, Failure, Interlinker};
+use interlink_host::{Call, CallContext, Called, Durable as DurableCall, Entry, Failure, Interlinker, Recorded};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
@@ -22,6 +22,7 @@ use serde_json::Value as Json;
 
 use crate::ambient::asset_id;
 use crate::asset_rows::{asset_key, from_rows, from_stream, put_event, value_key};
+use crate::calls::{Calling, HeldLanes, Interrupted, Recorder, World, durable, settle_end};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
 use crate::core::{Core, Durable, Fate, settled};
@@ -168,11 +169,15 @@ pub struct Acted<'a> {
 }
 
 /// What is asked of an asset.
-pub struct Use<'a> {
+pub(crate) struct Use<'a> {
     /// The language to answer in.
     pub language: &'a str,
     /// The version that the caller saw.
     pub expected: Option<u64>,
+    /// The effect for which it is.
+    pub effect: Option<u64>,
+    /// The call that goes on, where it is none of its own.
+    pub resumed: Option<Interrupted>,
 }
 
 /// What a new asset is for.
@@ -199,11 +204,31 @@ pub struct NewAsset {
 /// All assets.
 pub(crate) struct Assets {
     cells: Cells<AssetId, AssetCell>,
+    /// What calls ask the world outside with.
+    world: Arc<World>,
+    /// Lanes that wait for a call that a crash interrupted.
+    pub held: HeldLanes,
 }
 
 impl Assets {
-    pub fn new() -> Self {
-        Self { cells: Cells::new(CELLS_MAX) }
+    pub fn new(world: Arc<World>) -> Self {
+        Self { cells: Cells::new(CELLS_MAX), world, held: HeldLanes::default() }
+    }
+
+    /// Runs a call that may ask the world outside, for the first time or again.
+    async fn call(
+        &self,
+        core: &Core,
+        guest: &Arc<Interlinker>,
+        entry: Entry,
+        values: KeyValues,
+        context: CallContext,
+        recorder: &Arc<Recorder>,
+        recorded: Vec<Recorded>,
+    ) -> Called {
+        let grants = self.world.catalogue.grants(guest.manifest().name.as_str());
+        let durable = durable(&self.world, grants, recorder, recorded);
+        run(core, guest, entry, values, context, Some(durable)).await
     }
 
     /// The cell of an asset, loaded where it is not in memory. A removed asset is not there.
@@ -238,17 +263,39 @@ impl Assets {
         new: NewAsset,
         purpose: For,
         language: &str,
+        resumed: Option<Interrupted>,
         answer: impl FnOnce(Result<(&Asset, &str), &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
         guest.check_instantiate(&new.input).map_err(Trouble::Input)?;
-        let id = match purpose {
-            For::Evidence => asset_id(&*core.ambient),
-            For::Effect(_, id) => id,
+        let (id, effect) = match (purpose, &resumed) {
+            (For::Effect(effect, id), _) => (id, Some(effect)),
+            (For::Evidence, Some(resumed)) => (resumed.calling.asset, None),
+            (For::Evidence, None) => (asset_id(&*core.ambient), None),
         };
-        let context = call_context(actor, process, &new.task, id, language, core.now());
+        let recorder = match &resumed {
+            Some(resumed) => Recorder::resumed(core, process, resumed),
+            None => {
+                let calling = Calling {
+                    interlinker: new.interlinker.clone(),
+                    task: new.task.clone(),
+                    asset: id,
+                    version: None,
+                    action: None,
+                    input: new.input.clone(),
+                    name: Some(new.name.clone()),
+                    language: language.to_owned(),
+                    effect,
+                    answer: permit.scope(),
+                };
+                Recorder::new(core, process, actor, calling)
+            }
+        };
+        let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
+        let context = call_context(actor, process, &new.task, id, language, recorder.began_at());
         let entry = Entry::Instantiate { input: new.input.clone() };
-        let called = run(core, guest, entry, KeyValues::default(), context).await;
+        let called = self.call(core, guest, entry, KeyValues::default(), context, &recorder, recorded).await;
+        log(&called, &new.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let done = match called.result {
             Ok(done) => done,
@@ -256,7 +303,7 @@ impl Assets {
                 let (trouble, used) =
                     failed_use(failure, UseKind::Instantiate, &new.interlinker, &new.task, None, None, duration_us);
                 let (_, record) = answer(Err(&trouble));
-                let fate = processes.record_use(core, process, actor, used, record, permit);
+                let fate = processes.record_use(core, process, actor, used, Some(&recorder), record, permit);
                 settled(fate).await?;
                 return Err(trouble);
             }
@@ -281,13 +328,20 @@ impl Assets {
                 input: Sealed::Open(new.input),
                 output: Sealed::Open(done.output),
                 changes: changes_of(&done.changes),
+                call: recorder.call(),
                 counts: done.counts,
                 duration_us,
             };
             let events = with_outcome(instantiated.into(), done.outcome);
-            let (written, asset) = written_events(core, at, None, process.id, &key, *stamp, events);
+            let (mut written, asset) = written_events(core, at, None, process.id, &key, *stamp, events);
             let _ = made.set(Arc::clone(&asset));
-            let settle = settle_events(core, written.clone(), asset, key, *stamp);
+            let put = settle_events(core, written.clone(), asset, key, *stamp);
+            written.extend(recorder.end(*stamp, UseOutcome::Done));
+            let (shared, call) = (Arc::clone(core), recorder.call());
+            let settle = move |first| {
+                put(first);
+                settle_end(&shared, first, call);
+            };
             Some(Beside { written, settle: Box::new(settle) })
         };
         // `beside` runs before `answer`: the asset is there.
@@ -322,12 +376,36 @@ impl Assets {
         guest.check_action(action, &input).map_err(Trouble::Input)?;
         let (fate, answer) = {
             let _place = Place::take(&cell.waiting)?;
+            if asked.resumed.is_none() {
+                // A call that a crash interrupted comes before every other.
+                self.held.free(cell.id).await;
+            }
             let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
             cell.admit(&asset, asked.expected).await?;
-            let context = call_context(actor, process, &asset.task, cell.id, asked.language, core.now());
+            let recorder = match &asked.resumed {
+                Some(resumed) => Recorder::resumed(core, process, resumed),
+                None => {
+                    let calling = Calling {
+                        interlinker: asset.interlinker.clone(),
+                        task: asset.task.clone(),
+                        asset: cell.id,
+                        version: Some(asset.version),
+                        action: Some(action.to_owned()),
+                        input: input.clone(),
+                        name: None,
+                        language: asked.language.to_owned(),
+                        effect: asked.effect,
+                        answer: permit.scope(),
+                    };
+                    Recorder::new(core, process, actor, calling)
+                }
+            };
+            let recorded = asked.resumed.map(|resumed| resumed.recorded).unwrap_or_default();
+            let context = call_context(actor, process, &asset.task, cell.id, asked.language, recorder.began_at());
             let entry = Entry::Action { name: action.into(), input: input.clone() };
-            let called = run(core, guest, entry, values, context).await;
+            let called = self.call(core, guest, entry, values, context, &recorder, recorded).await;
+            log(&called, &asset.interlinker);
             let duration_us = called.cost.instantiate_us + called.cost.call_us;
             match called.result {
                 Ok(done) => {
@@ -337,11 +415,12 @@ impl Assets {
                         input: Sealed::Open(input),
                         output: Sealed::Open(done.output.clone()),
                         changes: changes_of(&done.changes),
+                        call: recorder.call(),
                         counts: done.counts,
                         duration_us,
                     };
                     let events = with_outcome(performed.into(), done.outcome);
-                    let call = Performed { before: asset, events, values: done.state, output: done.output };
+                    let call = Performed { before: asset, events, values: done.state, output: done.output, recorder };
                     hand_over(core, processes, process, cell, &mut lane, call, actor, with, answer, permit)?
                 }
                 Err(failure) => {
@@ -357,7 +436,7 @@ impl Assets {
                     );
                     // Decided on what calls before it will have left: its record is behind theirs in the journal.
                     let (_, record) = answer(Err(&trouble));
-                    let fate = processes.record_use(core, process, actor, used, record, permit);
+                    let fate = processes.record_use(core, process, actor, used, Some(&recorder), record, permit);
                     drop(lane);
                     settled(fate).await?;
                     return Err(trouble);
@@ -380,6 +459,7 @@ impl Assets {
         answer: Answer,
     ) -> Outcome<Answer> {
         let _place = Place::take(&cell.waiting)?;
+        self.held.free(cell.id).await;
         let lane = cell.enter().await;
         let Snapshot { asset, values } = lane.ahead.clone();
         cell.admit(&asset, expected).await?;
@@ -428,7 +508,8 @@ impl Assets {
         guest.check_view(&query).map_err(Trouble::Input)?;
         let Snapshot { asset, values } = snapshot;
         let context = call_context(actor, process, &asset.task, asset.id, language, core.now());
-        let called = run(core, guest, Entry::View { query }, values, context).await;
+        let called = run(core, guest, Entry::View { query }, values, context, None).await;
+        log(&called, &asset.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         match called.result {
             Ok(done) => {
@@ -439,10 +520,11 @@ impl Assets {
                     task: asset.task.clone(),
                     asset: Some(asset.id),
                     action: None,
+                    call: None,
                     reason: None,
                     duration_us,
                 };
-                drop(processes.record_use(core, process, actor, used, None, Permit::default()));
+                drop(processes.record_use(core, process, actor, used, None, None, Permit::default()));
                 Ok((asset, done.output))
             }
             Err(failure) => {
@@ -455,7 +537,7 @@ impl Assets {
                     None,
                     duration_us,
                 );
-                drop(processes.record_use(core, process, actor, used, None, Permit::default()));
+                drop(processes.record_use(core, process, actor, used, None, None, Permit::default()));
                 Err(trouble)
             }
         }
@@ -463,11 +545,29 @@ impl Assets {
 }
 
 /// Runs a call on the host's threads.
-async fn run(core: &Core, guest: &Arc<Interlinker>, entry: Entry, state: KeyValues, context: CallContext) -> Called {
+pub(crate) async fn run(
+    core: &Core,
+    guest: &Arc<Interlinker>,
+    entry: Entry,
+    state: KeyValues,
+    context: CallContext,
+    durable: Option<DurableCall>,
+) -> Called {
     let (tell, told) = tokio::sync::oneshot::channel();
     let call = Call { entry, state, context };
-    core.host.call(guest, call, Box::new(move |called| drop(tell.send(called))));
+    let tell = Box::new(move |called| drop(tell.send(called)));
+    match durable {
+        Some(durable) => core.host.call_durably(guest, call, durable, tell),
+        None => core.host.call(guest, call, tell),
+    }
     told.await.expect("the host answers every call")
+}
+
+/// Shows what a guest logged; what an earlier run of the call has logged before is not shown again.
+fn log(called: &Called, interlinker: &InterlinkerRef) {
+    for line in called.logs.iter().filter(|line| !line.replayed) {
+        tracing::debug!(interlinker = interlinker.name, level = line.level, "{}", line.message);
+    }
 }
 
 /// Roles of somebody. Until there are teams, every member contributes to every process.
@@ -480,7 +580,7 @@ fn roles_of(actor: Actor) -> Vec<String> {
     role.into_iter().chain(["contributor"]).map(str::to_owned).collect()
 }
 
-fn call_context(
+pub(crate) fn call_context(
     actor: Actor,
     process: &ProcessCell,
     task: &str,
@@ -518,7 +618,7 @@ fn failed_use(
     let interlinker = interlinker.clone();
     let task = task.to_owned();
     let reason = Some(reason);
-    (trouble, InterlinkerUsed { kind, outcome, interlinker, task, asset, action, reason, duration_us })
+    (trouble, InterlinkerUsed { kind, outcome, interlinker, task, asset, action, call: None, reason, duration_us })
 }
 
 fn changes_of(changes: &[(String, Option<Arc<[u8]>>)]) -> Vec<Change> {
@@ -570,6 +670,7 @@ struct Performed {
     /// The state that it left.
     values: KeyValues,
     output: Json,
+    recorder: Arc<Recorder>,
 }
 
 /// Hands the events of a call over, together with what the process hears of it, and takes what they give as what is
@@ -587,11 +688,13 @@ fn hand_over(
     permit: Permit,
 ) -> Outcome<(Fate, Answer)> {
     let at = stream(StreamKind::Asset, cell.id.bytes());
-    let Performed { before, events, values, output } = call;
+    let Performed { before, events, values, output, recorder } = call;
     let prepare = |stamp: Stamp| {
-        let (written, asset) = written_events(core, at, Some(&before), process.id, &cell.key, stamp, events);
+        let (mut written, asset) = written_events(core, at, Some(&before), process.id, &cell.key, stamp, events);
         let snapshot = Snapshot { asset: Arc::clone(&asset), values };
         let put = settle_events(core, written.clone(), Arc::clone(&asset), cell.key.clone(), stamp);
+        written.extend(recorder.end(stamp, UseOutcome::Done));
+        let (shared, call) = (Arc::clone(core), recorder.call());
         let settling = Arc::clone(cell);
         let ahead = snapshot.clone();
         let settle = move |first: Option<Position>| {
@@ -600,6 +703,7 @@ fn hand_over(
                 None => settling.failed(),
             }
             put(first);
+            settle_end(&shared, first, call);
         };
         (written, asset, ahead, settle)
     };

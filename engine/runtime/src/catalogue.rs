@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use interlink_host::Interlinker;
+use interlink_host::{Grants, Interlinker};
 use interlink_journal::{Position, Stream, sync_directory};
 use interlink_model::event::{Actor, Stamp, decode};
 use interlink_model::facts::*;
@@ -131,6 +131,8 @@ pub(crate) struct Catalogue {
     profiles: RwLock<BTreeMap<String, ProblemProfile>>,
     services: RwLock<BTreeMap<String, Service>>,
     pauses: RwLock<BTreeMap<String, Pause>>,
+    grants: RwLock<BTreeMap<String, Grants>>,
+    secrets: RwLock<BTreeMap<String, String>>,
     making: tokio::sync::Mutex<()>,
     components: PathBuf,
     /// Second copies of schemas, by digest: hundreds of processes stand on one record of the journal, and damage to it
@@ -156,6 +158,8 @@ impl Catalogue {
             profiles: RwLock::default(),
             services: RwLock::default(),
             pauses: RwLock::default(),
+            grants: RwLock::default(),
+            secrets: RwLock::default(),
             making: tokio::sync::Mutex::default(),
             components,
             copies,
@@ -179,6 +183,11 @@ impl Catalogue {
                         self.pauses.write().insert(paused.name.clone(), pause);
                         return Ok(());
                     }
+                    InterlinkerEvent::InterlinkerGranted(granted) => {
+                        let grants = serde_json::from_str(&granted.grants).map_err(|error| error.to_string())?;
+                        self.grants.write().insert(granted.name.clone(), grants);
+                        return Ok(());
+                    }
                     InterlinkerEvent::InterlinkerResumed(resumed) => {
                         self.pauses.write().remove(&resumed.name);
                         return Ok(());
@@ -199,6 +208,14 @@ impl Catalogue {
             AnyEvent::ProblemProfile(ProblemProfileEvent::ProblemProfileDescribed(described)) => {
                 let ProblemProfileDescribed { id, name, description } = described.clone();
                 self.profiles.write().insert(id.clone(), ProblemProfile { id, name, description });
+            }
+            AnyEvent::Secret(SecretEvent::SecretSet(set)) => {
+                if let Some(value) = set.value.opened() {
+                    self.secrets.write().insert(set.name.clone(), value.clone());
+                }
+            }
+            AnyEvent::Secret(SecretEvent::SecretRemoved(removed)) => {
+                self.secrets.write().remove(&removed.name);
             }
             AnyEvent::Service(ServiceEvent::ServiceProvisioned(provisioned)) => {
                 // Null where the process's key was destroyed: what the file said is erased with it.
@@ -232,7 +249,14 @@ impl Catalogue {
     /// Reads every stream of the catalogue.
     pub fn read(&self, core: &Core) -> Vec<String> {
         let mut troubles = Vec::new();
-        for kind in [StreamKind::Schema, StreamKind::Interlinker, StreamKind::ProblemProfile, StreamKind::Service] {
+        let kinds = [
+            StreamKind::Schema,
+            StreamKind::Interlinker,
+            StreamKind::ProblemProfile,
+            StreamKind::Service,
+            StreamKind::Secret,
+        ];
+        for kind in kinds {
             for found in core.journal.streams(kind as u8, None, usize::MAX) {
                 if let Err(trouble) = self.read_stream(core, &found) {
                     troubles.push(format!("{found}: {trouble}"));
@@ -474,6 +498,60 @@ impl Catalogue {
         };
         let stamp = core.stamp(core.now(), caller.actor());
         self.write_sealed(core, at, stamp, AnyEvent::Interlinker(event), Some(&caller.key), answer).await
+    }
+
+    /// What an Interlinker may ask the world outside for.
+    pub fn grants(&self, name: &str) -> Grants {
+        self.grants.read().get(name).cloned().unwrap_or_default()
+    }
+
+    /// Grants an Interlinker what it may ask for, in place of what it was granted before.
+    pub async fn grant(
+        self: &Arc<Self>,
+        core: &Core,
+        actor: Actor,
+        name: &str,
+        grants: &Grants,
+        answer: Option<interlink_journal::NewRecord>,
+    ) -> Outcome<()> {
+        let _making = self.making.lock().await;
+        if self.interlinker(name).is_none() {
+            return Err(Trouble::NotFound { what: "Interlinker", id: name.into() });
+        }
+        let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, name));
+        let grants = serde_json::to_string(grants).expect("grants encode");
+        let event: InterlinkerEvent = InterlinkerGranted { name: name.into(), grants }.into();
+        let stamp = core.stamp(core.now(), actor);
+        self.write(core, at, stamp, AnyEvent::Interlinker(event), answer).await
+    }
+
+    /// A secret.
+    pub fn secret(&self, name: &str) -> Option<String> {
+        self.secrets.read().get(name).cloned()
+    }
+
+    /// Sets a secret, sealed under a key of its own, or removes it.
+    pub async fn set_secret(
+        self: &Arc<Self>,
+        core: &Core,
+        actor: Actor,
+        name: &str,
+        value: Option<String>,
+        answer: Option<interlink_journal::NewRecord>,
+    ) -> Outcome<()> {
+        let _making = self.making.lock().await;
+        if value.is_none() && !self.secrets.read().contains_key(name) {
+            return Err(Trouble::NotFound { what: "secret", id: name.into() });
+        }
+        let at = stream(StreamKind::Secret, named(StreamKind::Secret, name));
+        let key = core.keys.draw().map_err(|error| Trouble::Unknown(error.to_string()))?;
+        let name = name.to_owned();
+        let event: SecretEvent = match value {
+            Some(value) => SecretSet { name, value: interlink_model::sealed::Sealed::Open(value) }.into(),
+            None => SecretRemoved { name }.into(),
+        };
+        let stamp = core.stamp(core.now(), actor);
+        self.write_sealed(core, at, stamp, AnyEvent::Secret(event), Some(&key), answer).await
     }
 
     async fn write(

@@ -22,6 +22,8 @@ pub enum AnyEvent {
     Interlinker(InterlinkerEvent),
     ProblemProfile(ProblemProfileEvent),
     Service(ServiceEvent),
+    Call(CallEvent),
+    Secret(SecretEvent),
 }
 
 macro_rules! each_family {
@@ -36,6 +38,8 @@ macro_rules! each_family {
             AnyEvent::Interlinker($bound) => $do,
             AnyEvent::ProblemProfile($bound) => $do,
             AnyEvent::Service($bound) => $do,
+            AnyEvent::Call($bound) => $do,
+            AnyEvent::Secret($bound) => $do,
         }
     };
 }
@@ -69,6 +73,8 @@ impl AnyEvent {
             StreamKind::Interlinker => decode(body).map(|(event, stamp)| (Self::Interlinker(event), stamp))?,
             StreamKind::ProblemProfile => decode(body).map(|(event, stamp)| (Self::ProblemProfile(event), stamp))?,
             StreamKind::Service => decode(body).map(|(event, stamp)| (Self::Service(event), stamp))?,
+            StreamKind::Call => decode(body).map(|(event, stamp)| (Self::Call(event), stamp))?,
+            StreamKind::Secret => decode(body).map(|(event, stamp)| (Self::Secret(event), stamp))?,
             StreamKind::Answer | StreamKind::Checkpoint | StreamKind::Snapshot => return Ok(None),
         }))
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use interlink_journal::{Body, NewRecord, Position, RecordKind, Stream};
+use interlink_model::facts::AnswerScope;
 use interlink_model::id::{Micros, StreamKind};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -186,7 +187,32 @@ pub(crate) fn put_answer(state: &State, position: Position, stream: &Stream, bod
     state.put(position, [(key(table::ANSWER, &[&stream.id]), Value::bytes(body))]);
 }
 
+impl Gate {
+    /// Holds the key of a call that a crash interrupted, until it has ended: whoever repeats the request waits for it.
+    pub fn hold(self: &Arc<Self>, scope: &AnswerScope, caller: Caller) -> Option<Permit> {
+        let id: [u8; 16] = scope.stream.as_slice().try_into().ok()?;
+        let body_mac = scope.body_mac.as_slice().try_into().ok()?;
+        self.shard(&id).lock().insert(id, Arc::new(Notify::new()));
+        let (stream, version) = (stream(StreamKind::Answer, id), scope.version);
+        let held = Held { gate: Arc::clone(self), stream, version, body_mac, caller, used: AtomicBool::new(false) };
+        Some(Permit(Some(Arc::new(held))))
+    }
+}
+
 impl Permit {
+    /// Where the answer is remembered: written with a call that may outlive this server.
+    pub(crate) fn scope(&self) -> Option<AnswerScope> {
+        let held = self.0.as_ref()?;
+        Some(AnswerScope {
+            stream: held.stream.id.to_vec(),
+            version: held.version,
+            body_mac: held.body_mac.to_vec(),
+            person: held.caller.person,
+            operator: held.caller.operator,
+            key: held.caller.key.number,
+        })
+    }
+
     /// Whether the request came with a key, and its answer has not been written.
     pub fn is_open(&self) -> bool {
         self.0.as_ref().is_some_and(|held| !held.used.load(Ordering::Acquire))

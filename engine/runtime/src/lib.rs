@@ -11,6 +11,7 @@ pub mod ambient;
 mod asset_rows;
 mod assets;
 pub mod audit;
+mod calls;
 pub mod catalogue;
 mod cells;
 mod core;
@@ -33,6 +34,7 @@ pub mod state;
 pub mod usage;
 
 pub use assets::{Acted, NewAsset};
+pub use calls::CallView;
 pub use dispatch::{Begun, ByHand, EFFECTS_OF_ONE_MAX, EFFECTS_OF_PROCESS_MAX, EFFECTS_UNDER_WAY_MAX};
 pub use engine::{AssetView, Drive, Engine, Happened, IncidentView, OpenError, Opened, Options, ProcessView};
 pub use error::{Outcome, Trouble};

@@ -293,6 +293,7 @@ impl Copy {
             input: Sealed::Open(Json::Null),
             output: Sealed::Open(Json::Null),
             changes: values.iter().map(change).collect(),
+            call: None,
             counts,
             duration_us: 0,
         };

@@ -14,6 +14,7 @@ use interlink_model::sealed::{Sealed, SealedFields};
 use parking_lot::{Mutex, RwLock};
 
 use crate::ambient::process_id;
+use crate::calls::{Recorder, settle_end};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
 use crate::core::{Core, Durable, Fate, settled};
@@ -394,16 +395,19 @@ impl Processes {
         core: &Arc<Core>,
         cell: &Arc<ProcessCell>,
         actor: Actor,
-        used: InterlinkerUsed,
+        mut used: InterlinkerUsed,
+        recorder: Option<&Arc<Recorder>>,
         answer: Option<NewRecord>,
         permit: Permit,
     ) -> Fate {
+        used.call = recorder.and_then(|recorder| recorder.call());
+        let (call, outcome) = (used.call, used.outcome);
         let mut mailbox = cell.mailbox.lock();
         let at = mailbox.time(core.now());
         let stamp = core.stamp(at, actor);
         let event = UsageEvent::InterlinkerUsed(used);
         let entry = usage::use_of_usage(cell.id, &event, &stamp);
-        let written = [Written {
+        let mut written = vec![Written {
             stream: stream(StreamKind::Usage, cell.id.bytes()),
             version: mailbox.next_use(),
             process: Some(cell.id),
@@ -411,6 +415,7 @@ impl Processes {
             stamp,
             event: AnyEvent::Usage(event),
         }];
+        written.extend(recorder.and_then(|recorder| recorder.end(stamp, outcome)));
         let shared = Arc::clone(core);
         let lost = Arc::clone(&self.uses_lost);
         // Held until the fate is known: a cell that was loaded meanwhile would give the same version again.
@@ -421,6 +426,7 @@ impl Processes {
                 Some(position) => {
                     usage::record(&shared.state, position, &entry);
                     note_activity(&shared, position, &stamp);
+                    settle_end(&shared, first, call);
                 }
                 None => {
                     lost.fetch_add(1, Ordering::Relaxed);

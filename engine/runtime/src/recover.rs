@@ -6,11 +6,12 @@ use std::time::Duration;
 use interlink_journal::{Position, Record, RecordKind};
 use interlink_model::asset::Asset;
 use interlink_model::event::Stamp;
-use interlink_model::facts::{AssetEvent, LoginEvent, ProcessEvent};
-use interlink_model::id::{AssetId, ProcessId, StreamKind};
+use interlink_model::facts::{AssetEvent, CallEvent, LoginEvent, ProcessEvent};
+use interlink_model::id::{AssetId, CallId, ProcessId, StreamKind};
 use interlink_model::process::Process;
 
 use crate::asset_rows::{asset_key, put_event, value_key};
+use crate::calls::{ended_row, open_row};
 use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::draft::AnyEvent;
@@ -60,6 +61,16 @@ fn take_in(core: &Core, catalogue: &Catalogue, record: &Record) {
         AnyEvent::Usage(event) => {
             let used = usage::use_of_usage(ProcessId::from_bytes(id), event, &stamp);
             usage::record(&core.state, record.position, &used);
+        }
+        AnyEvent::Call(event) => {
+            let id = CallId::from_bytes(id);
+            match event {
+                CallEvent::CallStarted(started) => {
+                    core.state.put(record.position, [open_row(id, started.process, started.asset)]);
+                }
+                CallEvent::CallAnswered(_) => {}
+                CallEvent::CallEnded(_) => core.state.put(record.position, [ended_row(id)]),
+            }
         }
         AnyEvent::Login(LoginEvent::LoginLinked(linked)) => {
             core.state.put(record.position, [login_row(id, linked.person, record.key)]);

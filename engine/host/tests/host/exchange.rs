@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::asking::Asking;
 use super::given::{action, done, fault, given, shared, small};
-use super::town::{Town, durable, kept, request, response};
+use super::town::{Town, durable, grants, kept, request, response};
 
 const URL: &str = "https://example.org/hooks/1";
 /// The largest record of the journal.
@@ -74,6 +74,17 @@ fn a_grant_that_is_taken_away_changes_nothing_that_was_answered() {
     again.grants = Grants::default();
     let after = done(shared().enter_durably(&guest, action("go", json!({})), again));
     assert_eq!(before.changes, after.changes);
+}
+
+#[test]
+fn grants_are_written_and_read_as_json() {
+    let written = serde_json::to_value(grants()).expect("grants are JSON");
+    let http = json!([{"methods": ["GET", "POST"], "origin": "https://example.org"}]);
+    assert_eq!(written, json!({"http": http, "secrets": ["mail", "unset"]}));
+    assert_eq!(serde_json::from_value::<Grants>(written).expect("and read back"), grants());
+    assert_eq!(serde_json::from_value::<Grants>(json!({})).expect("nothing is granted"), Grants::default());
+    let path = json!({"http": [{"methods": ["GET"], "origin": "https://example.org/api"}]});
+    assert!(serde_json::from_value::<Grants>(path).is_err());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Fields that a person wrote are `Sealed`. Names follow the domain; a fact says what happened, never what to do.
 
+mod calls;
 mod process;
 
 use std::collections::BTreeMap;
@@ -9,9 +10,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::calls::*;
 pub use self::process::*;
 use crate::events;
-use crate::id::{AssetId, PersonId, ProcessId};
+use crate::id::{AssetId, CallId, PersonId, ProcessId};
 use crate::schema::Text;
 use crate::sealed::{Holds, Sealed, SealedField};
 
@@ -72,6 +74,9 @@ events! {
             pub output: Sealed<Value>,
             /// State that the call left.
             pub changes: Vec<Change>,
+            /// The record of the call, where it asked the world outside.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub call: Option<CallId>,
             /// Keys under each prefix afterwards, for the prefixes whose number changed.
             pub counts: BTreeMap<String, u64>,
             /// How long the call took.
@@ -87,6 +92,9 @@ events! {
             pub output: Sealed<Value>,
             /// State that the call changed.
             pub changes: Vec<Change>,
+            /// The record of the call, where it asked the world outside.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub call: Option<CallId>,
             /// Keys under each prefix afterwards, for the prefixes whose number changed.
             pub counts: BTreeMap<String, u64>,
             /// How long the call took.
@@ -149,6 +157,9 @@ events! {
             /// Which action.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub action: Option<String>,
+            /// The record of the call, where it asked the world outside.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub call: Option<CallId>,
             /// Why it was refused or failed: a slug, nothing that a person wrote.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub reason: Option<String>,
@@ -218,6 +229,13 @@ events! {
             pub manifest: String,
             /// Size of the component.
             pub size_bytes: u64,
+        } sealed(),
+        /// An operator decided what it may ask the world outside for: all of it, in place of what was before.
+        InterlinkerGranted {
+            /// Its name.
+            pub name: String,
+            /// The grants as JSON text.
+            pub grants: String,
         } sealed(),
         /// Calls of it were stopped by an operator: what it needs outside is down.
         InterlinkerPaused {

@@ -64,6 +64,8 @@ pub mod table {
     pub const WORK: u8 = b'e';
     /// An incident, by its id.
     pub const INCIDENT: u8 = b'i';
+    /// A call that asks the world outside and has not ended, by its id.
+    pub const CALL: u8 = b'x';
     /// What the state says of itself.
     pub const META: u8 = b'm';
 }

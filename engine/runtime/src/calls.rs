@@ -1,0 +1,354 @@
+//! Durable calls: what an Interlinker asks the world outside its asset is recorded before it sees the answer.
+//!
+//! The first question of a call writes `CallStarted` into a stream of the call's own, each answer is an event there, and
+//! the append of what came of it ends the stream. Calls that ask for nothing write nothing of this. A call that a crash
+//! interrupted is run again: its asset's lane is held for it, so that it sees the state that it saw, it is fed what was
+//! recorded, and goes on from there; its idempotency key is held too, so that whoever repeats the request has the answer
+//! of this one call.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use interlink_host::{Ambience, Durable, Grants, Kind, Outbound, Record, RecordFault, Recorded};
+use interlink_journal::{Position, Stream};
+use interlink_model::event::{Actor, Stamp};
+use interlink_model::facts::*;
+use interlink_model::id::{AssetId, CallId, ProcessId, StreamKind};
+use interlink_model::sealed::Sealed;
+use parking_lot::Mutex;
+use serde_json::Value as Json;
+use tokio::sync::Notify;
+
+use crate::ambient::call_id;
+use crate::catalogue::{Catalogue, events_of};
+use crate::core::Core;
+use crate::draft::{AnyEvent, Written, stream};
+use crate::error::{Outcome, Trouble};
+use crate::keys::SealingKey;
+use crate::processes::ProcessCell;
+use crate::state::{Value, key, table};
+
+/// What a call is, before it is run: all that a second run needs to be the same.
+#[derive(Clone)]
+pub(crate) struct Calling {
+    pub interlinker: InterlinkerRef,
+    pub task: String,
+    pub asset: AssetId,
+    /// The asset's version; absent for an instantiation.
+    pub version: Option<u64>,
+    /// The action; absent for an instantiation.
+    pub action: Option<String>,
+    pub input: Json,
+    pub name: Option<String>,
+    pub language: String,
+    pub effect: Option<u64>,
+    pub answer: Option<AnswerScope>,
+}
+
+/// A call that was begun and has not ended: what a second run begins with.
+pub(crate) struct Interrupted {
+    pub id: CallId,
+    pub calling: Calling,
+    pub process: ProcessId,
+    pub stamp: Stamp,
+    pub recorded: Vec<Recorded>,
+    /// The version that the next event of its stream takes.
+    next: u64,
+}
+
+/// The record of one call, as it is being made.
+pub(crate) struct Recorder {
+    core: Arc<Core>,
+    id: CallId,
+    calling: Calling,
+    process: ProcessId,
+    key: SealingKey,
+    stamp: Stamp,
+    /// The version that the next event takes: 0 while nothing was asked.
+    next: Mutex<u64>,
+}
+
+impl Recorder {
+    /// The record of a new call.
+    pub fn new(core: &Arc<Core>, process: &ProcessCell, actor: Actor, calling: Calling) -> Arc<Self> {
+        let stamp = core.stamp(core.now(), actor);
+        let (id, key) = (call_id(&*core.ambient), process.key.clone());
+        Arc::new(Self { core: Arc::clone(core), id, calling, process: process.id, key, stamp, next: Mutex::new(0) })
+    }
+
+    /// The record of a call that goes on.
+    pub fn resumed(core: &Arc<Core>, process: &ProcessCell, call: &Interrupted) -> Arc<Self> {
+        let (calling, key) = (call.calling.clone(), process.key.clone());
+        let (id, stamp, next) = (call.id, call.stamp, Mutex::new(call.next));
+        Arc::new(Self { core: Arc::clone(core), id, calling, process: process.id, key, stamp, next })
+    }
+
+    /// When the call began: what it is told the time is, in every run.
+    pub fn began_at(&self) -> interlink_model::id::Micros {
+        self.stamp.at
+    }
+
+    /// The call's id, where it has asked for anything.
+    pub fn call(&self) -> Option<CallId> {
+        (*self.next.lock() > 0).then_some(self.id)
+    }
+
+    fn stream(&self) -> Stream {
+        stream(StreamKind::Call, self.id.bytes())
+    }
+
+    fn written(&self, version: u64, stamp: Stamp, event: CallEvent) -> Written {
+        let at = self.stream();
+        let mut event = AnyEvent::Call(event);
+        event.close(&*self.core.ambient, &at, &self.key);
+        Written { stream: at, version, process: Some(self.process), key: self.key.number, stamp, event }
+    }
+
+    /// The event that ends the call, for the append of what came of it; nothing where it asked for nothing.
+    pub fn end(&self, stamp: Stamp, outcome: UseOutcome) -> Option<Written> {
+        let next = *self.next.lock();
+        (next > 0).then(|| self.written(next, stamp, CallEnded { outcome }.into()))
+    }
+
+    /// Writes an event and waits until it is durable. Called on a guest's thread.
+    fn write(&self, event: CallEvent) -> Result<(), RecordFault> {
+        let mut next = self.next.lock();
+        let at = self.core.now().max(self.stamp.at);
+        let written = self.written(*next, Stamp { at, ..self.stamp }, event);
+        let (core, row) = (Arc::clone(&self.core), open_row(self.id, self.process, self.calling.asset));
+        let is_first = *next == 0;
+        let (tell, told) = std::sync::mpsc::channel();
+        let fate = self.core.commit(std::slice::from_ref(&written), None, move |first| {
+            if let Some(position) = first.filter(|_| is_first) {
+                core.state.put(position, [row]);
+            }
+            // Waited for below.
+            let _ = tell.send(first.is_some());
+        });
+        drop(fate);
+        match told.recv() {
+            Ok(true) => {
+                *next += 1;
+                Ok(())
+            }
+            _ => Err(RecordFault { reason: "the journal takes nothing".into() }),
+        }
+    }
+}
+
+impl Record for Recorder {
+    fn started(&self) -> Result<(), RecordFault> {
+        // A run after one that was interrupted before its first answer says so again.
+        if *self.next.lock() > 0 {
+            return Ok(());
+        }
+        let Calling { interlinker, task, asset, version, action, input, name, language, effect, answer } =
+            self.calling.clone();
+        let (input, name) = (Sealed::Open(input), name.map(Sealed::Open));
+        let process = self.process;
+        self.write(
+            CallStarted { interlinker, process, task, asset, version, action, input, name, language, effect, answer }
+                .into(),
+        )
+    }
+
+    fn answered(&self, number: u32, kind: Kind, request: &[u8], answer: &[u8]) -> Result<(), RecordFault> {
+        let bytes = |bytes: &[u8]| Sealed::Open(serde_bytes::ByteBuf::from(bytes.to_vec()));
+        let (request, answer) = (bytes(request), bytes(answer));
+        self.write(CallAnswered { number, kind: kind_word(kind).into(), request, answer }.into())
+    }
+}
+
+fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Clock => "clock",
+        Kind::Random => "random",
+        Kind::Http => "http",
+        Kind::Secret => "secret",
+    }
+}
+
+fn kind_of(word: &str) -> Option<Kind> {
+    [Kind::Clock, Kind::Random, Kind::Http, Kind::Secret].into_iter().find(|kind| kind_word(*kind) == word)
+}
+
+/// The row of a call that has not ended.
+pub(crate) fn open_row(id: CallId, process: ProcessId, asset: AssetId) -> (Vec<u8>, Value) {
+    (key(table::CALL, &[&id.bytes()]), Value::bytes([process.bytes(), asset.bytes()].concat()))
+}
+
+/// The same for one that has.
+pub(crate) fn ended_row(id: CallId) -> (Vec<u8>, Value) {
+    (key(table::CALL, &[&id.bytes()]), Value::Gone)
+}
+
+/// Calls that have not ended, in the order in which they were begun.
+pub(crate) fn open_calls(core: &Core) -> Vec<CallId> {
+    let rows = core.state.scan(&[table::CALL], None, usize::MAX);
+    rows.iter().filter_map(|(row_key, _)| Some(CallId::from_bytes(row_key.get(1..)?.try_into().ok()?))).collect()
+}
+
+/// A call with what was recorded of it, from its stream.
+pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
+    let at = stream(StreamKind::Call, id.bytes());
+    let damaged = || Trouble::Damaged { what: "record of call", id: id.to_string() };
+    if core.journal.head(&at).is_none() {
+        return Err(Trouble::NotFound { what: "call", id: id.to_string() });
+    }
+    let events = events_of::<CallEvent>(core, &at, "record of call", &id)?;
+    let next = events.len() as u64;
+    let mut events = events.into_iter().map(|(event, stamp, _, number)| {
+        let mut event = AnyEvent::Call(event);
+        let key = core.keys.key(number).map_err(|error| Trouble::Unknown(error.to_string()))?;
+        event.open(&at, &key);
+        Ok((event, stamp))
+    });
+    let Some(Ok((AnyEvent::Call(CallEvent::CallStarted(started)), stamp))) = events.next() else { return Err(damaged()) };
+    let input = started.input.opened().cloned().ok_or_else(damaged)?;
+    let calling = Calling {
+        interlinker: started.interlinker,
+        task: started.task,
+        asset: started.asset,
+        version: started.version,
+        action: started.action,
+        input,
+        name: started.name.and_then(|name| name.opened().cloned()),
+        language: started.language,
+        effect: started.effect,
+        answer: started.answer,
+    };
+    let mut recorded = Vec::new();
+    let mut has_ended = false;
+    for event in events {
+        match event? {
+            (AnyEvent::Call(CallEvent::CallAnswered(answered)), _) => {
+                let open = |bytes: &Sealed<serde_bytes::ByteBuf>| bytes.opened().map(|bytes| bytes.to_vec());
+                let kind = kind_of(&answered.kind).ok_or_else(damaged)?;
+                let (request, answer) = (open(&answered.request), open(&answered.answer));
+                let (request, answer) = request.zip(answer).ok_or_else(damaged)?;
+                recorded.push(Recorded { kind, request, answer });
+            }
+            _ => has_ended = true,
+        }
+    }
+    Ok((Interrupted { id, calling, process: started.process, stamp, recorded, next }, has_ended))
+}
+
+/// What calls ask the world outside with: the clock, randomness, secrets; and who sends requests.
+pub(crate) struct World {
+    pub core: Arc<Core>,
+    pub catalogue: Arc<Catalogue>,
+    pub outbound: Arc<dyn Outbound>,
+}
+
+impl Ambience for World {
+    fn now(&self) -> i64 {
+        self.core.now().0
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.core.ambient.random(bytes);
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        self.catalogue.secret(name)
+    }
+}
+
+/// Nobody: an engine that was given no way to send refuses every request.
+pub(crate) struct NoOutbound;
+
+impl Outbound for NoOutbound {
+    fn send(
+        &self,
+        _: &interlink_host::HttpRequest,
+    ) -> Result<interlink_host::HttpResponse, interlink_host::OutboundError> {
+        Err(interlink_host::OutboundError::Refused { reason: "this server sends nothing".into() })
+    }
+}
+
+/// What makes a call durable.
+pub(crate) fn durable(world: &Arc<World>, grants: Grants, recorder: &Arc<Recorder>, recorded: Vec<Recorded>) -> Durable {
+    Durable {
+        id: recorder.id.to_string(),
+        grants,
+        ambience: Arc::<World>::clone(world),
+        outbound: Arc::clone(&world.outbound),
+        record: Arc::<Recorder>::clone(recorder),
+        recorded,
+    }
+}
+
+/// Assets whose lane is held for a call that goes on.
+#[derive(Default)]
+pub(crate) struct HeldLanes {
+    held: Mutex<HashMap<AssetId, usize>>,
+    released: Notify,
+}
+
+impl HeldLanes {
+    /// Holds an asset's lane.
+    pub fn hold(&self, asset: AssetId) {
+        *self.held.lock().entry(asset).or_default() += 1;
+    }
+
+    /// A call has ended.
+    pub fn release(&self, asset: AssetId) {
+        let mut held = self.held.lock();
+        if let Some(count) = held.get_mut(&asset) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&asset);
+            }
+        }
+        drop(held);
+        self.released.notify_waiters();
+    }
+
+    /// Waits until nothing holds an asset's lane.
+    pub async fn free(&self, asset: AssetId) {
+        loop {
+            let released = self.released.notified();
+            if !self.held.lock().contains_key(&asset) {
+                return;
+            }
+            released.await;
+        }
+    }
+}
+
+/// What an asset's call was, for whoever looks at it later.
+#[derive(Debug, Clone)]
+pub struct CallView {
+    /// Its id.
+    pub id: CallId,
+    /// On which asset.
+    pub asset: AssetId,
+    /// In which process.
+    pub process: ProcessId,
+    /// Of which Interlinker.
+    pub interlinker: InterlinkerRef,
+    /// The action; absent for an instantiation.
+    pub action: Option<String>,
+    /// When and by whom.
+    pub stamp: Stamp,
+    /// Whether it has ended.
+    pub has_ended: bool,
+    /// What was asked and answered.
+    pub recorded: Vec<Recorded>,
+}
+
+impl CallView {
+    pub(crate) fn of(call: Interrupted, has_ended: bool) -> Self {
+        let Interrupted { id, calling, process, stamp, recorded, .. } = call;
+        let Calling { asset, interlinker, action, .. } = calling;
+        Self { id, asset, process, interlinker, action, stamp, has_ended, recorded }
+    }
+}
+
+/// Puts the end of a call into the state.
+pub(crate) fn settle_end(core: &Core, first: Option<Position>, call: Option<CallId>) {
+    if let (Some(position), Some(call)) = (first, call) {
+        core.state.put(position, [ended_row(call)]);
+    }
+}
