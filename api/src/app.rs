@@ -15,7 +15,7 @@ use crate::cursor::Cursors;
 use crate::identity::Identities;
 use crate::problem::Problem;
 use crate::routes::{
-    adoption, assets, incidents, interlinkers, meta, migrations, past, people, processes, provisions, schedules,
+    adoption, assets, calls, incidents, interlinkers, meta, migrations, past, people, processes, provisions, schedules,
     schemas, tasks, usage,
 };
 
@@ -75,6 +75,10 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(interlinkers::get))
         .routes(routes!(interlinkers::versions))
         .routes(routes!(interlinkers::actions))
+        .routes(routes!(calls::grants, calls::grant))
+        .routes(routes!(calls::set_secret, calls::remove_secret))
+        .routes(routes!(calls::get))
+        .routes(routes!(calls::replay))
         .routes(routes!(interlinkers::pause))
         .routes(routes!(interlinkers::resume))
         .routes(routes!(processes::list, processes::create))

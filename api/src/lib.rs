@@ -9,6 +9,7 @@ pub mod client;
 pub mod cursor;
 pub mod identity;
 pub mod language;
+pub mod outbound;
 pub mod problem;
 pub mod request;
 pub mod routes;

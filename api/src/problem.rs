@@ -233,7 +233,8 @@ impl From<&Trouble> for Problem {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large to be written", detail)
             }
             Trouble::ReadOnly(_) => {
-                let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", "Nothing is taken for now", detail);
+                let refused =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", "Nothing is taken for now", detail);
                 Self { retry_after_s: Some(5), ..refused }
             }
             Trouble::Unknown(reason) => {

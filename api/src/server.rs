@@ -9,6 +9,8 @@ use interlink_model::event::Actor;
 use interlink_runtime::{Answer, Engine, Options, Permit, Trouble};
 
 use crate::app::{App, router};
+use crate::outbound::Sender;
+use crate::routes::calls::Shown;
 
 /// Interlinkers that ship with the server, as components with their manifests.
 const SHIPPED: [(&str, &[u8]); 2] = [
@@ -36,7 +38,8 @@ pub struct Settings {
 pub fn serve(settings: &Settings) -> Result<(), String> {
     let began = Instant::now();
     let mut progress = |taken| tracing::info!(records = taken, "bringing the state up to the journal");
-    let engine = Engine::open(&settings.data, Options::default(), &mut progress).map_err(|error| error.to_string())?;
+    let options = Options { outbound: Some(Arc::new(Sender::default())), ..Options::default() };
+    let engine = Engine::open(&settings.data, options, &mut progress).map_err(|error| error.to_string())?;
     let engine = Arc::new(engine);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -73,6 +76,8 @@ async fn run(settings: &Settings, engine: &Arc<Engine>, began: Instant) -> Resul
             let _ = tokio::task::spawn_blocking(move || engine.write_checkpoint()).await;
         }
     });
+    let resuming = Arc::clone(engine);
+    tokio::spawn(async move { resuming.resume(Arc::new(Shown)).await });
     let app = router(App::new(Arc::clone(engine)));
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let serving = axum::serve(listener, app).with_graceful_shutdown(async move {

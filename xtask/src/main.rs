@@ -54,7 +54,17 @@ fn simulate(options: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut tests = std::process::Command::new(env!("CARGO"));
     tests.current_dir(guests::workspace_root()).env("SIMULATE_SEEDS", seeds).env("SIMULATE_FIRST", first);
-    tests.args(["test", "--release", "-p", "interlink-runtime", "--test", "engine", "simulation::whatever", "--", "--nocapture"]);
+    tests.args([
+        "test",
+        "--release",
+        "-p",
+        "interlink-runtime",
+        "--test",
+        "engine",
+        "simulation::whatever",
+        "--",
+        "--nocapture",
+    ]);
     if tests.status()?.success() { Ok(()) } else { Err("a seed failed".into()) }
 }
 

@@ -27,7 +27,7 @@ fn refusal(trouble: &Trouble) -> Answer {
 }
 
 /// The same for an instantiation, whose input stands below `/input`: so do the places in it that do not fit.
-fn refused_below_input(trouble: &Trouble) -> Problem {
+pub fn refused_below_input(trouble: &Trouble) -> Problem {
     let below = |pointer: &str| format!("/input{pointer}");
     match trouble {
         Trouble::Input(errors) => {
@@ -40,6 +40,22 @@ fn refused_below_input(trouble: &Trouble) -> Problem {
         }
         _ => Problem::from(trouble),
     }
+}
+
+/// The answer to an instantiation.
+pub fn instantiated(asset: &Asset, name: &str) -> Answer {
+    let view = AssetView { asset: asset.clone().into(), name: Some(name.into()), outcome: None };
+    Answer {
+        location: Some(format!("/v1/assets/{}", asset.id)),
+        etag: tag(asset.version),
+        ..answer(StatusCode::CREATED, &views::asset(&view))
+    }
+}
+
+/// The answer to an action.
+pub fn acted(done: &Acted<'_>) -> Answer {
+    let body = json!({"output": done.output, "state_version": done.asset.version});
+    Answer { etag: tag(done.asset.version), ..answer(StatusCode::OK, &body) }
 }
 
 /// Instantiates an Interlinker on a task.
@@ -79,14 +95,7 @@ async fn run_instantiate(app: &App, id: String, task: String, command: Command) 
     let name = name.unwrap_or_else(|| command.asked.wanted.plain(&manifest.title, &manifest.languages).to_owned());
     let new = NewAsset { task, interlinker: version.reference.clone(), name, input };
     let shown = |made: Result<(&Asset, &str), &Trouble>| match made {
-        Ok((asset, name)) => {
-            let view = AssetView { asset: asset.clone().into(), name: Some(name.into()), outcome: None };
-            Answer {
-                location: Some(format!("/v1/assets/{}", asset.id)),
-                etag: tag(asset.version),
-                ..answer(StatusCode::CREATED, &views::asset(&view))
-            }
-        }
+        Ok((asset, name)) => instantiated(asset, name),
         Err(trouble) => refused_below_input(trouble).answer(),
     };
     let id = process_id(&id)?;
@@ -173,11 +182,8 @@ pub async fn act(State(app): State<App>, Path((id, action)): Path<(String, Strin
     let run = async {
         let input = command.json()?;
         let id = asset_id(&id)?;
-        let shown = |acted: Result<&Acted<'_>, &Trouble>| match acted {
-            Ok(acted) => {
-                let body = json!({"output": acted.output, "state_version": acted.asset.version});
-                Answer { etag: tag(acted.asset.version), ..answer(StatusCode::OK, &body) }
-            }
+        let shown = |done: Result<&Acted<'_>, &Trouble>| match done {
+            Ok(done) => acted(done),
             Err(trouble) => refusal(trouble),
         };
         let language = command.asked.wanted.first();

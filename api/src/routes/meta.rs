@@ -19,7 +19,9 @@ pub async fn readyz(State(app): State<App>) -> impl IntoResponse {
     let (processes, position) = app.engine.size();
     let read_only = app.engine.read_only();
     let status = if read_only.is_some() { "read_only" } else { "ready" };
-    axum::Json(json!({"status": status, "processes": processes, "position": position, "read_only": read_only.as_deref()}))
+    axum::Json(
+        json!({"status": status, "processes": processes, "position": position, "read_only": read_only.as_deref()}),
+    )
 }
 
 /// Figures for a monitoring system, in the text format of Prometheus.

@@ -98,7 +98,9 @@ impl StreamKind {
             Service,
             Answer,
             Checkpoint,
-            Snapshot, Call, Secret,
+            Snapshot,
+            Call,
+            Secret,
         ];
         all.into_iter().find(|kind| *kind as u8 == byte)
     }

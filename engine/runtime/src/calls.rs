@@ -201,9 +201,11 @@ pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
         let mut event = AnyEvent::Call(event);
         let key = core.keys.key(number).map_err(|error| Trouble::Unknown(error.to_string()))?;
         event.open(&at, &key);
-        Ok((event, stamp))
+        Ok::<_, Trouble>((event, stamp))
     });
-    let Some(Ok((AnyEvent::Call(CallEvent::CallStarted(started)), stamp))) = events.next() else { return Err(damaged()) };
+    let Some(Ok((AnyEvent::Call(CallEvent::CallStarted(started)), stamp))) = events.next() else {
+        return Err(damaged());
+    };
     let input = started.input.opened().cloned().ok_or_else(damaged)?;
     let calling = Calling {
         interlinker: started.interlinker,
@@ -268,7 +270,12 @@ impl Outbound for NoOutbound {
 }
 
 /// What makes a call durable.
-pub(crate) fn durable(world: &Arc<World>, grants: Grants, recorder: &Arc<Recorder>, recorded: Vec<Recorded>) -> Durable {
+pub(crate) fn durable(
+    world: &Arc<World>,
+    grants: Grants,
+    recorder: &Arc<Recorder>,
+    recorded: Vec<Recorded>,
+) -> Durable {
     Durable {
         id: recorder.id.to_string(),
         grants,
@@ -350,5 +357,44 @@ impl CallView {
 pub(crate) fn settle_end(core: &Core, first: Option<Position>, call: Option<CallId>) {
     if let (Some(position), Some(call)) = (first, call) {
         core.state.put(position, [ended_row(call)]);
+    }
+}
+
+/// Nothing but the record: for a call that is run again to be looked at.
+struct Offline;
+
+impl Ambience for Offline {
+    fn now(&self) -> i64 {
+        0
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+
+    fn secret(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+impl Record for Offline {
+    fn started(&self) -> Result<(), RecordFault> {
+        Err(RecordFault { reason: "nothing was recorded of it".into() })
+    }
+
+    fn answered(&self, number: u32, _: Kind, _: &[u8], _: &[u8]) -> Result<(), RecordFault> {
+        Err(RecordFault { reason: format!("its record ends before question {number}") })
+    }
+}
+
+/// What a call is run again with, offline: its record, and nobody to ask.
+pub(crate) fn offline(call: &Interrupted) -> Durable {
+    Durable {
+        id: call.id.to_string(),
+        grants: Grants::default(),
+        ambience: Arc::new(Offline),
+        outbound: Arc::new(NoOutbound),
+        record: Arc::new(Offline),
+        recorded: call.recorded.clone(),
     }
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use interlink_model::event::Actor;
 use interlink_model::facts::EffectKind;
-use interlink_model::id::ProcessId;
+use interlink_model::id::{AssetId, ProcessId};
 use interlink_model::process::{AttemptFailure, Command, Effect, NewProcess, ProcessStatus, Rule};
 use interlink_model::schema::work::Work;
 use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
 use crate::assets::{Assets, For, NewAsset, Use, guest_of};
+use crate::calls::{Interrupted, open_calls};
 use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::error::{Outcome, Trouble};
@@ -135,6 +136,13 @@ impl Workshop {
         self.processes.cell(&self.core, &self.catalogue, id)
     }
 
+    /// The call of an earlier attempt that a crash interrupted: this attempt goes on with it.
+    fn interrupted(&self, asset: AssetId, effect: u64) -> Option<Interrupted> {
+        let calls = open_calls(&self.core).into_iter().filter_map(|id| crate::calls::read(&self.core, id).ok());
+        let mut calls = calls.map(|(call, _)| call);
+        calls.find(|call| call.calling.asset == asset && call.calling.effect == Some(effect))
+    }
+
     async fn instantiate(
         &self,
         cell: &Arc<ProcessCell>,
@@ -163,6 +171,7 @@ impl Workshop {
         };
         let answer = |_: Result<(&interlink_model::asset::Asset, &str), &Trouble>| (Answer::default(), None);
         let purpose = For::Effect(number, *asset);
+        let resumed = self.interrupted(*asset, number);
         let (core, processes) = (&self.core, &self.processes);
         let made = self
             .assets
@@ -175,6 +184,7 @@ impl Workshop {
                 new,
                 purpose,
                 language,
+                resumed,
                 answer,
                 Permit::default(),
             )
@@ -202,7 +212,11 @@ impl Workshop {
             Err(trouble) => return Err(trouble.into()),
         };
         let guest = guest_of(&self.core, &self.catalogue, &asset.snapshot().asset).await?;
-        let asked = Use { language: process.language.as_deref().unwrap_or("en"), expected: None };
+        let id = asset.snapshot().asset.id;
+        let resumed = self.interrupted(id, number);
+        let was_interrupted = resumed.is_some();
+        let language = process.language.as_deref().unwrap_or("en");
+        let asked = Use { language, expected: None, effect: Some(number), resumed };
         let with = Some(Command::EffectDone { effect: number, asset: None, outcome: false });
         let input = input.unwrap_or_else(|| Json::Object(Default::default()));
         let answer = |_: Result<&crate::assets::Acted<'_>, &Trouble>| (Answer::default(), None);
@@ -211,6 +225,9 @@ impl Workshop {
             .assets
             .act(core, processes, cell, &asset, &guest, Actor::System, action, input, asked, with, answer, permit)
             .await;
+        if was_interrupted {
+            self.assets.held.release(id);
+        }
         told(acted)
     }
 

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use interlink_host::{Host, HostConfig, Interlinker};
+use interlink_host::{Grants, Host, HostConfig, Interlinker, Outbound};
 use interlink_journal::{Body, FileJournal, Journal, NewRecord, Position, RecordKind, Stream};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::{AssetEvent, InterlinkerRef, ProcessEvent, SchemaSource};
-use interlink_model::id::{AssetId, IncidentId, Micros, PersonId, ProcessId, StreamKind};
+use interlink_model::id::{AssetId, CallId, IncidentId, Micros, PersonId, ProcessId, StreamKind};
 use interlink_model::process::{Command, Incident, NewProcess, Process};
 use interlink_model::schema::authoring::Parsed;
 use parking_lot::Mutex;
@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 
 use crate::ambient::{Ambient, System};
 use crate::assets::{Acted, AssetCell, Assets, For, NewAsset, Use as AssetUse, guest_of};
+use crate::calls::{CallView, Interrupted, NoOutbound, World};
 use crate::catalogue::{Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, events_of};
 use crate::core::Core;
 use crate::dispatch::{ByHand, Dispatcher};
@@ -46,6 +47,8 @@ pub struct Options {
     pub drive: Drive,
     /// The host on which Interlinkers run; one of its own where there is none.
     pub host: Option<Host>,
+    /// What sends the requests of Interlinkers; nothing does where there is none.
+    pub outbound: Option<Arc<dyn Outbound>>,
 }
 
 /// Who makes timers fire, effects happen and checkpoints be written.
@@ -66,6 +69,7 @@ impl Default for Options {
             guest_threads: threads.max(2),
             drive: Drive::Threads,
             host: None,
+            outbound: None,
         }
     }
 }
@@ -130,6 +134,8 @@ pub struct Engine {
     pub(crate) assets: Arc<Assets>,
     people: People,
     gate: Arc<Gate>,
+    /// Calls that a crash interrupted, until they go on.
+    interrupted: Mutex<Vec<(Interrupted, Permit)>>,
     checkpointer: Mutex<Option<Checkpointer>>,
     dispatcher: Mutex<Option<Dispatcher>>,
     pub(crate) provisioning: tokio::sync::Mutex<()>,
@@ -224,10 +230,10 @@ impl Engine {
         let (state, included) = State::open(data, journal.identity(), journal.durable().unwrap_or(0))?;
         let identity = journal.identity();
         let threads = options.drive == Drive::Threads;
-        let checkpointer = threads.then(|| Checkpointer::start(Arc::clone(&state), identity, Arc::clone(&options.ambient)));
-        let checkpointer = checkpointer
-            .transpose()
-            .map_err(|source| OpenError::Io { what: "starting checkpoints".into(), source })?;
+        let checkpointer =
+            threads.then(|| Checkpointer::start(Arc::clone(&state), identity, Arc::clone(&options.ambient)));
+        let checkpointer =
+            checkpointer.transpose().map_err(|source| OpenError::Io { what: "starting checkpoints".into(), source })?;
         let rouse = tokio::sync::Notify::new();
         let core = Arc::new(Core { journal, state, keys, host, ambient: options.ambient, rouse });
         let catalogue =
@@ -237,7 +243,11 @@ impl Engine {
             tracing::error!(trouble, "an entry of the catalogue cannot be read");
         }
         let replayed = replay(&core, &catalogue, included, progress);
-        let (processes, assets) = (Arc::new(Processes::new()), Arc::new(Assets::new()));
+        let outbound = options.outbound.unwrap_or_else(|| Arc::new(NoOutbound));
+        let world = World { core: Arc::clone(&core), catalogue: Arc::clone(&catalogue), outbound };
+        let (processes, assets) = (Arc::new(Processes::new()), Arc::new(Assets::new(Arc::new(world))));
+        let gate = Arc::new(Gate::default());
+        let interrupted = interrupted(&core, &gate, &assets);
         // Nothing is dispatched before recovery has ended.
         let workshop = Workshop {
             core: Arc::clone(&core),
@@ -256,7 +266,8 @@ impl Engine {
             assets,
             dispatcher: Mutex::new(dispatcher),
             people: People::default(),
-            gate: Arc::new(Gate::default()),
+            gate,
+            interrupted: Mutex::new(interrupted),
             checkpointer: Mutex::new(checkpointer),
             provisioning: tokio::sync::Mutex::default(),
             opened: Opened { replayed, damaged: damaged.len() },
@@ -688,7 +699,19 @@ impl Engine {
         self.not_paused(&new.interlinker.name)?;
         let (actor, purpose) = (caller.actor(), For::Evidence);
         self.assets
-            .instantiate(&self.core, &self.processes, &cell, &guest, actor, new, purpose, language, settle, permit)
+            .instantiate(
+                &self.core,
+                &self.processes,
+                &cell,
+                &guest,
+                actor,
+                new,
+                purpose,
+                language,
+                None,
+                settle,
+                permit,
+            )
             .await
     }
 
@@ -727,7 +750,7 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        let asked = AssetUse { language, expected };
+        let asked = AssetUse { language, expected, effect: None, resumed: None };
         let actor = caller.actor();
         self.not_paused(&asset.interlinker.name)?;
         self.assets
@@ -774,6 +797,152 @@ impl Engine {
         self.assets.remove(&self.core, &self.processes, &process, &cell, caller.actor(), expected, answer).await
     }
 
+    // Calls that ask the world outside.
+
+    /// Lets the calls that a crash interrupted go on, side by side; `answers` says how what came of them looks to whoever
+    /// asked. Requests that repeat them wait until then, and so does everything behind them in their asset's lane.
+    pub async fn resume(self: &Arc<Self>, answers: Arc<dyn Answers>) {
+        let interrupted = std::mem::take(&mut *self.interrupted.lock());
+        let going: Vec<_> = interrupted
+            .into_iter()
+            .map(|(call, permit)| {
+                let (engine, answers) = (Arc::clone(self), Arc::clone(&answers));
+                tokio::spawn(async move {
+                    let (id, asset, version) = (call.id, call.calling.asset, call.calling.version);
+                    if let Err(trouble) = engine.go_on(call, &*answers, permit).await {
+                        tracing::warn!(call = %id, %trouble, "a call that was interrupted ended so");
+                    }
+                    if version.is_some() {
+                        engine.assets.held.release(asset);
+                    }
+                })
+            })
+            .collect();
+        for call in going {
+            // One that panicked has told so.
+            let _ = call.await;
+        }
+    }
+
+    async fn go_on(&self, call: Interrupted, answers: &dyn Answers, permit: Permit) -> Outcome<Answer> {
+        let cell = self.processes.cell(&self.core, &self.catalogue, call.process)?;
+        let guest = self.load(&call.calling.interlinker).await?;
+        let (actor, calling, remember) = (call.stamp.actor, call.calling.clone(), permit.clone());
+        let language = calling.language.clone();
+        let keep = |kept: bool, answer: Answer| {
+            let record = if kept { remember.record(&self.core, &answer) } else { None };
+            (answer, record)
+        };
+        match calling.action {
+            Some(action) => {
+                let asset = self.asset_cell(calling.asset)?;
+                let settle = |acted: Result<&Acted<'_>, &Trouble>| match acted {
+                    Ok(acted) => keep(true, answers.acted(acted)),
+                    Err(trouble) => keep(matches!(trouble, Trouble::Refused(_)), answers.refused(trouble)),
+                };
+                let asked = AssetUse { language: &language, expected: None, effect: None, resumed: Some(call) };
+                let (core, processes) = (&self.core, &self.processes);
+                let input = calling.input;
+                self.assets
+                    .act(core, processes, &cell, &asset, &guest, actor, &action, input, asked, None, settle, permit)
+                    .await
+            }
+            None => {
+                let settle = |made: Result<(&Asset, &str), &Trouble>| match made {
+                    Ok((asset, name)) => keep(true, answers.instantiated(asset, name)),
+                    Err(trouble) => keep(matches!(trouble, Trouble::Refused(_)), answers.refused(trouble)),
+                };
+                let (interlinker, task, input) = (calling.interlinker, calling.task, calling.input);
+                let new = NewAsset { task, interlinker, name: calling.name.unwrap_or_default(), input };
+                let (core, processes, purpose) = (&self.core, &self.processes, For::Evidence);
+                self.assets
+                    .instantiate(
+                        core,
+                        processes,
+                        &cell,
+                        &guest,
+                        actor,
+                        new,
+                        purpose,
+                        &language,
+                        Some(call),
+                        settle,
+                        permit,
+                    )
+                    .await
+            }
+        }
+    }
+
+    /// A recorded call of an asset.
+    pub fn call_record(&self, asset: AssetId, id: CallId) -> Outcome<CallView> {
+        let gone = || Trouble::NotFound { what: "call", id: id.to_string() };
+        let (call, has_ended) = crate::calls::read(&self.core, id)?;
+        let view = CallView::of(call, has_ended);
+        if view.asset == asset { Ok(view) } else { Err(gone()) }
+    }
+
+    /// Runs a recorded call again, on the state that it saw, fed with what was recorded, asking nobody and changing
+    /// nothing; answers what came of it. A call that had not ended stops where its record does.
+    pub async fn replay_call(&self, asset: AssetId, id: CallId) -> Outcome<Replayed> {
+        let (call, has_ended) = crate::calls::read(&self.core, id)?;
+        if call.calling.asset != asset {
+            return Err(Trouble::NotFound { what: "call", id: id.to_string() });
+        }
+        let cell = self.processes.cell(&self.core, &self.catalogue, call.process)?;
+        let guest = self.load(&call.calling.interlinker).await?;
+        let values = match call.calling.version {
+            Some(version) => self.values_at(asset, version)?,
+            None => interlink_model::keyvalues::KeyValues::default(),
+        };
+        let calling = &call.calling;
+        let (actor, at) = (call.stamp.actor, call.stamp.at);
+        let context = crate::assets::call_context(actor, &cell, &calling.task, asset, &calling.language, at);
+        let entry = match &calling.action {
+            Some(name) => interlink_host::Entry::Action { name: name.clone(), input: calling.input.clone() },
+            None => interlink_host::Entry::Instantiate { input: calling.input.clone() },
+        };
+        let durable = crate::calls::offline(&call);
+        let called = crate::assets::run(&self.core, &guest, entry, values, context, Some(durable)).await;
+        let result = called.result.map(|done| done.output).map_err(|failure| match failure {
+            interlink_host::Failure::Refused(problem) => format!("refused: {}", problem.detail),
+            interlink_host::Failure::Failed(fault) => fault.to_string(),
+        });
+        let logs = called.logs.into_iter().map(|line| (line.level, line.message)).collect();
+        Ok(Replayed { call: CallView::of(call, has_ended), result, logs })
+    }
+
+    /// Grants an Interlinker what it may ask the world outside for.
+    pub async fn grant(
+        &self,
+        actor: Actor,
+        name: &str,
+        grants: &Grants,
+        answer: &Answer,
+        permit: &Permit,
+    ) -> Outcome<()> {
+        let record = permit.record(&self.core, answer);
+        self.catalogue.grant(&self.core, actor, name, grants, record).await
+    }
+
+    /// What an Interlinker may ask the world outside for.
+    pub fn grants(&self, name: &str) -> Grants {
+        self.catalogue.grants(name)
+    }
+
+    /// Sets a secret, or removes it.
+    pub async fn set_secret(
+        &self,
+        actor: Actor,
+        name: &str,
+        value: Option<String>,
+        answer: &Answer,
+        permit: &Permit,
+    ) -> Outcome<()> {
+        let record = permit.record(&self.core, answer);
+        self.catalogue.set_secret(&self.core, actor, name, value, record).await
+    }
+
     // Usage and adoption. They go through many rows: call them off the asynchronous workers.
 
     /// A page of the registry of usage.
@@ -800,6 +969,55 @@ impl Engine {
         people.dedup();
         Ok(people)
     }
+}
+
+/// How what came of a call looks to whoever asked for it: the API's part, for calls that outlive the request.
+pub trait Answers: Send + Sync {
+    /// An action was run.
+    fn acted(&self, acted: &Acted<'_>) -> Answer;
+    /// An Interlinker was instantiated.
+    fn instantiated(&self, asset: &Asset, name: &str) -> Answer;
+    /// It was refused, or failed.
+    fn refused(&self, trouble: &Trouble) -> Answer;
+}
+
+/// What came of running a recorded call again.
+#[derive(Debug, Clone)]
+pub struct Replayed {
+    /// The call.
+    pub call: CallView,
+    /// What the Interlinker answered, or why it did not.
+    pub result: Result<Json, String>,
+    /// What it logged: level and line.
+    pub logs: Vec<(String, String)>,
+}
+
+/// Reads the calls that a crash interrupted, and holds their lanes and keys for them. Those of effects go on with their
+/// effect's next attempt.
+fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -> Vec<(Interrupted, Permit)> {
+    let mut found = Vec::new();
+    for id in crate::calls::open_calls(core) {
+        let call = match crate::calls::read(core, id) {
+            Ok((call, false)) => call,
+            Ok((_, true)) => continue,
+            Err(trouble) => {
+                tracing::error!(call = %id, %trouble, "a call that was interrupted cannot go on");
+                continue;
+            }
+        };
+        if call.calling.version.is_some() {
+            assets.held.hold(call.calling.asset);
+        }
+        if call.calling.effect.is_some() {
+            continue;
+        }
+        let permit = call.calling.answer.as_ref().and_then(|scope| {
+            let key = core.keys.key(scope.key).ok()?;
+            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, key })
+        });
+        found.push((call, permit.unwrap_or_default()));
+    }
+    found
 }
 
 /// Where the journal stood: position and hash of the last batch, signed, so that a journal that was cut short or written

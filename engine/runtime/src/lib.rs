@@ -36,7 +36,9 @@ pub mod usage;
 pub use assets::{Acted, NewAsset};
 pub use calls::CallView;
 pub use dispatch::{Begun, ByHand, EFFECTS_OF_ONE_MAX, EFFECTS_OF_PROCESS_MAX, EFFECTS_UNDER_WAY_MAX};
-pub use engine::{AssetView, Drive, Engine, Happened, IncidentView, OpenError, Opened, Options, ProcessView};
+pub use engine::{
+    Answers, AssetView, Drive, Engine, Happened, IncidentView, OpenError, Opened, Options, ProcessView, Replayed,
+};
 pub use error::{Outcome, Trouble};
 pub use gate::{ANSWER_BYTES_MAX, Answer, Entry, Permit, REMEMBERED_US, Request};
 pub use past::{AsOf, Diff, FORKED_BYTES_MAX, Fork};

@@ -139,6 +139,11 @@ impl Engine {
         Ok((snapshot, cell))
     }
 
+    /// The state of an asset at a version.
+    pub(crate) fn values_at(&self, id: AssetId, version: u64) -> Outcome<interlink_model::keyvalues::KeyValues> {
+        self.asset_then(id, AsOf::Version(version)).map(|(snapshot, _)| snapshot.values)
+    }
+
     /// An asset as it was.
     pub fn asset_as_of(&self, id: AssetId, at: AsOf) -> Outcome<AssetView> {
         let (snapshot, cell) = self.asset_then(id, at)?;

@@ -219,7 +219,10 @@ impl Process {
     fn has_automatic(&self) -> bool {
         self.plan.is_automatic
             || self.parent.is_some()
-            || !(self.dates.is_empty() && self.timers.is_empty() && self.effects.is_empty() && self.subprocesses.is_empty())
+            || !(self.dates.is_empty()
+                && self.timers.is_empty()
+                && self.effects.is_empty()
+                && self.subprocesses.is_empty())
     }
 
     /// Whether a task's condition is to be evaluated now.

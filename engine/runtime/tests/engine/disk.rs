@@ -88,7 +88,10 @@ async fn many_commands_at_once_over_a_failing_disk_are_each_done_once_or_not_at_
                 })
             })
             .collect();
-        disk.fail_next([Operation::Write, Operation::SyncData][round % 2], [Fault::Io, Fault::SyncLoses, Fault::Short][round % 3]);
+        disk.fail_next(
+            [Operation::Write, Operation::SyncData][round % 2],
+            [Fault::Io, Fault::SyncLoses, Fault::Short][round % 3],
+        );
         for asked in asking {
             asked.await.expect("answered");
         }

@@ -215,9 +215,11 @@ impl World {
 
     fn prepare(&mut self) {
         for source in SCHEMAS {
-            let parsed = parse(source.as_bytes(), Syntax::Yaml).unwrap_or_else(|refusal| panic!("{:?}", refusal.findings));
+            let parsed =
+                parse(source.as_bytes(), Syntax::Yaml).unwrap_or_else(|refusal| panic!("{:?}", refusal.findings));
             let permit = Permit::default();
-            let imported = self.engine.import_schema(parsed, SchemaSource::Authored, Actor::System, |_| answer(201), &permit);
+            let imported =
+                self.engine.import_schema(parsed, SchemaSource::Authored, Actor::System, |_| answer(201), &permit);
             self.finish(imported).expect("imported");
         }
         self.people = ["ana", "boris", "carla"].map(|login| self.finish(caller(&self.engine, login))).to_vec();
@@ -228,7 +230,12 @@ impl World {
     fn step(&mut self) {
         let chosen = self.dice.below(100);
         if std::env::var("SIMULATE_TRACE").is_ok() {
-            eprintln!("{chosen}: {} flights, {} effects, {} appends", self.flights.len(), self.begun.len(), self.journal.waiting());
+            eprintln!(
+                "{chosen}: {} flights, {} effects, {} appends",
+                self.flights.len(),
+                self.begun.len(),
+                self.journal.waiting()
+            );
         }
         match chosen {
             0..30 if self.flights.len() < UNDER_WAY => self.ask(),
@@ -260,18 +267,31 @@ impl World {
 
     fn command(&mut self, process: ProcessId) -> Command {
         let plan = self.engine.process(process).map(|view| Arc::clone(&view.process.plan));
-        let tasks: Vec<String> = plan.map(|plan| plan.outline.tasks.iter().map(|task| task.id.clone()).collect()).unwrap_or_default();
+        let tasks: Vec<String> =
+            plan.map(|plan| plan.outline.tasks.iter().map(|task| task.id.clone()).collect()).unwrap_or_default();
         let task = tasks.get(self.dice.below(tasks.len())).cloned().unwrap_or_else(|| "a".into());
         match self.dice.below(20) {
             0..3 => Command::Start,
             3 => Command::Suspend,
             4 | 5 => Command::Resume,
-            6 => if self.dice.in_hundred(20) { Command::Cancel } else { Command::Claim(task) },
+            6 => {
+                if self.dice.in_hundred(20) {
+                    Command::Cancel
+                } else {
+                    Command::Claim(task)
+                }
+            }
             7 => Command::Release(task),
             8 => Command::StartTask(task),
             9..13 => Command::Complete(task),
             13 => Command::Reopen(task),
-            14 => if self.dice.in_hundred(50) { Command::Skip(task) } else { Command::Restore(task) },
+            14 => {
+                if self.dice.in_hundred(50) {
+                    Command::Skip(task)
+                } else {
+                    Command::Restore(task)
+                }
+            }
             15 | 16 => {
                 let choice = [Choice::Approve, Choice::Reject, Choice::Abstain][self.dice.below(3)];
                 Command::Vote { task, choice }
@@ -300,7 +320,8 @@ impl World {
     /// Sends a request, for the first time or again.
     fn send(&mut self, key: String) {
         let Asked { process, command, schema, .. } = self.asked[&key].clone();
-        let (engine, person) = (Arc::clone(&self.engine), self.people[usize::from(key.as_bytes()[key.len() - 1]) % 3].clone());
+        let (engine, person) =
+            (Arc::clone(&self.engine), self.people[usize::from(key.as_bytes()[key.len() - 1]) % 3].clone());
         let flight = async move {
             let request = Request { method: "POST", path: "/simulated", key: &key, body: key.as_bytes() };
             let permit = match engine.enter(&person, request).await {
@@ -377,7 +398,8 @@ impl World {
             let said = |answer: &Answer| String::from_utf8_lossy(&answer.body).into_owned();
             assert_eq!(said(before), said(&answer), "{key} was answered differently: {:?}", self.asked[&key].command);
         }
-        let process = serde_json::from_slice::<Value>(&answer.body).expect("an answer")["process"].as_str().map(str::to_owned);
+        let process =
+            serde_json::from_slice::<Value>(&answer.body).expect("an answer")["process"].as_str().map(str::to_owned);
         let process = process.and_then(|id| ProcessId::parse(&id)).expect("an id");
         if !self.processes.contains(&process) {
             self.processes.push(process);
@@ -446,14 +468,20 @@ impl World {
                 self.turn = None;
                 self.begun.extend(begun);
             }
-            let is_idle = self.journal.waiting() == 0 && self.flights.is_empty() && self.begun.is_empty() && is_turn_over;
+            let is_idle =
+                self.journal.waiting() == 0 && self.flights.is_empty() && self.begun.is_empty() && is_turn_over;
             self.journal.step(Step::Commit(usize::MAX));
             quiet = if is_idle { quiet + 1 } else { 0 };
             if quiet > 3 {
                 return;
             }
         }
-        panic!("it does not come to rest: {} flights, {} effects, {} appends", self.flights.len(), self.begun.len(), self.journal.waiting());
+        panic!(
+            "it does not come to rest: {} flights, {} effects, {} appends",
+            self.flights.len(),
+            self.begun.len(),
+            self.journal.waiting()
+        );
     }
 
     fn check(&mut self) {
@@ -476,7 +504,8 @@ impl World {
     /// Whether a process was made by a request: acknowledged or not.
     fn asked_for(&self, id: ProcessId) -> bool {
         let name = self.engine.process(id).expect("there").name.unwrap_or_default();
-        self.asked.get(&name).is_some_and(|asked| asked.process.is_none()) && self.engine.process(id).expect("there").process.parent.is_none()
+        self.asked.get(&name).is_some_and(|asked| asked.process.is_none())
+            && self.engine.process(id).expect("there").process.parent.is_none()
     }
 
     /// Every answer is given again, and what it says is in the journal.
@@ -511,7 +540,10 @@ impl World {
         let mut notes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for event in &events {
             if event.kind == "TimerFired" {
-                let timer = format!("{} {} {} {}", event.data["item"], event.data["timer"], event.data["number"], event.data["due_at"]);
+                let timer = format!(
+                    "{} {} {} {}",
+                    event.data["item"], event.data["timer"], event.data["number"], event.data["due_at"]
+                );
                 assert!(fired.insert(timer.clone()), "{id}: {timer} fired twice");
                 let due_at = event.data["due_at"].as_i64().expect("an instant");
                 assert!(due_at <= event.stamp.at.0, "{id}: {timer} fired before its time");
@@ -536,8 +568,14 @@ impl World {
 }
 
 fn shown(process: &interlink_model::process::Process) -> Answer {
-    let body = json!({"process": process.id.to_string(), "version": process.version, "status": process.status.as_str()});
-    Answer { status: 200, content_type: "application/json".into(), body: body.to_string().into_bytes(), ..Answer::default() }
+    let body =
+        json!({"process": process.id.to_string(), "version": process.version, "status": process.status.as_str()});
+    Answer {
+        status: 200,
+        content_type: "application/json".into(),
+        body: body.to_string().into_bytes(),
+        ..Answer::default()
+    }
 }
 
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -584,7 +622,10 @@ fn a_seed_gives_the_same_order_every_time() {
         world.rest();
         let all = world.engine.process_ids(None, usize::MAX);
         let history = all.iter().map(|id| world.engine.events(*id, 0, usize::MAX).expect("a history"));
-        history.flatten().map(|event| format!("{} {} {:?} {}", event.position, event.kind, event.stamp, event.data)).collect::<Vec<_>>()
+        history
+            .flatten()
+            .map(|event| format!("{} {} {:?} {}", event.position, event.kind, event.stamp, event.data))
+            .collect::<Vec<_>>()
     };
     assert_eq!(run(42), run(42));
     assert_ne!(run(42), run(43));
