@@ -2,6 +2,7 @@
 
 mod data;
 mod incident;
+mod interlinker;
 mod process;
 mod provision;
 mod schedule;
@@ -79,6 +80,9 @@ enum Command {
     /// Shows what a schedule comes to.
     #[command(subcommand)]
     Schedule(schedule::Command),
+    /// Looks at what Interlinkers did.
+    #[command(subcommand)]
+    Interlinker(interlinker::Command),
     /// Deals with what failed past its policy.
     #[command(subcommand)]
     Incident(incident::Command),
@@ -126,6 +130,7 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         Command::Schema(command) => schema::run(command, client, output),
         Command::Process(command) => process::run(command, &client()?, output),
         Command::Schedule(command) => schedule::run(&command, output),
+        Command::Interlinker(command) => interlinker::run(&command, &client()?, output),
         Command::Incident(command) => incident::run(command, &client()?, output),
         Command::Usage(usage) => usage::run(&usage, &client()?, output),
         Command::Adoption => usage::adoption(&client()?, output),

@@ -8,6 +8,7 @@ mod zips;
 
 mod automation;
 mod bundles;
+mod calls;
 mod components;
 mod damage;
 mod documents;
