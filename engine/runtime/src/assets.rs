@@ -178,6 +178,8 @@ pub(crate) struct Use<'a> {
     pub effect: Option<u64>,
     /// The call that goes on, where it is none of its own.
     pub resumed: Option<Interrupted>,
+    /// What the process hears of it in the same append, where it is not an outcome that it waits for.
+    pub with: Option<Command>,
 }
 
 /// What a new asset is for.
@@ -350,7 +352,7 @@ impl Assets {
         processes.command(core, process, actor, ask, beside, answer, permit).await
     }
 
-    /// Runs an action. `with` is what the process hears of it in the same append, where it hears anything.
+    /// Runs an action.
     pub async fn act(
         &self,
         core: &Arc<Core>,
@@ -362,7 +364,6 @@ impl Assets {
         action: &str,
         input: Json,
         asked: Use<'_>,
-        with: Option<Command>,
         answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
@@ -409,7 +410,8 @@ impl Assets {
             let duration_us = called.cost.instantiate_us + called.cost.call_us;
             match called.result {
                 Ok(done) => {
-                    let with = with.or_else(|| done.outcome.as_ref().and_then(|_| process.wants_outcome(cell.id)));
+                    let with =
+                        asked.with.or_else(|| done.outcome.as_ref().and_then(|_| process.wants_outcome(cell.id)));
                     let performed = ActionPerformed {
                         action: action.into(),
                         input: Sealed::Open(input),

@@ -750,24 +750,11 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        let asked = AssetUse { language, expected, effect: None, resumed: None };
+        let asked = AssetUse { language, expected, effect: None, resumed: None, with: None };
         let actor = caller.actor();
         self.not_paused(&asset.interlinker.name)?;
         self.assets
-            .act(
-                &self.core,
-                &self.processes,
-                &process,
-                &cell,
-                &guest,
-                actor,
-                action,
-                input,
-                asked,
-                None,
-                settle,
-                permit,
-            )
+            .act(&self.core, &self.processes, &process, &cell, &guest, actor, action, input, asked, settle, permit)
             .await
     }
 
@@ -840,11 +827,12 @@ impl Engine {
                     Ok(acted) => keep(true, answers.acted(acted)),
                     Err(trouble) => keep(matches!(trouble, Trouble::Refused(_)), answers.refused(trouble)),
                 };
-                let asked = AssetUse { language: &language, expected: None, effect: None, resumed: Some(call) };
+                let asked =
+                    AssetUse { language: &language, expected: None, effect: None, resumed: Some(call), with: None };
                 let (core, processes) = (&self.core, &self.processes);
                 let input = calling.input;
                 self.assets
-                    .act(core, processes, &cell, &asset, &guest, actor, &action, input, asked, None, settle, permit)
+                    .act(core, processes, &cell, &asset, &guest, actor, &action, input, asked, settle, permit)
                     .await
             }
             None => {
