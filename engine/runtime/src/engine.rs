@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 
 use crate::ambient::{Ambient, System};
 use crate::assets::{Acted, AssetCell, Assets, For, NewAsset, Use as AssetUse, guest_of};
+use crate::backup::Source;
 use crate::catalogue::{Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, events_of};
 use crate::core::Core;
 use crate::dispatch::Dispatcher;
@@ -118,6 +119,7 @@ pub struct Engine {
     checkpointer: Mutex<Checkpointer>,
     dispatcher: Mutex<Option<Dispatcher>>,
     pub(crate) provisioning: tokio::sync::Mutex<()>,
+    pub(crate) source: Source,
     opened: Opened,
     /// Held as long as the engine lives.
     _lock: File,
@@ -178,7 +180,9 @@ impl Engine {
         std::fs::create_dir_all(data)
             .map_err(|source| OpenError::Io { what: format!("making {}", data.display()), source })?;
         let lock = lock(data)?;
-        let journal: Arc<dyn Journal> = Arc::new(FileJournal::open_with(data, options.segment_bytes)?);
+        let files = Arc::new(FileJournal::open_with(data, options.segment_bytes)?);
+        let source = Source { data: data.into(), journal: Arc::clone(&files) };
+        let journal: Arc<dyn Journal> = files;
         let damaged = journal.damage();
         damaged.iter().for_each(|damage| tracing::error!(%damage, "the journal is damaged"));
         let keys = Keys::open(data, journal.highest_key(), Arc::clone(&options.ambient))?;
@@ -222,6 +226,7 @@ impl Engine {
             gate: Arc::new(Gate::default()),
             checkpointer: Mutex::new(checkpointer),
             provisioning: tokio::sync::Mutex::default(),
+            source,
             opened: Opened { replayed, damaged: damaged.len() },
             _lock: lock,
         })

@@ -11,6 +11,7 @@ pub mod ambient;
 mod asset_rows;
 mod assets;
 pub mod audit;
+pub mod backup;
 pub mod catalogue;
 mod cells;
 mod core;

@@ -7,6 +7,7 @@ mod server;
 mod zips;
 
 mod automation;
+mod backups;
 mod bundles;
 mod components;
 mod damage;
