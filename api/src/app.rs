@@ -89,6 +89,8 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(processes::suspend))
         .routes(routes!(processes::resume))
         .routes(routes!(processes::cancel))
+        .routes(routes!(processes::archive))
+        .routes(routes!(processes::unarchive))
         .routes(routes!(processes::tree))
         .routes(routes!(processes::guide))
         .routes(routes!(processes::events))

@@ -6,6 +6,7 @@ mod given;
 mod server;
 mod zips;
 
+mod archives;
 mod automation;
 mod backups;
 mod bundles;
