@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod data;
 mod incident;
 mod interlinker;
@@ -99,6 +100,10 @@ enum Command {
     /// Works on the state of a data directory.
     #[command(subcommand)]
     State(data::StateCommand),
+    /// Takes a consistent copy of a running server, with its keys in a file of their own.
+    Backup(backup::Backup),
+    /// Makes a data directory from a backup.
+    Restore(backup::Restore),
     /// Measures this machine.
     Bench(crate::cli::bench::Bench),
 }
@@ -137,6 +142,8 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         Command::Provision(command) => provision::run(command, &client()?, output),
         Command::Audit(command) => data::audit(&command, output),
         Command::State(command) => data::state(&command),
+        Command::Backup(wanted) => backup::backup(&wanted, client, output),
+        Command::Restore(wanted) => backup::restore(&wanted, output),
         Command::Bench(bench) => bench::run(&bench, output),
     }
 }

@@ -21,6 +21,7 @@ use parking_lot::RwLock;
 use serde_json::Value as Json;
 
 use crate::ambient::asset_id;
+use crate::archive;
 use crate::asset_rows::{asset_key, from_rows, from_stream, put_event, value_key};
 use crate::calls::{Calling, HeldLanes, Interrupted, Recorder, World, durable, settle_end};
 use crate::catalogue::Catalogue;
@@ -124,6 +125,13 @@ impl AssetCell {
             lane.ahead = self.snapshot();
         }
         lane
+    }
+
+    /// Its lane, with nothing on its way in it: no call changes the asset while this is held.
+    pub async fn hold(&self) -> Outcome<impl Sized + '_> {
+        let lane = self.enter().await;
+        self.durable.wait(lane.ahead.asset.version).await?;
+        Ok(lane)
     }
 
     /// Opens the sealed name of the asset.
@@ -384,6 +392,7 @@ impl Assets {
             let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
             cell.admit(&asset, asked.expected).await?;
+            archive::admit(process)?;
             let recorder = match &asked.resumed {
                 Some(resumed) => Recorder::resumed(core, process, resumed),
                 None => {

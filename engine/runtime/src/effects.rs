@@ -309,7 +309,8 @@ impl Workshop {
             Ok(sub) => match self.tell(&sub, &Command::Cancel).await {
                 Ok(()) => {}
                 // It ended by itself.
-                Err(Trouble::Rejected(rejection, _)) if rejection.rule == Rule::ProcessEnded => {}
+                Err(Trouble::Rejected(rejection, _))
+                    if matches!(rejection.rule, Rule::ProcessEnded | Rule::ProcessArchived) => {}
                 Err(trouble) => return Err(trouble.into()),
             },
             Err(Trouble::NotFound { .. }) => {}

@@ -21,7 +21,7 @@ use crate::core::{Core, Durable, Fate, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
-use crate::history::{Folded, SNAPSHOT_EVERY, fold, from_row, snapshot_record};
+use crate::history::{Folded, fold, from_row, is_snapshot_due, snapshot_record};
 use crate::keys::SealingKey;
 use crate::mailbox::{Mailbox, NotTaken};
 use crate::schedule::{self, Planned};
@@ -468,10 +468,10 @@ fn submit(
             _ => None,
         })
         .collect();
-    let due_before = mailbox.ahead().version / SNAPSHOT_EVERY;
+    let before = Arc::clone(mailbox.ahead());
     let process = mailbox.push(&events, &stamp);
-    let snapshot = (process.version / SNAPSHOT_EVERY > due_before)
-        .then(|| snapshot_record(&process, &cell.key, mailbox.next_snapshot()));
+    let snapshot =
+        is_snapshot_due(&before, &process).then(|| snapshot_record(&process, &cell.key, mailbox.next_snapshot()));
     let (answer, record) = answer(&Done { process: &process, events: &events });
     let own = written.len() as u64;
     let settle_beside = beside.map(|Beside { written: more, settle }| {

@@ -6,7 +6,9 @@ mod given;
 mod server;
 mod zips;
 
+mod archives;
 mod automation;
+mod backups;
 mod bundles;
 mod calls;
 mod components;
