@@ -26,7 +26,7 @@ use crate::asset_rows::{asset_key, from_rows, from_stream, put_event, value_key}
 use crate::calls::{Calling, HeldLanes, Interrupted, Recorder, World, durable, settle_end};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
-use crate::core::{Core, Durable, Fate, settled};
+use crate::core::{Ahead, Core, Durable, Fate, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
@@ -64,6 +64,8 @@ pub(crate) struct AssetCell {
 
 struct Lane {
     ahead: Snapshot,
+    /// Appends that had failed when the lane was entered.
+    failures: u64,
     last_at: Micros,
 }
 
@@ -80,7 +82,7 @@ impl AssetCell {
         Self {
             id: snapshot.asset.id,
             key,
-            lane: tokio::sync::Mutex::new(Lane { ahead: snapshot.clone(), last_at }),
+            lane: tokio::sync::Mutex::new(Lane { ahead: snapshot.clone(), failures: 0, last_at }),
             waiting: AtomicUsize::new(0),
             stale: AtomicBool::new(false),
             durable: Durable::new(snapshot.asset.version),
@@ -107,20 +109,23 @@ impl AssetCell {
 
     /// Whether a call may run on what is ahead: the asset is there, at the version that the caller saw. A refusal waits for
     /// what it was decided on.
-    async fn admit(&self, ahead: &Asset, expected: Option<u64>) -> Outcome<()> {
+    async fn admit(&self, lane: &Lane, expected: Option<u64>) -> Outcome<()> {
+        let ahead = &lane.ahead.asset;
         let found = ahead.version;
         let refused = match expected {
             _ if ahead.removed_at.is_some() => Trouble::NotFound { what: "asset", id: self.id.to_string() },
             Some(expected) if expected != found => Trouble::WrongVersion { expected, found },
             _ => return Ok(()),
         };
-        self.durable.wait(found).await?;
+        self.durable.wait(Ahead { version: found, failures: lane.failures }).await?;
         Err(refused)
     }
 
     /// The lane, once it is this call's turn; what a failed append left ahead is dropped.
     async fn enter(&self) -> tokio::sync::MutexGuard<'_, Lane> {
         let mut lane = self.lane.lock().await;
+        // Counted first: a failure between the two makes a refusal uncertain, never wrong.
+        lane.failures = self.durable.failures();
         if self.stale.swap(false, Ordering::AcqRel) {
             lane.ahead = self.snapshot();
         }
@@ -130,7 +135,7 @@ impl AssetCell {
     /// Its lane, with nothing on its way in it: no call changes the asset while this is held.
     pub async fn hold(&self) -> Outcome<impl Sized + '_> {
         let lane = self.enter().await;
-        self.durable.wait(lane.ahead.asset.version).await?;
+        self.durable.wait(Ahead { version: lane.ahead.asset.version, failures: lane.failures }).await?;
         Ok(lane)
     }
 
@@ -391,7 +396,7 @@ impl Assets {
             }
             let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
-            cell.admit(&asset, asked.expected).await?;
+            cell.admit(&lane, asked.expected).await?;
             archive::admit(process)?;
             let recorder = match &asked.resumed {
                 Some(resumed) => Recorder::resumed(core, process, resumed),
@@ -473,7 +478,7 @@ impl Assets {
         self.held.free(cell.id).await;
         let lane = cell.enter().await;
         let Snapshot { asset, values } = lane.ahead.clone();
-        cell.admit(&asset, expected).await?;
+        cell.admit(&lane, expected).await?;
         let lane = parking_lot::Mutex::new(lane);
         let beside = |stamp: &Stamp| {
             let at = stream(StreamKind::Asset, cell.id.bytes());

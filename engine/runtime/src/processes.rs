@@ -17,7 +17,7 @@ use crate::ambient::process_id;
 use crate::calls::{Recorder, settle_end};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
-use crate::core::{Core, Durable, Fate, settled};
+use crate::core::{Ahead, Core, Durable, Fate, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
@@ -105,7 +105,9 @@ impl ProcessCell {
 
     fn failed(&self, core: &Core) {
         let head = core.journal.head(&stream(StreamKind::Snapshot, self.id.bytes()));
-        self.mailbox.lock().failed(head.map_or(0, |head| head.version + 1));
+        let mut mailbox = self.mailbox.lock();
+        mailbox.failed(head.map_or(0, |head| head.version + 1));
+        // Under the lock under which what is ahead is looked at.
         self.durable.failed();
     }
 }
@@ -173,6 +175,8 @@ pub(crate) fn roles_in(actor: Actor, plan: &Plan) -> Vec<&str> {
 pub(crate) struct RefusedAhead {
     refused: NotTaken,
     ahead: Arc<Process>,
+    /// What it waits for before it is told.
+    until: Ahead,
 }
 
 impl RefusedAhead {
@@ -332,7 +336,7 @@ impl Processes {
                 Ok(answer)
             }
             Err(refused) => {
-                cell.durable.wait(refused.ahead.version).await?;
+                cell.durable.wait(refused.until).await?;
                 Err(refused.trouble(ask.expected))
             }
         }
@@ -354,7 +358,10 @@ impl Processes {
         let stamp = core.stamp(mailbox.time(core.now()), actor);
         match cell.decide(&mailbox, ask, &stamp) {
             Ok(events) => Ok(submit(core, cell, &mut mailbox, events, stamp, beside(&stamp), answer, permit)),
-            Err(refused) => Err(RefusedAhead { refused, ahead: Arc::clone(mailbox.ahead()) }),
+            Err(refused) => {
+                let (ahead, until) = (Arc::clone(mailbox.ahead()), cell.durable.ahead(mailbox.ahead().version));
+                Err(RefusedAhead { refused, ahead, until })
+            }
         }
     }
 
