@@ -333,7 +333,7 @@ impl Assets {
             let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
             cell.admit(&asset, asked.expected).await?;
-            archive::admit(process)?;
+            archive::admit(process).await?;
             let context = call_context(actor, process, &asset.task, cell.id, asked.language, core.now());
             let entry = Entry::Action { name: action.into(), input: input.clone() };
             let called = run(core, guest, entry, values, context).await;

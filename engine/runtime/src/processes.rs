@@ -56,6 +56,16 @@ impl ProcessCell {
         Arc::clone(&self.committed.read())
     }
 
+    /// The process as it will be when all that was handed over is durable.
+    pub fn ahead(&self) -> Arc<Process> {
+        Arc::clone(self.mailbox.lock().ahead())
+    }
+
+    /// Waits until a version is durable.
+    pub async fn wait_for(&self, version: u64) -> Outcome<()> {
+        self.durable.wait(version).await
+    }
+
     /// Opens the sealed name of the process.
     pub fn name(&self, process: &Process) -> Option<String> {
         let mut name = process.name.clone();
@@ -331,7 +341,7 @@ impl Processes {
                 Ok(answer)
             }
             Err(refused) => {
-                cell.durable.wait(refused.ahead.version).await?;
+                cell.wait_for(refused.ahead.version).await?;
                 Err(refused.trouble(ask.expected))
             }
         }

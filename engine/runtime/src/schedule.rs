@@ -54,10 +54,13 @@ pub(crate) struct IncidentRow {
     pub is_open: bool,
 }
 
+/// Where a process stands in an index.
+type Place = fn(&Process) -> Option<Planned>;
+
 /// The rows that an event changed: the process, and where its place in an index has moved.
 pub(crate) fn rows(before: Option<&Process>, after: &Arc<Process>, sealing: &SealingKey) -> Vec<(Vec<u8>, Value)> {
     let mut rows = archive::process_rows(before, after, sealing);
-    let places: [(u8, fn(&Process) -> Option<Planned>); 2] = [(table::DUE, next_due), (table::WORK, next_work)];
+    let places: [(u8, Place); 2] = [(table::DUE, next_due), (table::WORK, next_work)];
     for (index, place) in places {
         let (old, new) = (before.and_then(place), place(after));
         if old != new {

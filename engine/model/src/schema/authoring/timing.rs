@@ -111,7 +111,7 @@ impl Walk<'_> {
         Some(Recurrence {
             cron: cron?,
             misfire: misfire.and_then(Misfire::named).unwrap_or_default(),
-            until: until,
+            until,
             times,
         })
     }
