@@ -57,6 +57,17 @@ impl ProcessCell {
         Arc::clone(&self.committed.read())
     }
 
+    /// The process as it will be when all that was handed over is durable, and what to wait for until it is.
+    pub fn ahead(&self) -> (Arc<Process>, Ahead) {
+        let mailbox = self.mailbox.lock();
+        (Arc::clone(mailbox.ahead()), self.durable.ahead(mailbox.ahead().version))
+    }
+
+    /// Waits until what was ahead is durable.
+    pub async fn wait_for(&self, ahead: Ahead) -> Outcome<()> {
+        self.durable.wait(ahead).await
+    }
+
     /// Opens the sealed name of the process.
     pub fn name(&self, process: &Process) -> Option<String> {
         let mut name = process.name.clone();
