@@ -1,6 +1,8 @@
 //! The pages under `docs/` are held to what is there: their commands are run, their schemas checked, the names of tests and
 //! limits looked up.
 
+mod limits;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +24,9 @@ fn page(name: &str) -> String {
 /// Contents of the fenced blocks of a language, in their order.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let fenced = page.split("\n```").skip(1).step_by(2);
-    fenced.filter_map(|block| block.strip_prefix(&format!("{language}\n")).map(str::to_owned)).collect()
+    fenced
+        .filter_map(|block| block.strip_prefix(&format!("{language}\n")).map(|block| block.to_owned() + "\n"))
+        .collect()
 }
 
 /// Every file of Rust below a directory, by its path from the root.
@@ -188,6 +192,17 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
     }
 }
 
+#[test]
+fn every_command_of_the_page_on_schemas_does_what_it_says() {
+    let server = Server::start();
+    let example = root().join("examples/schemas/school-street.yaml").to_string_lossy().into_owned();
+    let lines = commands(&page("writing-schemas.md"));
+    assert!(lines.len() >= 3, "{lines:?}");
+    for line in lines {
+        Stage { server: &server, names: vec![("my-schema.yaml", example.clone())] }.run(&line);
+    }
+}
+
 /// Incidents of processes whose Interlinker is nowhere.
 fn failing(client: &Client, count: usize) -> Vec<String> {
     let task = "          - { id: ask, kind: interlinker, interlinker: oracle, retry: { attempts: 1 } }\n";
@@ -221,93 +236,6 @@ fn every_test_that_the_page_on_guarantees_names_is_there() {
             assert!(is_there(test), "{name} names `{test}`, which is nowhere");
         }
     }
-}
-
-/// A number as it stands in the code: products, shifts, and other constants of the same file or of schemas.
-fn number(expression: &str, file: &str, sources: &BTreeMap<String, String>) -> u64 {
-    let constant = |name: &str| {
-        let files = [file, "engine/model/src/schema/limits.rs"];
-        let found = files.iter().find_map(|file| limits_of(&sources[*file]).remove(name));
-        number(&found.unwrap_or_else(|| panic!("{file}: no `{name}`")), file, sources)
-    };
-    let one = |word: &str| {
-        let digits = word.trim().trim_end_matches(".0").replace('_', "");
-        digits.parse().unwrap_or_else(|_| constant(word.trim().rsplit("::").next().unwrap_or_default()))
-    };
-    match expression.split_once("<<") {
-        Some((number, bits)) => one(number) << one(bits),
-        None => expression.split('*').map(one).product(),
-    }
-}
-
-/// Constants whose names say that they are limits, with what they are.
-fn limits_of(source: &str) -> BTreeMap<String, String> {
-    let constants =
-        source.lines().filter_map(|line| line.trim_start().trim_start_matches("pub ").strip_prefix("const "));
-    let parts = constants.filter_map(|line| {
-        let (name, rest) = line.split_once(": ")?;
-        let (_, value) = rest.split_once(" = ")?;
-        name.ends_with("_MAX").then(|| (name.to_owned(), value.trim_end_matches(';').to_owned()))
-    });
-    parts.collect()
-}
-
-/// Digits in groups of three.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
-    groups.collect::<Vec<_>>().join(",")
-}
-
-/// A limit as the page shows it, by the unit in its name.
-fn shown(name: &str, value: u64) -> String {
-    let upper = name.to_uppercase();
-    if upper.contains("_MS") {
-        let units = [(86_400_000, "days"), (3_600_000, "h"), (1_000, "s"), (1, "ms")];
-        let (unit, word) = units.into_iter().find(|(unit, _)| value % unit == 0).expect("milliseconds fit");
-        format!("{} {word}", value / unit)
-    } else if upper.contains("BYTES") {
-        let units = [(1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes")];
-        let (unit, word) = units.into_iter().find(|(unit, _)| value % unit == 0).expect("bytes fit");
-        format!("{} {word}", grouped(value / unit))
-    } else {
-        grouped(value)
-    }
-}
-
-#[test]
-fn every_limit_of_the_code_is_on_the_page_on_limits_with_its_value() {
-    let (sources, page) = (sources(), page("limits.md"));
-    let is_ours = |file: &str| !file.contains("/tests/") && !file.ends_with("/tests.rs") && !file.starts_with("tests/");
-    let mut limits = 0;
-    for (file, source) in sources.iter().filter(|(file, _)| is_ours(file)) {
-        for (name, value) in limits_of(source) {
-            let row = page.lines().find(|line| line.starts_with(&format!("| `{file}` `{name}` |")));
-            let row = row.unwrap_or_else(|| panic!("no row begins with | `{file}` `{name}` |"));
-            let wanted = shown(&name, number(&value, file, &sources));
-            assert!(row.contains(&format!("| {wanted} |")), "`{name}` of {file} is {wanted}, and the page says: {row}");
-            limits += 1;
-        }
-    }
-    let rows = page.lines().filter(|line| line.starts_with("| `") && line.contains("_MAX` |")).count();
-    assert_eq!(rows, limits, "the page has rows of limits that are not in the code");
-}
-
-#[test]
-fn every_limit_of_a_call_is_on_the_page_on_limits_with_its_value() {
-    let file = "engine/host/src/limits.rs";
-    let (sources, page) = (sources(), page("limits.md"));
-    let (_, usual) = sources[file].split_once("fn default() -> Self {").expect("what is usual is there");
-    let usual = usual.lines().take_while(|line| line.trim() != "}").filter_map(|line| line.trim().split_once(": "));
-    let mut rows = 0;
-    for (name, value) in usual {
-        let wanted = shown(name, number(value.trim_end_matches(','), file, &sources));
-        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
-        let row = row.unwrap_or_else(|| panic!("no row begins with | `{name}` |"));
-        assert!(row.contains(&format!("| {wanted} |")), "`{name}` is {wanted}, and the page says: {row}");
-        rows += 1;
-    }
-    assert!(rows > 20, "only {rows} limits of a call");
 }
 
 #[test]
