@@ -7,6 +7,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use interlink_runtime::Engine;
+use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,8 +16,8 @@ use crate::cursor::Cursors;
 use crate::identity::Identities;
 use crate::problem::Problem;
 use crate::routes::{
-    adoption, assets, calls, incidents, interlinkers, meta, migrations, past, people, processes, provisions, schedules,
-    schemas, tasks, usage,
+    adoption, assets, backups, calls, incidents, interlinkers, meta, migrations, past, people, processes, provisions,
+    schedules, schemas, tasks, usage,
 };
 
 /// What every handler needs.
@@ -28,6 +29,8 @@ pub struct App {
     pub identities: Arc<Identities>,
     /// Cursors.
     pub cursors: Arc<Cursors>,
+    /// Places for backups that are under way.
+    pub backups: Arc<Semaphore>,
 }
 
 impl App {
@@ -35,7 +38,8 @@ impl App {
     pub fn new(engine: Arc<Engine>) -> Self {
         let secret = engine.token_secret();
         let cursors = Cursors::new(secret, engine.identity());
-        Self { engine, identities: Arc::new(Identities::new(&secret)), cursors: Arc::new(cursors) }
+        let backups = Arc::new(Semaphore::new(backups::BACKUPS_MAX));
+        Self { engine, identities: Arc::new(Identities::new(&secret)), cursors: Arc::new(cursors), backups }
     }
 }
 
@@ -65,6 +69,8 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(meta::readyz))
         .routes(routes!(meta::metrics))
         .routes(routes!(meta::docs))
+        .routes(routes!(backups::data))
+        .routes(routes!(backups::keys))
         .routes(routes!(people::me))
         .routes(routes!(schemas::list, schemas::import))
         .routes(routes!(schemas::authoring))
@@ -87,6 +93,8 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(processes::suspend))
         .routes(routes!(processes::resume))
         .routes(routes!(processes::cancel))
+        .routes(routes!(processes::archive))
+        .routes(routes!(processes::unarchive))
         .routes(routes!(processes::tree))
         .routes(routes!(processes::guide))
         .routes(routes!(processes::events))

@@ -36,6 +36,18 @@ impl Client {
         self.read(request.header("content-type", content_type).send(body))
     }
 
+    /// Reads something that may be long, and takes as long as it takes: only the connection has a time limit.
+    pub fn download(&self, path: &str) -> Result<impl std::io::Read + use<>, String> {
+        let url = format!("{}{path}", self.server);
+        let request = self.agent.get(&url).header("authorization", &format!("Bearer {}", self.token));
+        let request = request.config().timeout_global(None).timeout_connect(Some(TIMEOUT)).build();
+        let sent = request.call();
+        if sent.as_ref().is_ok_and(|response| response.status().is_success()) {
+            return sent.map(|response| response.into_body().into_reader()).map_err(|error| error.to_string());
+        }
+        self.read(sent).and(Err(format!("{url}: no answer")))
+    }
+
     fn read(&self, sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, String> {
         let mut response = sent.map_err(|error| format!("{}: {error}; is `interlink serve` running?", self.server))?;
         let status = response.status();

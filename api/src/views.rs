@@ -87,7 +87,7 @@ pub fn process(process: &Process, name: Option<String>) -> ProcessBody {
         id: process.id.to_string(),
         name,
         schema: Reference { name: schema.name, version: schema.version, digest: schema.digest },
-        status: process.status.as_str(),
+        status: process.status_word(),
         progress: process.progress(),
         version: process.version,
         language: process.language.clone(),
@@ -495,7 +495,7 @@ pub fn tree(process: &Process, wanted: &Wanted) -> Value {
     json!({
         "process": process.id.to_string(),
         "version": process.version,
-        "status": process.status.as_str(),
+        "status": process.status_word(),
         "progress": process.progress(),
         "phases": phases,
     })

@@ -1,7 +1,9 @@
 //! The command line.
 
+mod backup;
 mod data;
 mod incident;
+mod interlinker;
 mod process;
 mod provision;
 mod schedule;
@@ -79,6 +81,9 @@ enum Command {
     /// Shows what a schedule comes to.
     #[command(subcommand)]
     Schedule(schedule::Command),
+    /// Looks at what Interlinkers did.
+    #[command(subcommand)]
+    Interlinker(interlinker::Command),
     /// Deals with what failed past its policy.
     #[command(subcommand)]
     Incident(incident::Command),
@@ -95,6 +100,10 @@ enum Command {
     /// Works on the state of a data directory.
     #[command(subcommand)]
     State(data::StateCommand),
+    /// Takes a consistent copy of a running server, with its keys in a file of their own.
+    Backup(backup::Backup),
+    /// Makes a data directory from a backup.
+    Restore(backup::Restore),
     /// Measures this machine.
     Bench(crate::cli::bench::Bench),
 }
@@ -126,12 +135,15 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         Command::Schema(command) => schema::run(command, client, output),
         Command::Process(command) => process::run(command, &client()?, output),
         Command::Schedule(command) => schedule::run(&command, output),
+        Command::Interlinker(command) => interlinker::run(&command, &client()?, output),
         Command::Incident(command) => incident::run(command, &client()?, output),
         Command::Usage(usage) => usage::run(&usage, &client()?, output),
         Command::Adoption => usage::adoption(&client()?, output),
         Command::Provision(command) => provision::run(command, &client()?, output),
         Command::Audit(command) => data::audit(&command, output),
         Command::State(command) => data::state(&command),
+        Command::Backup(wanted) => backup::backup(&wanted, client, output),
+        Command::Restore(wanted) => backup::restore(&wanted, output),
         Command::Bench(bench) => bench::run(&bench, output),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod adoption;
 pub mod assets;
+pub mod backups;
 pub mod calls;
 pub mod incidents;
 pub mod interlinkers;

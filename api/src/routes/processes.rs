@@ -4,10 +4,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use interlink_model::id::ProcessId;
-use interlink_model::process::{self as model, DATA_BYTES_MAX, NewProcess, Process, ProcessStatus};
+use interlink_model::process::{self as model, ARCHIVED, DATA_BYTES_MAX, NewProcess, Process, ProcessStatus};
 use interlink_model::schema::outline::ItemRef;
 use interlink_model::time::zone::{ZONE_NAME_BYTES_MAX, Zone};
-use interlink_runtime::{Answer, AsOf, ProcessView, Trouble};
+use interlink_runtime::{Answer, AsOf, Done, ProcessView, Trouble};
 use serde_json::{Value, json};
 
 use super::tasks::recommended;
@@ -69,9 +69,9 @@ pub fn tag(version: u64) -> Option<String> {
 pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
     let limit = asked.limit()?;
     let status = asked.query("status").map(str::to_owned);
-    let known = |status: &String| ProcessStatus::ALL.iter().any(|known| known.as_str() == status);
+    let known = |status: &String| status == ARCHIVED || ProcessStatus::ALL.iter().any(|known| known.as_str() == status);
     if status.as_ref().is_some_and(|status| !known(status)) {
-        return Err(Problem::malformed("`status` is created, running, suspended, completed or cancelled"));
+        return Err(Problem::malformed("`status` is created, running, suspended, completed, cancelled or archived"));
     }
     let list = format!("processes:{}", status.as_deref().unwrap_or_default());
     let after = match asked.query("cursor") {
@@ -95,7 +95,7 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
                 }
                 reached = Some(*id);
                 if let Ok(ProcessView { process, name }) = engine.process(*id)
-                    && status.as_ref().is_none_or(|status| process.status.as_str() == status)
+                    && status.as_ref().is_none_or(|status| process.status_word() == status)
                 {
                     items.push(views::process(&process, name));
                 }
@@ -259,6 +259,39 @@ pub async fn cancel(State(app): State<App>, Path(id): Path<String>, command: Com
     drive(app, id, model::Command::Cancel, command).await
 }
 
+async fn set_archived(app: App, id: String, archived: bool, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let run = async {
+        let mut fields = command.fields()?;
+        let reason = fields.optional_text("reason", COMMENT_BYTES_MAX);
+        fields.end()?;
+        let shown = |done: &Done<'_>, name: Option<String>| Answer {
+            etag: tag(done.process.version),
+            ..answer(StatusCode::OK, &views::process(done.process, name))
+        };
+        let (id, reason, expected) = (process_id(&id)?, reason.as_deref(), command.asked.expected());
+        let done =
+            app.engine.set_archived(&command.caller, id, archived, reason, expected, shown, command.permit).await;
+        done.map_err(Problem::from)
+    };
+    let result = run.await;
+    Command::finish(&app, permit, result).await
+}
+
+/// Puts a process that was completed or cancelled away: it can be looked at, and nothing happens in it.
+#[utoipa::path(post, path = "/v1/processes/{id}/archive", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = views::ProcessBody), (status = 409, body = Problem)))]
+pub async fn archive(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
+    set_archived(app, id, true, command).await
+}
+
+/// Brings an archived process back, as it was.
+#[utoipa::path(post, path = "/v1/processes/{id}/unarchive", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = views::ProcessBody), (status = 409, body = Problem)))]
+pub async fn unarchive(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
+    set_archived(app, id, false, command).await
+}
+
 /// The tree of a process, with what is derived of every item.
 #[utoipa::path(get, path = "/v1/processes/{id}/tree", tag = "processes",
     params(("id" = String, Path), ("lang" = Option<String>, Query), ("as_of" = Option<String>, Query)),
@@ -302,11 +335,11 @@ pub async fn guide(State(app): State<App>, Path(id): Path<String>, asked: Asked)
         })
     });
     let mut body = json!({
-        "process": {"id": process.id.to_string(), "status": process.status.as_str(), "progress": process.progress()},
+        "process": {"id": process.id.to_string(), "status": process.status_word(), "progress": process.progress()},
         "next": next.collect::<Vec<_>>(),
         "waiting": waiting.collect::<Vec<_>>(),
     });
-    if let Some(note) = note(process.status) {
+    if let Some(note) = note(&process) {
         body["note"] = Value::from(note);
     }
     let language = language_of(&process, wanted);
@@ -327,8 +360,11 @@ fn why(process: &Process, after: &[ItemRef], wanted: &Wanted) -> String {
 }
 
 /// What the process as a whole waits for.
-fn note(status: ProcessStatus) -> Option<&'static str> {
-    match status {
+fn note(process: &Process) -> Option<&'static str> {
+    if process.archived_at.is_some() {
+        return Some("the process is archived: bring it back before anything else");
+    }
+    match process.status {
         ProcessStatus::Created => Some("the process has not begun: start it"),
         ProcessStatus::Suspended => Some("the process rests: resume it"),
         ProcessStatus::Completed => Some("everything is done"),

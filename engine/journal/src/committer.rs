@@ -66,8 +66,9 @@ impl Committer {
                 return self.go_on();
             }
             if draft.many > 0 {
-                let offset = active.end() - draft.buffer.len() as u64;
-                self.shared.publish(draft.heads, &draft.totals, offset, self.chain);
+                let end = active.end();
+                let bytes = end - draft.buffer.len() as u64..end;
+                self.shared.publish(draft.heads, &draft.totals, bytes, self.chain);
             }
             draft.fates.into_iter().for_each(|(done, fate)| done(fate));
             self.buffer = draft.buffer;

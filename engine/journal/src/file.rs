@@ -1,6 +1,6 @@
 //! The journal that needs nothing but a directory.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +43,9 @@ impl Default for Options {
 
 /// A journal in a directory: `journal/` holds its segments, `quarantine/` what recovery cut off.
 pub struct FileJournal {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
+    /// `journal/`.
+    pub(crate) directory: PathBuf,
     /// The committer, then the keeper of the index.
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
@@ -86,7 +88,7 @@ impl FileJournal {
             data: data.into(),
             maker: Arc::clone(&preparer.maker),
             identity,
-            epoch: found.header.map_or(0, |last| last.epoch),
+            epoch: found.epoch,
             cuts: std::mem::take(&mut found.cuts),
         };
         let (active, queue) = match succession.go_on(chain) {
@@ -104,7 +106,8 @@ impl FileJournal {
         if let Some(active) = &active {
             shared.enter(active, chain);
         }
-        let keeper = Keeper { shared: Arc::clone(&shared), disk: Arc::clone(&disk), directory, retry_pause };
+        let keeper =
+            Keeper { shared: Arc::clone(&shared), disk: Arc::clone(&disk), directory: directory.clone(), retry_pause };
         let committer = Committer {
             shared: Arc::clone(&shared),
             disk,
@@ -117,7 +120,7 @@ impl FileJournal {
             buffer: Vec::new(),
         };
         let committing = spawn("journal-commit", move || committer.run())?;
-        let journal = Self { shared, threads: Mutex::new(vec![committing]) };
+        let journal = Self { shared, directory, threads: Mutex::new(vec![committing]) };
         // From here on an error ends the committer with the journal.
         let keeping = spawn("journal-index", move || keeper.run())?;
         journal.threads.lock().push(keeping);
@@ -127,11 +130,17 @@ impl FileJournal {
     /// Opens the journal of a data directory to read it, and changes nothing: what a start would cut off is left out and
     /// stays where it is, and appends are refused.
     pub fn read_only(data: &Path) -> Result<Self, OpenError> {
-        let found = Found::read(&data.join("journal"))?;
+        let directory = data.join("journal");
+        let found = Found::read(&directory)?;
         let identity = found.header.map(|header| header.identity());
         let identity = identity.unwrap_or(Identity { journal: [0; 16], incarnation: 0 });
         let queue = Queue::unserved("the journal was opened to be read".into());
-        Ok(Self { shared: Arc::new(Shared::of(found, identity, queue)), threads: Mutex::default() })
+        Ok(Self { shared: Arc::new(Shared::of(found, identity, queue)), directory, threads: Mutex::default() })
+    }
+
+    /// Whether this journal may open segments: it was not opened to be read, and is not closed.
+    pub(crate) fn is_written(&self) -> bool {
+        !self.threads.lock().is_empty()
     }
 }
 

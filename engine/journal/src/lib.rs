@@ -17,6 +17,7 @@ use std::sync::Arc;
 mod committer;
 mod disk;
 mod draft;
+mod extent;
 #[cfg(any(test, feature = "suite"))]
 pub mod faults;
 mod file;
@@ -30,6 +31,7 @@ mod prepare;
 mod queue;
 mod read;
 mod recovery;
+mod renewal;
 mod segment;
 mod shared;
 mod succession;
@@ -39,6 +41,7 @@ mod survey;
 mod verify;
 
 pub use disk::{Disk, RealDisk, sync_directory};
+pub use extent::{Extent, FileExtent};
 pub use file::{FileJournal, Options, RETRY_PAUSE};
 pub use format::{
     APPEND_BYTES_MAX, BATCH_BYTES_MAX, BODY_BYTES_MAX, FORMAT_VERSION, FORMAT_VERSION_MIN, SEGMENT_BYTES,
@@ -46,6 +49,7 @@ pub use format::{
 };
 pub use index::keeper::TIER_TABLES;
 pub use recovery::{Damage, DamageKind};
+pub use renewal::renew_incarnation;
 pub use verify::{Report, verify};
 
 /// A place in the one order of all records. It only grows; no reader may rely on positions being dense.

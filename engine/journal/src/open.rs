@@ -53,8 +53,10 @@ pub(crate) struct Found {
     pub segments: Vec<Arc<Segment>>,
     pub parts: Vec<Part>,
     pub damage: Vec<Damage>,
-    /// The header of the last segment.
+    /// The last header that can be used.
     pub header: Option<SegmentHeader>,
+    /// The highest epoch that any segment has been opened under, be its header lost: the next one's name is new.
+    pub epoch: u64,
     pub chain: Chain,
     pub highest_key: u64,
     /// What was never acknowledged, or is only zeros, or a footer that is made again.
@@ -106,6 +108,7 @@ impl Found {
             pieces.push(piece);
         }
         let keys: Vec<_> = names.iter().map(|name| key_of(name).unwrap_or_default()).collect();
+        found.epoch = keys.iter().map(|(epoch, _)| *epoch).max().unwrap_or_default();
         let fitting = match &found.header {
             Some(header) => files::choose(directory, Seal::of_index(&header.journal), &keys),
             None => Fitting::default(),

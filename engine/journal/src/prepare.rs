@@ -26,6 +26,11 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
+    /// Makes files of `segment_bytes` in `directory`.
+    pub fn new(disk: Arc<dyn Disk>, directory: PathBuf, segment_bytes: u64) -> Self {
+        Self { disk, directory, segment_bytes, stop: AtomicBool::new(false), making: Mutex::new(()) }
+    }
+
     /// The file that waits, made now where there is none: full of zeros, synced, its directory synced.
     pub fn prepared(&self) -> std::io::Result<PathBuf> {
         let _making = self.making.lock();
@@ -66,8 +71,7 @@ impl Preparer {
         segment_bytes: u64,
         pause: Duration,
     ) -> std::io::Result<Self> {
-        let (making, stop) = (Mutex::new(()), AtomicBool::new(false));
-        let maker = Arc::new(Maker { disk, directory, segment_bytes, stop, making });
+        let maker = Arc::new(Maker::new(disk, directory, segment_bytes));
         let (wanted, want) = mpsc::channel::<()>();
         let ahead = Arc::clone(&maker);
         let work = move || {

@@ -1,7 +1,7 @@
 //! What committer, readers and the keeper of the index share.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -37,6 +37,8 @@ pub(crate) struct Shared {
 pub(crate) struct Reached {
     pub chain: Chain,
     pub highest_key: u64,
+    /// Where that is in the last segment, bytes.
+    pub end: u64,
 }
 
 /// What is known to be damaged: found by the start, or noticed since.
@@ -51,7 +53,8 @@ struct KnownDamage {
 
 impl Shared {
     pub fn of(found: Found, identity: Identity, queue: Queue) -> Self {
-        let reached = Reached { chain: found.chain, highest_key: found.highest_key };
+        let end = found.segments.last().map_or(0, |segment| segment.end());
+        let reached = Reached { chain: found.chain, highest_key: found.highest_key, end };
         let shared = Self {
             queue,
             segments: RwLock::new(found.segments),
@@ -67,17 +70,23 @@ impl Shared {
         shared
     }
 
-    /// Lets readers see a batch that has become durable, and begins at `offset` in the segment that is written.
-    pub fn publish(&self, heads: HashMap<Stream, Entry>, totals: &Totals, offset: u64, chain: Chain) {
-        self.index.publish(heads, totals, offset);
+    /// Lets readers see a batch that has become durable, and takes these `bytes` of the segment that is written.
+    pub fn publish(&self, heads: HashMap<Stream, Entry>, totals: &Totals, bytes: Range<u64>, chain: Chain) {
+        self.index.publish(heads, totals, bytes.start);
         let mut reached = self.reached.write();
         reached.chain = chain;
+        reached.end = bytes.end;
         reached.highest_key = reached.highest_key.max(totals.highest_key);
     }
 
     /// A new segment is written, and the one before may get its footer.
     pub fn enter(&self, next: &Arc<Segment>, chain: Chain) {
-        self.segments.write().push(Arc::clone(next));
+        {
+            // Together: who copies the journal must not take the end of one segment for that of another.
+            let mut reached = self.reached.write();
+            self.segments.write().push(Arc::clone(next));
+            reached.end = next.end();
+        }
         self.index.enter(Arc::clone(next), chain);
         self.bell.begin();
     }

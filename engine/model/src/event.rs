@@ -157,6 +157,7 @@ macro_rules! events {
         }
     ) => {
         $(#[$doc])*
+        #[allow(clippy::large_enum_variant, reason = "events are few at a time, and a box would cost each of them")]
         #[derive(Debug, Clone, PartialEq)]
         pub enum $family {
             $($(#[$fact_doc])* $fact($fact)),*

@@ -3,6 +3,7 @@
 //! A row's value is the sealed value of the event that changed it; it is opened when the asset is loaded. The head has the
 //! number of keys, so that a row that sled lost is noticed and the stream makes the asset again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use interlink_journal::{Position, Stream};
@@ -13,6 +14,7 @@ use interlink_model::id::{AssetId, StreamKind};
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::sealed::{Sealed, SealedField};
 
+use crate::archive;
 use crate::assets::Snapshot;
 use crate::catalogue::events_of;
 use crate::core::Core;
@@ -126,16 +128,56 @@ pub(crate) fn from_stream(core: &Core, id: AssetId, until: Position) -> Outcome<
     Ok((Snapshot { asset, values }, key))
 }
 
+/// The rows of an asset as its stream gives them up to a position: its head, and every key. Nothing where it was not there
+/// yet.
+pub(crate) fn rows(core: &Core, id: AssetId, until: Position) -> Outcome<Vec<(Vec<u8>, Value)>> {
+    let at = stream(StreamKind::Asset, id.bytes());
+    let mut values: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for (event, _, position, _) in events_of::<AssetEvent>(core, &at, "asset", &id)? {
+        if position > until {
+            break;
+        }
+        let changes = match event {
+            AssetEvent::InterlinkerInstantiated(event) => event.changes,
+            AssetEvent::ActionPerformed(event) => event.changes,
+            AssetEvent::OutcomeDeclared(_) => continue,
+            AssetEvent::AssetRemoved(_) => {
+                values.clear();
+                continue;
+            }
+        };
+        for change in changes {
+            match change.value {
+                Some(Sealed::Closed(sealed)) => drop(values.insert(change.key, sealed)),
+                _ => drop(values.remove(&change.key)),
+            }
+        }
+    }
+    let (snapshot, key) = from_stream(core, id, until)?;
+    let values = values.into_iter().map(|(name, sealed)| (value_key(id, &name), Value::bytes(sealed)));
+    Ok([(asset_key(id), Value::Asset(snapshot.asset, key))].into_iter().chain(values).collect())
+}
+
 /// Compares the rows of an asset with what its events give, where they are as new as the journal. `included` is the position
 /// that the state says it includes.
 pub(crate) fn compare(core: &Core, included: Position, id: AssetId) -> Result<(), String> {
     let (folded, _) = from_stream(core, id, Position::MAX).map_err(|trouble| trouble.to_string())?;
     let Some(head) = core.journal.head(&stream(StreamKind::Asset, id.bytes())) else { return Ok(()) };
-    match core.state.get(&asset_key(id)).map(|found| usage::position_of(&found)) {
+    let found = core.state.get(&asset_key(id)).map(|found| usage::position_of(&found));
+    let process = folded.asset.process;
+    match (archive::row(&core.state, process).map(|left| usage::position_of(&left)), found) {
+        (Some(_), None) => return Ok(()),
+        (Some(archived), Some(found)) if found <= archived => {
+            return Err("its process is archived, and its row is there".into());
+        }
+        _ => {}
+    }
+    match found {
         Some(position) if position >= head.position => {}
         // A state that is behind: the next start brings it up.
         _ if head.position > included => return Ok(()),
         Some(_) => return Err("its row is older than the state says".into()),
+        None if archive::may_be_gone(core, process, included) => return Ok(()),
         None => return Err("its row is missing".into()),
     }
     let (kept, _) = from_rows(core, id).ok_or("a row of its state is missing or does not open")?;

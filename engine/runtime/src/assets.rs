@@ -21,11 +21,12 @@ use parking_lot::RwLock;
 use serde_json::Value as Json;
 
 use crate::ambient::asset_id;
+use crate::archive;
 use crate::asset_rows::{asset_key, from_rows, from_stream, put_event, value_key};
 use crate::calls::{Calling, HeldLanes, Interrupted, Recorder, World, durable, settle_end};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
-use crate::core::{Core, Durable, Fate, settled};
+use crate::core::{Ahead, Core, Durable, Fate, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
@@ -63,6 +64,8 @@ pub(crate) struct AssetCell {
 
 struct Lane {
     ahead: Snapshot,
+    /// Appends that had failed when the lane was entered.
+    failures: u64,
     last_at: Micros,
 }
 
@@ -79,7 +82,7 @@ impl AssetCell {
         Self {
             id: snapshot.asset.id,
             key,
-            lane: tokio::sync::Mutex::new(Lane { ahead: snapshot.clone(), last_at }),
+            lane: tokio::sync::Mutex::new(Lane { ahead: snapshot.clone(), failures: 0, last_at }),
             waiting: AtomicUsize::new(0),
             stale: AtomicBool::new(false),
             durable: Durable::new(snapshot.asset.version),
@@ -106,24 +109,34 @@ impl AssetCell {
 
     /// Whether a call may run on what is ahead: the asset is there, at the version that the caller saw. A refusal waits for
     /// what it was decided on.
-    async fn admit(&self, ahead: &Asset, expected: Option<u64>) -> Outcome<()> {
+    async fn admit(&self, lane: &Lane, expected: Option<u64>) -> Outcome<()> {
+        let ahead = &lane.ahead.asset;
         let found = ahead.version;
         let refused = match expected {
             _ if ahead.removed_at.is_some() => Trouble::NotFound { what: "asset", id: self.id.to_string() },
             Some(expected) if expected != found => Trouble::WrongVersion { expected, found },
             _ => return Ok(()),
         };
-        self.durable.wait(found).await?;
+        self.durable.wait(Ahead { version: found, failures: lane.failures }).await?;
         Err(refused)
     }
 
     /// The lane, once it is this call's turn; what a failed append left ahead is dropped.
     async fn enter(&self) -> tokio::sync::MutexGuard<'_, Lane> {
         let mut lane = self.lane.lock().await;
+        // Counted first: a failure between the two makes a refusal uncertain, never wrong.
+        lane.failures = self.durable.failures();
         if self.stale.swap(false, Ordering::AcqRel) {
             lane.ahead = self.snapshot();
         }
         lane
+    }
+
+    /// Its lane, with nothing on its way in it: no call changes the asset while this is held.
+    pub async fn hold(&self) -> Outcome<impl Sized + '_> {
+        let lane = self.enter().await;
+        self.durable.wait(Ahead { version: lane.ahead.asset.version, failures: lane.failures }).await?;
+        Ok(lane)
     }
 
     /// Opens the sealed name of the asset.
@@ -178,6 +191,8 @@ pub(crate) struct Use<'a> {
     pub effect: Option<u64>,
     /// The call that goes on, where it is none of its own.
     pub resumed: Option<Interrupted>,
+    /// What the process hears of it in the same append, where it is not an outcome that it waits for.
+    pub with: Option<Command>,
 }
 
 /// What a new asset is for.
@@ -350,7 +365,7 @@ impl Assets {
         processes.command(core, process, actor, ask, beside, answer, permit).await
     }
 
-    /// Runs an action. `with` is what the process hears of it in the same append, where it hears anything.
+    /// Runs an action.
     pub async fn act(
         &self,
         core: &Arc<Core>,
@@ -362,7 +377,6 @@ impl Assets {
         action: &str,
         input: Json,
         asked: Use<'_>,
-        with: Option<Command>,
         answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
@@ -382,7 +396,8 @@ impl Assets {
             }
             let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
-            cell.admit(&asset, asked.expected).await?;
+            cell.admit(&lane, asked.expected).await?;
+            archive::admit(process)?;
             let recorder = match &asked.resumed {
                 Some(resumed) => Recorder::resumed(core, process, resumed),
                 None => {
@@ -409,7 +424,8 @@ impl Assets {
             let duration_us = called.cost.instantiate_us + called.cost.call_us;
             match called.result {
                 Ok(done) => {
-                    let with = with.or_else(|| done.outcome.as_ref().and_then(|_| process.wants_outcome(cell.id)));
+                    let with =
+                        asked.with.or_else(|| done.outcome.as_ref().and_then(|_| process.wants_outcome(cell.id)));
                     let performed = ActionPerformed {
                         action: action.into(),
                         input: Sealed::Open(input),
@@ -462,7 +478,7 @@ impl Assets {
         self.held.free(cell.id).await;
         let lane = cell.enter().await;
         let Snapshot { asset, values } = lane.ahead.clone();
-        cell.admit(&asset, expected).await?;
+        cell.admit(&lane, expected).await?;
         let lane = parking_lot::Mutex::new(lane);
         let beside = |stamp: &Stamp| {
             let at = stream(StreamKind::Asset, cell.id.bytes());

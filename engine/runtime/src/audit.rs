@@ -10,15 +10,17 @@ use interlink_model::id::{AssetId, ProcessId, StreamKind};
 use interlink_model::process::Process;
 
 use crate::ambient::System;
+use crate::archive;
 use crate::asset_rows;
 use crate::catalogue::{Catalogue, events_of};
 use crate::core::Core;
 use crate::draft::stream;
 use crate::engine::{Checkpoint, Engine, OpenError, Options, lock};
-use crate::history::step;
+use crate::history::{fold, step};
 use crate::keys::Keys;
 use crate::schedule;
-use crate::state::{Found, STATE_DIRECTORY, State, key, open_process_row, remove_state, table};
+use crate::state::{Found, STATE_DIRECTORY, State, Summary, key, open_process_row, remove_state, table};
+use crate::usage::{bytes_of, position_of};
 
 /// What an audit found.
 #[derive(Debug, Default)]
@@ -107,9 +109,19 @@ fn compare_process(core: &Core, catalogue: &Catalogue, included: Position, id: P
     let at = stream(StreamKind::Process, id.bytes());
     let events = events_of::<ProcessEvent>(core, &at, "process", &id).map_err(|trouble| trouble.to_string())?;
     let wanted = events.iter().map(|(_, _, position, _)| *position).filter(|position| *position <= included).max();
+    if let Some(row) = archive::row(&core.state, id) {
+        match core.state.get(&row_key) {
+            None => return compare_archived(core, catalogue, wanted, id, &row),
+            Some(found) if position_of(&found) <= position_of(&row) => {
+                return Err("it is archived, and its row is there".into());
+            }
+            // Brought back since, in a state that was written in part.
+            Some(_) => {}
+        }
+    }
     let row = match core.state.get(&row_key) {
         Some(Found::Stored(row)) => row,
-        _ if wanted.is_none() => return Ok(()),
+        _ if wanted.is_none() || archive::may_be_gone(core, id, included) => return Ok(()),
         _ => return Err("its row is missing".into()),
     };
     if wanted.is_some_and(|wanted| row.position < wanted) {
@@ -130,6 +142,24 @@ fn compare_process(core: &Core, catalogue: &Catalogue, included: Position, id: P
         None => Ok(()),
         Some(what) => Err(format!("its {what} is not in the index")),
     }
+}
+
+/// The same for one of which only a summary is left.
+fn compare_archived(
+    core: &Core,
+    catalogue: &Catalogue,
+    wanted: Option<Position>,
+    id: ProcessId,
+    row: &Found,
+) -> Result<(), String> {
+    let position = position_of(row);
+    if wanted.is_some_and(|wanted| position < wanted) {
+        return Err("what is left of it is older than the state says".into());
+    }
+    let folded = fold(core, catalogue, id, position).map_err(|trouble| trouble.to_string())?;
+    let is_so =
+        folded.process.archived_at.is_some() && Summary::decode(&bytes_of(row)) == Some(Summary::of(&folded.process));
+    if is_so { Ok(()) } else { Err("what is left of it is not what its events give".into()) }
 }
 
 /// Makes the state of a data directory again; answers from how many records.

@@ -113,7 +113,8 @@ impl Recorder {
     /// Writes an event and waits until it is durable. Called on a guest's thread.
     fn write(&self, event: CallEvent) -> Result<(), RecordFault> {
         let mut next = self.next.lock();
-        let at = self.core.now().max(self.stamp.at);
+        // The beginning has the time that the call was told: a second run is told the same.
+        let at = if *next == 0 { self.stamp.at } else { self.core.now().max(self.stamp.at) };
         let written = self.written(*next, Stamp { at, ..self.stamp }, event);
         let (core, row) = (Arc::clone(&self.core), open_row(self.id, self.process, self.calling.asset));
         let is_first = *next == 0;

@@ -83,29 +83,55 @@ impl Core {
 }
 
 /// The version of a stream that is durable, for refusals that wait for what they were decided on.
-pub(crate) struct Durable(watch::Sender<Option<u64>>);
+pub(crate) struct Durable(watch::Sender<Reached>);
+
+/// How far a stream is durable.
+#[derive(Debug, Clone, Copy)]
+struct Reached {
+    version: u64,
+    /// How often an append failed: whoever decided on one that did waits for what will not come.
+    failures: u64,
+}
+
+/// What was ahead when something was decided.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ahead {
+    pub version: u64,
+    pub failures: u64,
+}
 
 impl Durable {
     pub fn new(version: u64) -> Self {
-        Self(watch::Sender::new(Some(version)))
+        Self(watch::Sender::new(Reached { version, failures: 0 }))
     }
 
     /// A version is durable.
     pub fn reached(&self, version: u64) {
-        self.0.send_replace(Some(version));
+        self.0.send_modify(|reached| reached.version = version);
     }
 
-    /// An append failed: what waits for it will not come.
+    /// An append failed.
     pub fn failed(&self) {
-        self.0.send_replace(None);
+        self.0.send_modify(|reached| reached.failures += 1);
     }
 
-    /// Waits until a version is durable.
-    pub async fn wait(&self, version: u64) -> Outcome<()> {
-        let mut durable = self.0.subscribe();
-        let reached = durable.wait_for(|reached| reached.is_none_or(|reached| reached >= version)).await;
-        match reached {
-            Ok(reached) if reached.is_some() => Ok(()),
+    /// What is decided now on this version. Called while no failure can come between the version and this, or where
+    /// the failures were counted before the version was looked at.
+    pub fn ahead(&self, version: u64) -> Ahead {
+        Ahead { version, failures: self.failures() }
+    }
+
+    /// How often an append failed so far.
+    pub fn failures(&self) -> u64 {
+        self.0.borrow().failures
+    }
+
+    /// Waits until what was ahead is durable. Where an append has failed since, whether it was is not known.
+    pub async fn wait(&self, ahead: Ahead) -> Outcome<()> {
+        let mut reached = self.0.subscribe();
+        let over = |reached: &Reached| reached.failures != ahead.failures || reached.version >= ahead.version;
+        match reached.wait_for(over).await {
+            Ok(reached) if reached.failures == ahead.failures => Ok(()),
             _ => Err(Trouble::Unknown("what the refusal was decided on could not be written".into())),
         }
     }
@@ -115,4 +141,21 @@ impl Durable {
 pub(crate) async fn settled(fate: Fate) -> Result<Committed, AppendError> {
     let gone = || AppendError::Unavailable { reason: "the server is stopping".into() };
     fate.await.unwrap_or_else(|_| Err(gone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_whose_ground_was_lost_does_not_wait_for_what_comes_in_its_place() {
+        let durable = Durable::new(3);
+        let lost = durable.ahead(5);
+        durable.failed();
+        durable.reached(4);
+        assert!(durable.wait(lost).await.is_err(), "version 5 as it was decided on will never be");
+        let ahead = durable.ahead(5);
+        durable.reached(5);
+        assert!(durable.wait(ahead).await.is_ok());
+    }
 }

@@ -365,11 +365,10 @@ fn subject(effect: &Effect) -> &str {
     }
 }
 
-fn count_down<K: std::hash::Hash + Eq + Clone, Q: ?Sized + std::hash::Hash + Eq>(
-    counts: &mut HashMap<K, usize>,
-    key: &Q,
-) where
-    K: std::borrow::Borrow<Q>,
+fn count_down<K, Q>(counts: &mut HashMap<K, usize>, key: &Q)
+where
+    K: std::hash::Hash + Eq + std::borrow::Borrow<Q>,
+    Q: ?Sized + std::hash::Hash + Eq,
 {
     if let Some(count) = counts.get_mut(key) {
         *count -= 1;

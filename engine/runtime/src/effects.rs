@@ -216,14 +216,14 @@ impl Workshop {
         let resumed = self.interrupted(id, number);
         let was_interrupted = resumed.is_some();
         let language = process.language.as_deref().unwrap_or("en");
-        let asked = Use { language, expected: None, effect: Some(number), resumed };
         let with = Some(Command::EffectDone { effect: number, asset: None, outcome: false });
+        let asked = Use { language, expected: None, effect: Some(number), resumed, with };
         let input = input.unwrap_or_else(|| Json::Object(Default::default()));
         let answer = |_: Result<&crate::assets::Acted<'_>, &Trouble>| (Answer::default(), None);
         let (core, processes, permit) = (&self.core, &self.processes, Permit::default());
         let acted = self
             .assets
-            .act(core, processes, cell, &asset, &guest, Actor::System, action, input, asked, with, answer, permit)
+            .act(core, processes, cell, &asset, &guest, Actor::System, action, input, asked, answer, permit)
             .await;
         if was_interrupted {
             self.assets.held.release(id);
@@ -309,7 +309,8 @@ impl Workshop {
             Ok(sub) => match self.tell(&sub, &Command::Cancel).await {
                 Ok(()) => {}
                 // It ended by itself.
-                Err(Trouble::Rejected(rejection, _)) if rejection.rule == Rule::ProcessEnded => {}
+                Err(Trouble::Rejected(rejection, _))
+                    if matches!(rejection.rule, Rule::ProcessEnded | Rule::ProcessArchived) => {}
                 Err(trouble) => return Err(trouble.into()),
             },
             Err(Trouble::NotFound { .. }) => {}

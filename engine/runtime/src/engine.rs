@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 
 use crate::ambient::{Ambient, System};
 use crate::assets::{Acted, AssetCell, Assets, For, NewAsset, Use as AssetUse, guest_of};
+use crate::backup::Source;
 use crate::calls::{CallView, Interrupted, NoOutbound, World};
 use crate::catalogue::{Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, events_of};
 use crate::core::Core;
@@ -139,6 +140,8 @@ pub struct Engine {
     checkpointer: Mutex<Option<Checkpointer>>,
     dispatcher: Mutex<Option<Dispatcher>>,
     pub(crate) provisioning: tokio::sync::Mutex<()>,
+    /// Where a backup is taken from; nothing for a journal without files.
+    pub(crate) source: Option<Source>,
     opened: Opened,
     /// Held as long as the engine lives.
     _lock: Option<File>,
@@ -199,8 +202,11 @@ impl Engine {
         std::fs::create_dir_all(data)
             .map_err(|source| OpenError::Io { what: format!("making {}", data.display()), source })?;
         let lock = lock(data)?;
-        let journal: Arc<dyn Journal> = Arc::new(FileJournal::open_on(data, options.journal.clone())?);
-        Self::on(data, journal, Some(lock), options, progress)
+        let files = Arc::new(FileJournal::open_on(data, options.journal.clone())?);
+        let source = Source { data: data.into(), journal: Arc::clone(&files) };
+        let mut engine = Self::on(data, files, Some(lock), options, progress)?;
+        engine.source = Some(source);
+        Ok(engine)
     }
 
     /// Opens the engine on a journal that is open. Keys, state and components are in the data directory; whoever calls sees
@@ -270,6 +276,7 @@ impl Engine {
             interrupted: Mutex::new(interrupted),
             checkpointer: Mutex::new(checkpointer),
             provisioning: tokio::sync::Mutex::default(),
+            source: None,
             opened: Opened { replayed, damaged: damaged.len() },
             _lock: lock,
         })
@@ -750,24 +757,11 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        let asked = AssetUse { language, expected, effect: None, resumed: None };
+        let asked = AssetUse { language, expected, effect: None, resumed: None, with: None };
         let actor = caller.actor();
         self.not_paused(&asset.interlinker.name)?;
         self.assets
-            .act(
-                &self.core,
-                &self.processes,
-                &process,
-                &cell,
-                &guest,
-                actor,
-                action,
-                input,
-                asked,
-                None,
-                settle,
-                permit,
-            )
+            .act(&self.core, &self.processes, &process, &cell, &guest, actor, action, input, asked, settle, permit)
             .await
     }
 
@@ -840,11 +834,12 @@ impl Engine {
                     Ok(acted) => keep(true, answers.acted(acted)),
                     Err(trouble) => keep(matches!(trouble, Trouble::Refused(_)), answers.refused(trouble)),
                 };
-                let asked = AssetUse { language: &language, expected: None, effect: None, resumed: Some(call) };
+                let asked =
+                    AssetUse { language: &language, expected: None, effect: None, resumed: Some(call), with: None };
                 let (core, processes) = (&self.core, &self.processes);
                 let input = calling.input;
                 self.assets
-                    .act(core, processes, &cell, &asset, &guest, actor, &action, input, asked, None, settle, permit)
+                    .act(core, processes, &cell, &asset, &guest, actor, &action, input, asked, settle, permit)
                     .await
             }
             None => {

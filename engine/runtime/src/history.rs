@@ -37,6 +37,13 @@ struct Snapshot {
     state: Vec<u8>,
 }
 
+/// Whether events that lead to this process bring a snapshot with them: every so often, and when it is archived, so that
+/// whoever looks at it folds nothing.
+pub(crate) fn is_snapshot_due(before: &Process, after: &Process) -> bool {
+    after.version / SNAPSHOT_EVERY > before.version / SNAPSHOT_EVERY
+        || (before.archived_at.is_none() && after.archived_at.is_some())
+}
+
 /// The record of a snapshot. What people wrote in it is sealed as it is in the process.
 pub(crate) fn snapshot_record(process: &Process, key: &SealingKey, version: u64) -> NewRecord {
     let snapshot = Snapshot { version: process.version, state: process.to_snapshot() };

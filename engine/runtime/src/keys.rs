@@ -2,8 +2,12 @@
 //!
 //! `keys/master.key` wraps everything else. Keys of people and processes lie in slots, filled with random wrapped keys
 //! and synced in blocks of 4,096 ahead of use, so that making a process costs no sync of its own. A slot's number is
-//! never used twice: the next one follows the highest that the journal names.
+//! never used twice: the next one follows the highest that the journal names. A slot that is destroyed stands in the ledger
+//! `keys/erased` before it is overwritten.
 
+pub(crate) mod erasures;
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -153,6 +157,7 @@ pub struct Keys {
     next: AtomicU64,
     blocks: RwLock<Vec<Arc<File>>>,
     making: Mutex<()>,
+    destroying: Mutex<()>,
 }
 
 impl Keys {
@@ -182,7 +187,9 @@ impl Keys {
             next: AtomicU64::new(highest + 1),
             blocks: RwLock::new(blocks),
             making: Mutex::new(()),
+            destroying: Mutex::new(()),
         });
+        keys.finish_erasures()?;
         while keys.capacity() < highest + 1 + SLOTS_AHEAD {
             keys.make_block()?;
         }
@@ -199,18 +206,24 @@ impl Keys {
         self.blocks.read().len() as u64 * SLOTS_PER_BLOCK
     }
 
-    /// A key that nothing has used yet.
+    /// A key that nothing has used yet. A slot that was destroyed is passed over: after a restore the ledger may have numbers
+    /// that this journal has not reached.
     pub fn draw(self: &Arc<Self>) -> Result<SealingKey, KeyError> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        while number >= self.capacity() {
-            self.make_block()?;
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            while number >= self.capacity() {
+                self.make_block()?;
+            }
+            if number + SLOTS_AHEAD == self.capacity() {
+                let keys = Arc::clone(self);
+                // A block that cannot be made now is made when it is needed, and the error is told then.
+                std::thread::spawn(move || keys.make_block());
+            }
+            match self.key(number) {
+                Err(KeyError::Destroyed(_)) => {}
+                drawn => return drawn,
+            }
         }
-        if number + SLOTS_AHEAD == self.capacity() {
-            let keys = Arc::clone(self);
-            // A block that cannot be made now is made when it is needed, and the error is told then.
-            std::thread::spawn(move || keys.make_block());
-        }
-        self.key(number)
     }
 
     /// The key of a number.
@@ -224,13 +237,35 @@ impl Keys {
         Ok(SealingKey::new(number, &key))
     }
 
-    /// Destroys a key: what it sealed is erased, everywhere and for good.
-    pub fn destroy(&self, number: u64) -> Result<(), KeyError> {
-        let block = self.blocks.read().get((number / SLOTS_PER_BLOCK) as usize).cloned();
-        let file = block.ok_or_else(|| KeyError::Damaged(format!("key slot {number}")))?;
-        let at = (number % SLOTS_PER_BLOCK) * SLOT_BYTES;
-        file.write_all_at(&[0; SLOT_BYTES as usize], at).map_err(io("overwriting a key slot"))?;
-        file.sync_all().map_err(io("syncing key slots"))
+    /// Destroys keys: what they sealed is erased, here and, through the ledger, in what is restored from a backup. A number
+    /// without a slot is written down and needs nothing more.
+    pub fn destroy(&self, numbers: &[u64]) -> Result<(), KeyError> {
+        let _destroying = self.destroying.lock();
+        erasures::add(&self.ledger(), numbers)?;
+        self.overwrite(numbers)
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.directory.join("erased")
+    }
+
+    /// Overwrites what stands in the ledger and was not overwritten before a crash.
+    fn finish_erasures(&self) -> Result<(), KeyError> {
+        let named = erasures::read_if_there(&self.ledger())?;
+        let left: Vec<u64> = named.into_iter().filter(|number| self.key(*number).is_ok()).collect();
+        self.overwrite(&left)
+    }
+
+    fn overwrite(&self, numbers: &[u64]) -> Result<(), KeyError> {
+        let mut written: BTreeMap<u64, Arc<File>> = BTreeMap::new();
+        for number in numbers {
+            let block = number / SLOTS_PER_BLOCK;
+            let Some(file) = self.blocks.read().get(block as usize).cloned() else { continue };
+            let at = (number % SLOTS_PER_BLOCK) * SLOT_BYTES;
+            file.write_all_at(&[0; SLOT_BYTES as usize], at).map_err(io("overwriting a key slot"))?;
+            written.insert(block, file);
+        }
+        written.values().try_for_each(|file| file.sync_all()).map_err(io("syncing key slots"))
     }
 
     /// Makes the next block, unless another thread has just done so.
@@ -305,9 +340,32 @@ mod tests {
         let data = tempfile::tempdir().expect("a directory");
         let keys = keys(data.path(), 0);
         let (gone, kept) = (keys.draw().expect("drawn"), keys.draw().expect("drawn"));
-        keys.destroy(gone.number).expect("destroyed");
+        keys.destroy(&[gone.number]).expect("destroyed");
         assert!(matches!(keys.key(gone.number), Err(KeyError::Destroyed(_))));
         assert!(keys.key(kept.number).is_ok());
+        let slots = std::fs::read(block_path(&data.path().join("keys"), 0)).expect("there");
+        let at = (gone.number * SLOT_BYTES) as usize;
+        assert_eq!(slots[at..at + SLOT_BYTES as usize], [0; SLOT_BYTES as usize], "nothing of it is on disk");
+    }
+
+    #[test]
+    fn an_erasure_that_a_crash_interrupted_is_finished_by_the_next_start() {
+        let data = tempfile::tempdir().expect("a directory");
+        let first = keys(data.path(), 0);
+        let (gone, kept) = (first.draw().expect("drawn"), first.draw().expect("drawn"));
+        erasures::add(&first.ledger(), &[gone.number, 9 * SLOTS_PER_BLOCK]).expect("written down");
+        drop(first);
+        let second = keys(data.path(), kept.number);
+        assert!(matches!(second.key(gone.number), Err(KeyError::Destroyed(_))));
+        assert!(second.key(kept.number).is_ok());
+    }
+
+    #[test]
+    fn a_slot_that_was_destroyed_is_not_drawn() {
+        let data = tempfile::tempdir().expect("a directory");
+        let keys = keys(data.path(), 0);
+        keys.destroy(&[1, 2]).expect("destroyed");
+        assert_eq!(keys.draw().expect("drawn").number, 3);
     }
 
     #[test]

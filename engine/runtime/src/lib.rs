@@ -8,9 +8,11 @@
 //! which they meet: nothing is answered before it is durable, and nothing that is not durable is shown.
 
 pub mod ambient;
+mod archive;
 mod asset_rows;
 mod assets;
 pub mod audit;
+pub mod backup;
 mod calls;
 pub mod catalogue;
 mod cells;

@@ -17,11 +17,11 @@ use crate::ambient::process_id;
 use crate::calls::{Recorder, settle_end};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
-use crate::core::{Core, Durable, Fate, settled};
+use crate::core::{Ahead, Core, Durable, Fate, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
-use crate::history::{Folded, SNAPSHOT_EVERY, fold, from_row, snapshot_record};
+use crate::history::{Folded, fold, from_row, is_snapshot_due, snapshot_record};
 use crate::keys::SealingKey;
 use crate::mailbox::{Mailbox, NotTaken};
 use crate::schedule::{self, Planned};
@@ -105,7 +105,9 @@ impl ProcessCell {
 
     fn failed(&self, core: &Core) {
         let head = core.journal.head(&stream(StreamKind::Snapshot, self.id.bytes()));
-        self.mailbox.lock().failed(head.map_or(0, |head| head.version + 1));
+        let mut mailbox = self.mailbox.lock();
+        mailbox.failed(head.map_or(0, |head| head.version + 1));
+        // Under the lock under which what is ahead is looked at.
         self.durable.failed();
     }
 }
@@ -173,6 +175,8 @@ pub(crate) fn roles_in(actor: Actor, plan: &Plan) -> Vec<&str> {
 pub(crate) struct RefusedAhead {
     refused: NotTaken,
     ahead: Arc<Process>,
+    /// What it waits for before it is told.
+    until: Ahead,
 }
 
 impl RefusedAhead {
@@ -332,7 +336,7 @@ impl Processes {
                 Ok(answer)
             }
             Err(refused) => {
-                cell.durable.wait(refused.ahead.version).await?;
+                cell.durable.wait(refused.until).await?;
                 Err(refused.trouble(ask.expected))
             }
         }
@@ -354,7 +358,10 @@ impl Processes {
         let stamp = core.stamp(mailbox.time(core.now()), actor);
         match cell.decide(&mailbox, ask, &stamp) {
             Ok(events) => Ok(submit(core, cell, &mut mailbox, events, stamp, beside(&stamp), answer, permit)),
-            Err(refused) => Err(RefusedAhead { refused, ahead: Arc::clone(mailbox.ahead()) }),
+            Err(refused) => {
+                let (ahead, until) = (Arc::clone(mailbox.ahead()), cell.durable.ahead(mailbox.ahead().version));
+                Err(RefusedAhead { refused, ahead, until })
+            }
         }
     }
 
@@ -468,10 +475,10 @@ fn submit(
             _ => None,
         })
         .collect();
-    let due_before = mailbox.ahead().version / SNAPSHOT_EVERY;
+    let before = Arc::clone(mailbox.ahead());
     let process = mailbox.push(&events, &stamp);
-    let snapshot = (process.version / SNAPSHOT_EVERY > due_before)
-        .then(|| snapshot_record(&process, &cell.key, mailbox.next_snapshot()));
+    let snapshot =
+        is_snapshot_due(&before, &process).then(|| snapshot_record(&process, &cell.key, mailbox.next_snapshot()));
     let (answer, record) = answer(&Done { process: &process, events: &events });
     let own = written.len() as u64;
     let settle_beside = beside.map(|Beside { written: more, settle }| {

@@ -10,7 +10,8 @@ use interlink_model::facts::{AssetEvent, CallEvent, LoginEvent, ProcessEvent};
 use interlink_model::id::{AssetId, CallId, ProcessId, StreamKind};
 use interlink_model::process::Process;
 
-use crate::asset_rows::{asset_key, put_event, value_key};
+use crate::archive;
+use crate::asset_rows::{asset_key, from_stream, put_event, value_key};
 use crate::calls::{ended_row, open_row};
 use crate::catalogue::Catalogue;
 use crate::core::Core;
@@ -85,8 +86,12 @@ fn take_in(core: &Core, catalogue: &Catalogue, record: &Record) {
 
 fn process(core: &Core, catalogue: &Catalogue, record: &Record, event: &ProcessEvent, stamp: &Stamp) {
     let id = ProcessId::from_bytes(record.stream.id);
+    archive::replay_assets(core, id, event, record.position);
     let row_key = key(table::PROCESS, &[&record.stream.id]);
     let found = core.state.get(&row_key);
+    if archive::row(&core.state, id).is_some_and(|row| usage::position_of(&row) >= record.position) {
+        return;
+    }
     if found.as_ref().is_some_and(|found| usage::position_of(found) >= record.position) {
         return;
     }
@@ -145,7 +150,11 @@ fn asset(core: &Core, record: &Record, event: &AssetEvent, stamp: &Stamp) {
         (None, AssetEvent::InterlinkerInstantiated(made)) => {
             core.keys.key(record.key).ok().map(|key| (Asset::created(id, made, stamp), key))
         }
-        (None, _) => None,
+        // Archived since, in a state that was written in part: its rows come and go once more.
+        (None, _) => {
+            let folded = from_stream(core, id, record.position).ok();
+            folded.map(|(snapshot, key)| ((*snapshot.asset).clone(), key))
+        }
     };
     let Some((asset, key)) = next else {
         return tracing::error!(asset = %id, "the asset cannot be made from its stream");

@@ -10,6 +10,7 @@ use interlink_model::id::{IncidentId, Micros, ProcessId};
 use interlink_model::process::{Incident, Process};
 use serde::{Deserialize, Serialize};
 
+use crate::archive;
 use crate::keys::SealingKey;
 use crate::state::{Found, State, Value, key, table};
 use crate::usage::decode;
@@ -53,11 +54,13 @@ pub(crate) struct IncidentRow {
     pub is_open: bool,
 }
 
+/// A process's place in an index.
+type PlaceOf = fn(&Process) -> Option<Planned>;
+
 /// The rows that an event changed: the process, and where its place in an index has moved.
 pub(crate) fn rows(before: Option<&Process>, after: &Arc<Process>, sealing: &SealingKey) -> Vec<(Vec<u8>, Value)> {
-    let mut rows =
-        vec![(key(table::PROCESS, &[&after.id.bytes()]), Value::Process(Arc::clone(after), sealing.clone()))];
-    let places: [(u8, fn(&Process) -> Option<Planned>); 2] = [(table::DUE, next_due), (table::WORK, next_work)];
+    let mut rows = archive::process_rows(before, after, sealing);
+    let places: [(u8, PlaceOf); 2] = [(table::DUE, next_due), (table::WORK, next_work)];
     for (index, place) in places {
         let (old, new) = (before.and_then(place), place(after));
         if old != new {

@@ -6,8 +6,11 @@ mod given;
 mod server;
 mod zips;
 
+mod archives;
 mod automation;
+mod backups;
 mod bundles;
+mod calls;
 mod components;
 mod damage;
 mod documents;

@@ -267,6 +267,18 @@ events! {
         ProcessCompleted {} sealed(),
         /// A finished process has work again.
         ProcessReopened {} sealed(),
+        /// It was put away: it can be looked at, and nothing happens in it.
+        ProcessArchived {
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// It was brought back, as it was.
+        ProcessUnarchived {
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
         /// A person took a task.
         TaskClaimed {
             /// The task.

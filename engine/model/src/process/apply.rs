@@ -43,6 +43,7 @@ impl Process {
             set_aside: imbl::OrdMap::new(),
             moved: None,
             lineage: None,
+            archived_at: None,
         }
     }
 
@@ -70,6 +71,8 @@ impl Process {
                 self.status = ProcessStatus::Running;
                 self.ended_at = None;
             }
+            ProcessEvent::ProcessArchived(_) => self.archived_at = Some(stamp.at),
+            ProcessEvent::ProcessUnarchived(_) => self.archived_at = None,
             ProcessEvent::TaskClaimed(event) => {
                 self.task(&event.task, stamp, |task| task.stage = Stage::Reserved(event.person));
             }

@@ -179,6 +179,10 @@ impl Process {
             ),
             (backwards(self.started_at, self.ended_at), "the process ended before it began"),
             (
+                self.archived_at.is_some() && (self.ended_at.is_none() || self.is_awaited()),
+                "a process is archived that goes on",
+            ),
+            (
                 self.tasks.iter().any(|task| backwards(task.started_at, task.finished_at)),
                 "a task ended before it began",
             ),

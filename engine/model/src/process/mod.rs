@@ -15,7 +15,8 @@
 //! 4. A process is completed exactly when it was started, was not cancelled, and all its tasks are finished.
 //! 5. Progress is tasks completed over tasks not skipped, from 0 to 1; a process that is completed is at 1.
 //! 6. Times do not go backwards: created, started, ended; and no task ends before it began.
-//! 7. Replaying the events gives the same state, byte for byte.
+//! 7. Only a process that has ended, and waits for nothing outside of it, is archived.
+//! 8. Replaying the events gives the same state, byte for byte.
 
 mod apply;
 mod dates;
@@ -55,6 +56,9 @@ use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
 use crate::schema::outline::ItemRef;
 use crate::sealed::Sealed;
 use crate::time::zone::Zone;
+
+/// The word for a process that is put away, in place of how it ended.
+pub const ARCHIVED: &str = "archived";
 
 /// Where a process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -236,4 +240,13 @@ pub struct Process {
     pub moved: Option<Moved>,
     /// The process and version that it was made from.
     pub lineage: Option<Lineage>,
+    /// Since when it is put away. How it ended is still its status: it comes back as it was.
+    pub archived_at: Option<Micros>,
+}
+
+impl Process {
+    /// The word for where it is in its life.
+    pub fn status_word(&self) -> &'static str {
+        if self.archived_at.is_some() { ARCHIVED } else { self.status.as_str() }
+    }
 }

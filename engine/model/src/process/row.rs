@@ -59,6 +59,9 @@ struct Row {
     moved: Option<Moved>,
     #[serde(default)]
     lineage: Option<Lineage>,
+    /// The last, so that the row of a process that is not archived is what it was before there were archives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    archived_at: Option<Micros>,
 }
 
 fn entries<K: Ord + Clone, V: Clone>(map: &imbl::OrdMap<K, V>) -> Vec<(K, V)> {
@@ -96,6 +99,7 @@ impl Process {
             set_aside: entries(&self.set_aside),
             moved: self.moved.clone(),
             lineage: self.lineage,
+            archived_at: self.archived_at,
         }
     }
 
@@ -120,6 +124,7 @@ impl Process {
         state.assets = imbl::OrdMap::new();
         state.incidents = imbl::OrdMap::new();
         (state.parent, state.told_parent) = (None, false);
+        state.archived_at = None;
         ProcessForked { lineage: Lineage { process: self.id, version: self.version }, state: state.to_snapshot() }
     }
 
@@ -179,6 +184,7 @@ impl Process {
             set_aside: row.set_aside.into_iter().collect(),
             moved: row.moved,
             lineage: row.lineage,
+            archived_at: row.archived_at,
         })
     }
 }

@@ -138,6 +138,38 @@ fn nothing_can_be_done_before_the_process_starts_or_while_it_rests_or_after_its_
 }
 
 #[test]
+fn a_process_that_has_ended_is_put_away_and_comes_back_as_it_was() {
+    let mut run = Run::started();
+    run.refuses(1, Command::Archive, Rule::ProcessNotEnded);
+    run.refuses(1, Command::Unarchive, Rule::ProcessNotArchived);
+    run.does(1, Command::Complete(t("aim"))).expect("done");
+    run.does(1, Command::Cancel).expect("is given up");
+    let before = run.process.clone();
+    run.does(1, Command::Archive).expect("is put away");
+    assert_eq!(run.process.status_word(), "archived");
+    for command in
+        [Command::Archive, Command::Start, Command::Cancel, Command::Reopen(t("aim")), Command::Restore(t("plan"))]
+    {
+        run.refuses(1, command, Rule::ProcessArchived);
+    }
+    run.refuses(1, Command::Tick { until: Micros(i64::MAX) }, Rule::ProcessArchived);
+    run.does(2, Command::Unarchive).expect("comes back");
+    let (version, touched_at) = (run.process.version, run.process.touched_at);
+    assert_eq!(run.process, Process { version, touched_at, ..before });
+}
+
+#[test]
+fn what_begins_where_an_archived_process_was_is_not_archived() {
+    let mut run = Run::started();
+    run.does(1, Command::Cancel).expect("is given up");
+    run.does(1, Command::Archive).expect("is put away");
+    let mut fresh = Run::new();
+    let forked: ProcessEvent = run.process.fork().into();
+    fresh.process.apply(&forked, &fresh.events[0].1.clone());
+    assert_eq!((fresh.process.status, fresh.process.archived_at), (ProcessStatus::Cancelled, None));
+}
+
+#[test]
 fn one_of_two_people_gets_the_task() {
     let mut run = Run::started();
     run.does(1, Command::Claim(t("aim"))).expect("the first gets it");
@@ -226,6 +258,8 @@ fn command() -> impl Strategy<Value = (u8, Command)> {
     let command = prop_oneof![
         2 => Just(Command::Start),
         1 => Just(Command::Suspend),
+        1 => Just(Command::Archive),
+        1 => Just(Command::Unarchive),
         2 => Just(Command::Resume),
         1 => task.clone().prop_map(|task| Command::Claim(t(task))),
         1 => task.clone().prop_map(|task| Command::Release(t(task))),

@@ -42,6 +42,8 @@ const SCANNED_AT_ONCE_MAX: usize = 65_536;
 pub mod table {
     /// A process, by id.
     pub const PROCESS: u8 = b'p';
+    /// What adoption counts of a process that is archived, by id: all that is left of it here.
+    pub const ARCHIVED: u8 = b'z';
     /// The head of an asset, by id.
     pub const ASSET: u8 = b'a';
     /// A key of an asset's state, by asset and key.

@@ -79,7 +79,8 @@ impl Summary {
         }
     }
 
-    fn encode(self) -> [u8; Self::BYTES] {
+    /// The summary as it stands in a row.
+    pub fn encode(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[0] = self.status as u8;
         bytes[1..5].copy_from_slice(&self.done.to_le_bytes());

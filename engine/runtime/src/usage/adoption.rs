@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use interlink_model::id::{Micros, PersonId, ProcessId};
-use interlink_model::process::ProcessStatus;
+use interlink_model::process::{ARCHIVED, ProcessStatus};
 
 use super::registry::{UseFilter, page};
 use super::{Counters, decode};
@@ -54,7 +54,8 @@ fn each_row(state: &State, prefix: &[u8], mut each: impl FnMut(&[u8], &Found)) {
 /// The summary as things stand. Goes through a row of every process: it is asked for by people, not by programs.
 pub fn summary(state: &State, now: Micros) -> Adoption {
     let mut adoption = Adoption::default();
-    adoption.processes.extend(ProcessStatus::ALL.map(|status| (status.as_str(), 0)));
+    let words = ProcessStatus::ALL.map(ProcessStatus::as_str);
+    adoption.processes.extend(words.into_iter().chain([ARCHIVED]).map(|word| (word, 0)));
     each_row(state, &[table::PROCESS], |_, found| {
         let summary = match found {
             Found::Live(_, Value::Process(process, _)) => Some(Summary::of(process)),
@@ -71,6 +72,11 @@ pub fn summary(state: &State, now: Micros) -> Adoption {
             adoption.tasks_stalled += u64::from(open);
             adoption.processes_stalled += 1;
         }
+    });
+    each_row(state, &[table::ARCHIVED], |_, found| {
+        let Some(summary) = Summary::decode(&super::bytes_of(found)) else { return };
+        *adoption.processes.entry(ARCHIVED).or_default() += 1;
+        adoption.tasks_done += u64::from(summary.done);
     });
     each_row(state, &[table::ACTIVE], |_, _| adoption.people_active += 1);
     each_row(state, &[table::COUNTERS], |row_key, found| {

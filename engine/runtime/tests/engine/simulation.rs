@@ -99,7 +99,7 @@ struct Asked {
 struct Life {
     journal: Arc<MemoryJournal>,
     engine: Arc<Engine>,
-    hand: Arc<tokio::sync::Mutex<ByHand>>,
+    hand: std::rc::Rc<tokio::sync::Mutex<ByHand>>,
 }
 
 impl Life {
@@ -109,7 +109,7 @@ impl Life {
         let options = Options { ambient, drive: Drive::ByHand, host: Some(host.clone()), ..Options::default() };
         let shared: Arc<dyn interlink_journal::Journal> = Arc::<MemoryJournal>::clone(&journal);
         let engine = Arc::new(Engine::on(data, shared, None, options, &mut |_| {}).expect("opens"));
-        let hand = Arc::new(tokio::sync::Mutex::new(engine.by_hand()));
+        let hand = std::rc::Rc::new(tokio::sync::Mutex::new(engine.by_hand()));
         Self { journal, engine, hand }
     }
 }
@@ -414,7 +414,7 @@ impl World {
 
     fn dispatch(&mut self) {
         if self.turn.is_none() {
-            let hand = Arc::clone(&self.hand);
+            let hand = std::rc::Rc::clone(&self.hand);
             self.turn = Some(Box::pin(async move { hand.lock().await.turn().await }));
         }
     }

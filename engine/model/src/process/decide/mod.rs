@@ -3,6 +3,7 @@
 //! What is due by the time of a command comes before it: a vote that arrives a moment after the end of its phase finds it
 //! closed, whether or not the timer was there first.
 
+mod archive;
 mod people;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,10 @@ pub enum Command {
     Resume,
     /// Give up.
     Cancel,
+    /// Put away what has ended.
+    Archive,
+    /// Bring back what was put away.
+    Unarchive,
     /// Take a task.
     Claim(String),
     /// Give a task back.
@@ -217,6 +222,14 @@ pub enum Rule {
     MigrationRefused,
     /// The process was not moved.
     NeverMoved,
+    /// The process is put away.
+    ProcessArchived,
+    /// The process is not put away.
+    ProcessNotArchived,
+    /// The process has not ended.
+    ProcessNotEnded,
+    /// Something outside of the process is not done yet.
+    ProcessAwaited,
 }
 
 impl Rule {
@@ -250,6 +263,10 @@ impl Rule {
             Self::TooMuch => "too-much",
             Self::MigrationRefused => "migration-refused",
             Self::NeverMoved => "never-moved",
+            Self::ProcessArchived => "process-archived",
+            Self::ProcessNotArchived => "process-not-archived",
+            Self::ProcessNotEnded => "process-not-ended",
+            Self::ProcessAwaited => "process-awaited",
         }
     }
 
@@ -283,6 +300,10 @@ impl Rule {
             Self::TooMuch => "A limit is reached",
             Self::MigrationRefused => "The process cannot be moved so",
             Self::NeverMoved => "The process was not moved",
+            Self::ProcessArchived => "This process is archived",
+            Self::ProcessNotArchived => "This process is not archived",
+            Self::ProcessNotEnded => "This process has not ended",
+            Self::ProcessAwaited => "Something of this process is not done yet",
         }
     }
 }
@@ -338,6 +359,7 @@ pub fn decide(
     note: Option<&str>,
     context: &Context<'_>,
 ) -> Result<Vec<ProcessEvent>, Rejection> {
+    archive::open(process, command)?;
     let mut draft = Draft::new(process, context);
     let until = match command {
         Command::Tick { until } => context.at.min(*until),
@@ -371,6 +393,8 @@ fn follow(
             ProcessStatus::Completed | ProcessStatus::Cancelled => return Err(ended(process)),
             _ => vec![ProcessCancelled { reason: note }.into()],
         },
+        Command::Archive => vec![archive::archive(process, note)?],
+        Command::Unarchive => vec![ProcessUnarchived { reason: note }.into()],
         Command::Claim(task) => people::claim(process, task, note, context)?,
         Command::Release(task) => people::release(process, task, note, context)?,
         Command::StartTask(task) => people::start_task(process, task, note, context)?,

@@ -108,12 +108,7 @@ impl Walk<'_> {
         let misfire = self.one_of(get(entries, "misfire"), &format!("{at}/misfire"), "`misfire`", words);
         let until = self.moment(get(entries, "until"), &format!("{at}/until"), "`until`", Known::Task);
         let times = self.whole(get(entries, "times"), &format!("{at}/times"), "`times`", 1..=RUNS_MAX);
-        Some(Recurrence {
-            cron: cron?,
-            misfire: misfire.and_then(Misfire::named).unwrap_or_default(),
-            until: until,
-            times,
-        })
+        Some(Recurrence { cron: cron?, misfire: misfire.and_then(Misfire::named).unwrap_or_default(), until, times })
     }
 
     /// A moment. What it names is looked up when all ids are known.

@@ -1,0 +1,214 @@
+//! Interlinkers that ask the world outside: granted, recorded, going on after a kill, run again to be looked at.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use crate::client::{Ask, Client};
+use crate::given::{asset, id_of, library, running, text};
+use crate::server::{Server, printed};
+
+const WEBHOOK: &[u8] = include_bytes!("../../../interlinkers/dist/webhook.wasm");
+
+/// A service outside: counts what it is asked, and answers what waits at a gate only once it is opened.
+struct Outside {
+    port: u16,
+    /// By path: the idempotency keys of its requests, in order.
+    asked: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
+    open: Arc<AtomicBool>,
+}
+
+impl Outside {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let (asked, open): (Arc<Mutex<BTreeMap<String, Vec<String>>>>, _) =
+            (Arc::default(), Arc::new(AtomicBool::new(true)));
+        let (counted, gate) = (Arc::clone(&asked), Arc::clone(&open));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (counted, gate) = (Arc::clone(&counted), Arc::clone(&gate));
+                std::thread::spawn(move || serve(stream, &counted, &gate));
+            }
+        });
+        Self { port, asked, open }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
+    fn keys(&self, path: &str) -> Vec<String> {
+        self.asked.lock().get(&format!("/{path}")).cloned().unwrap_or_default()
+    }
+
+    fn grant(&self, server: &Server) {
+        let origin = format!("http://127.0.0.1:{}", self.port);
+        let grants = json!({"http": [{"origin": origin, "methods": ["POST"]}]});
+        let path = "/v1/interlinkers/webhook/grants";
+        let put = Ask::new("PUT", path).body("application/json", grants.to_string());
+        server.operator().ask(&put).is(200);
+    }
+}
+
+fn serve(mut stream: TcpStream, asked: &Mutex<BTreeMap<String, Vec<String>>>, open: &AtomicBool) {
+    let mut reader = BufReader::new(stream.try_clone().expect("cloned"));
+    let mut line = String::new();
+    if reader.read_line(&mut line).is_err() {
+        return;
+    }
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let (mut key, mut length) = (String::new(), 0);
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header).is_err() || header.trim().is_empty() {
+            break;
+        }
+        let (name, value) = header.split_once(':').unwrap_or_default();
+        match name.to_ascii_lowercase().as_str() {
+            "idempotency-key" => key = value.trim().to_owned(),
+            "content-length" => length = value.trim().parse().unwrap_or(0),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
+    let number = {
+        let mut asked = asked.lock();
+        let keys = asked.entry(path.clone()).or_default();
+        keys.push(key);
+        keys.len()
+    };
+    let begun = Instant::now();
+    while path.starts_with("/gate") && !open.load(Ordering::Acquire) && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let body = json!({"path": path, "number": number}).to_string();
+    // Whoever asked may be gone.
+    let _ = write!(
+        stream,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+}
+
+fn published() -> Server {
+    let server = library();
+    server.operator().send("/v1/interlinkers", "application/wasm", WEBHOOK).is(201);
+    server
+}
+
+fn webhook(client: &Client, process: &str, urls: &[String]) -> String {
+    asset(client, process, "find-room", "webhook", &json!({"urls": urls}))
+}
+
+#[test]
+fn what_an_interlinker_asks_outside_is_granted_recorded_and_can_be_run_again() {
+    let mut server = published();
+    let (ana, outside) = (server.member("ana"), Outside::start());
+    let process = running(&ana, "Calls");
+    let hook = webhook(&ana, &process, &[outside.url("one"), outside.url("two")]);
+    let send = format!("{hook}/actions/send");
+    let refused = ana.post(&send, &json!({"text": "hello"})).refused(409, "not-granted");
+    assert!(outside.asked.lock().is_empty(), "{refused}");
+    let path = "/v1/interlinkers/webhook/grants";
+    ana.ask(&Ask::new("PUT", path).body("application/json", "{}")).refused(403, "forbidden");
+    server
+        .operator()
+        .ask(&Ask::new("PUT", path).body("application/json", r#"{"http": [{"origin": "http://a/b"}]}"#))
+        .refused(422, "invalid-input");
+    outside.grant(&server);
+    ana.post(&send, &json!({"text": "hello"})).is(200);
+    assert_eq!((outside.keys("one").len(), outside.keys("two").len()), (1, 1));
+    let found = ana.get(&hook).is(200);
+    assert_eq!(found["outcome"], json!({"path": "/two", "number": 1}), "{found}");
+
+    let events = ana.all(&format!("{process}/events"), 100);
+    let performed = events.iter().find(|event| event["kind"] == "ActionPerformed").expect("it was run");
+    let call = text(&performed["data"]["call"]).to_owned();
+    ana.get(&format!("{hook}/calls/{call}")).refused(403, "forbidden");
+    let record = server.operator().get(&format!("{hook}/calls/{call}")).is(200);
+    let kinds: Vec<_> =
+        record["host_calls"].as_array().expect("a record").iter().map(|one| text(&one["kind"])).collect();
+    assert_eq!(kinds, ["clock", "http", "clock", "http"], "{record}");
+    assert_eq!((&record["has_ended"], &record["action"]), (&json!(true), &json!("send")));
+    let again = server.operator().tell(&format!("{hook}/calls/{call}/replay")).is(200);
+    assert_eq!(again["output"], performed["data"]["output"], "{again}");
+    assert_eq!((outside.keys("one").len(), outside.keys("two").len()), (1, 1), "nobody was asked");
+    let output = server.cli(&["interlinker", "replay", id_of(&hook), &call]);
+    assert!(output.status.success() && printed(&output).contains("http"), "{}", printed(&output));
+    server.operator().get(&format!("{hook}/calls/{}", id_of(&process))).refused(404, "not-found");
+    server.audit();
+}
+
+#[test]
+fn a_call_that_a_kill_interrupts_goes_on_and_no_recorded_request_is_sent_again() {
+    let mut server = published();
+    let (ana, outside) = (server.member("ana"), Outside::start());
+    let process = running(&ana, "Interrupted");
+    outside.grant(&server);
+    let hook = webhook(&ana, &process, &[outside.url("one"), outside.url("gate"), outside.url("three")]);
+    for round in 1..=3 {
+        outside.open.store(false, Ordering::Release);
+        let (path, key) = (format!("{hook}/actions/send"), format!("send-{round}"));
+        let body = json!({"text": format!("round {round}")});
+        let asking = std::thread::spawn({
+            let (ana, path, key, body) = (ana.clone(), path.clone(), key.clone(), body.clone());
+            move || ana.try_ask(&Ask::post(&path, &body).key(key))
+        });
+        let begun = Instant::now();
+        let before = outside.keys("gate").len();
+        while outside.keys("gate").len() == before && outside.keys("gate").len() < 2 * round - 1 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the second service was not asked");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.kill();
+        assert!(asking.join().expect("it ended").is_none(), "nothing was answered");
+        outside.open.store(true, Ordering::Release);
+        server.launch();
+        // Another call of the asset waits for the one that goes on; the same key has its answer.
+        let answered = ana.ask(&Ask::post(&path, &body).key(key.clone()));
+        answered.is(200);
+        assert_eq!(answered.header("idempotent-replayed"), "true", "round {round}");
+        assert_eq!(outside.keys("one").len(), round, "what was answered and recorded is not asked again");
+        let keys = outside.keys("gate");
+        assert_eq!(
+            (keys.len(), &keys[2 * round - 2]),
+            (2 * round, &keys[2 * round - 1]),
+            "asked again, with the same key"
+        );
+        assert_eq!(outside.keys("three").len(), round);
+        let view = ana.get(&format!("{hook}/view")).is(200);
+        assert_eq!((&view["sent"], &view["statuses"]), (&json!(round), &json!([200, 200, 200])));
+    }
+    let uses: Vec<Value> = ana.all(&format!("/v1/usage?process={}&kind=action", id_of(&process)), 100);
+    assert_eq!(uses.iter().filter(|entry| entry["kind"] == "action").count(), 3, "each once");
+    server.audit();
+}
+
+#[test]
+fn a_secret_is_set_and_never_shown() {
+    let mut server = published();
+    let operator = server.operator().clone();
+    let put = |name: &str, body: &str| {
+        let path = format!("/v1/secrets/{name}");
+        operator.ask(&Ask::new("PUT", &path).body("application/json", body))
+    };
+    put("mail", r#"{"value": "a-very-quiet-word"}"#).is(200);
+    put("no/name", "{}").refused(404, "no-such-route");
+    put("mail", "{}").points_at(422, "invalid-input", &["/value"]);
+    server.member("ana").ask(&Ask::new("DELETE", "/v1/secrets/mail")).refused(403, "forbidden");
+    server.stop();
+    assert_eq!(crate::files::in_clear(server.data(), &["a-very-quiet-word"]), []);
+    server.launch();
+    operator.ask(&Ask::new("DELETE", "/v1/secrets/mail")).is(200);
+    operator.ask(&Ask::new("DELETE", "/v1/secrets/mail")).refused(404, "not-found");
+}
