@@ -177,3 +177,34 @@ fn a_bundle_is_limited_in_files_and_bytes() {
     let large = BTreeMap::from([("metadata.json".to_owned(), vec![b' '; ZIP_INFLATED_BYTES_MAX + 1])]);
     assert_eq!(bundle::import(&large).expect_err("too many bytes").kind, RefusalKind::TooLarge);
 }
+
+/// A task with a key, in a schema that is well otherwise.
+fn with_task(keys: &str) -> String {
+    format!("name: a\nversion: 1.0.0\nphases: [{{ id: p, objectives: [{{ id: o, tasks: [{{ id: t, {keys} }}] }}] }}]\n")
+}
+
+#[test]
+fn everything_about_time_and_work_has_a_limit() {
+    let list = |count: usize, one: &str| vec![one; count].join(", ");
+    crossed(REMINDERS_MAX, RefusalKind::Invalid, |count| {
+        with_task(&format!("reminder: [{}]", list(count, "1 day after ready")))
+    });
+    crossed(RUNS_MAX as usize, RefusalKind::Invalid, |count| with_task(&format!("every: \"@daily\", times: {count}")));
+    crossed(QUORUM_MAX as usize, RefusalKind::Invalid, |count| with_task(&format!("kind: approval, quorum: {count}")));
+    let by_interlinker = |keys: String| with_task(&format!("kind: interlinker, interlinker: poll, {keys}"));
+    crossed(ATTEMPTS_MAX as usize, RefusalKind::Invalid, |count| {
+        by_interlinker(format!("retry: {{ attempts: {count} }}"))
+    });
+    crossed(FACTOR_MAX as usize, RefusalKind::Invalid, |factor| {
+        by_interlinker(format!("retry: {{ factor: {factor} }}"))
+    });
+    let pause_days_max = usize::try_from(PAUSE_MS_MAX / 86_400_000).expect("a small number");
+    crossed(pause_days_max, RefusalKind::Invalid, |days| by_interlinker(format!("retry: {{ first: {days} days }}")));
+    // As JSON, `{"q":""}` is around the text.
+    crossed(INPUT_BYTES_MAX, RefusalKind::Invalid, |bytes| {
+        by_interlinker(format!("input: {{ q: {} }}", "x".repeat(bytes - 8)))
+    });
+    crossed(EXPRESSION_BYTES_MAX, RefusalKind::Invalid, |bytes| {
+        with_task(&format!("when: \"data.wanted{}\"", " ".repeat(bytes - "data.wanted".len())))
+    });
+}

@@ -28,7 +28,7 @@ pub fn task(client: &Client, process: &str, task: &str) -> Value {
 
 /// Waits until a task looks so; a test that waits long has failed.
 #[track_caller]
-fn until(client: &Client, process: &str, id: &str, holds: impl Fn(&Value) -> bool) -> Value {
+pub fn until(client: &Client, process: &str, id: &str, holds: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();
     loop {
         let found = task(client, process, id);

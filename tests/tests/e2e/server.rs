@@ -90,11 +90,9 @@ impl Server {
         self.data().join(below)
     }
 
-    /// Starts again on the same data directory.
-    #[track_caller]
-    pub fn launch(&mut self) {
+    fn spawn(&self) -> Child {
         assert!(self.child.is_none(), "it runs already");
-        let mut child = Command::new(BINARY)
+        Command::new(BINARY)
             .arg("serve")
             .args([OsStr::new("--data"), self.data().as_os_str()])
             .args(["--listen", "127.0.0.1:0"])
@@ -102,7 +100,22 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the binary runs");
+            .expect("the binary runs")
+    }
+
+    /// Starts on the same data directory, and is killed after a while, whatever it has come to.
+    pub fn kill_while_it_starts(&mut self, after: Duration) {
+        let mut child = self.spawn();
+        // Nobody reads what it says, and what it says so early fits into the pipe.
+        std::thread::sleep(after);
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+    }
+
+    /// Starts again on the same data directory.
+    #[track_caller]
+    pub fn launch(&mut self) {
+        let mut child = self.spawn();
         let stderr = child.stderr.take().expect("it is piped");
         self.child = Some(child);
         let said = Arc::clone(&self.said);

@@ -14,9 +14,6 @@ use crate::id::{AssetId, IncidentId, Micros, ProcessId};
 use crate::schema::work::{OnFailure, Retry, Work};
 use crate::sealed::Sealed;
 
-/// Effects of one process that may wait at once. More than its tasks can ask for at a time; one more is a defect.
-pub const EFFECTS_MAX: usize = 4_096;
-
 /// Something that is to be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Effect {

@@ -43,7 +43,7 @@ pub use dates::{DatesError, SetDates};
 pub use decide::{Command, Context, DATA_BYTES_MAX, NewProcess, Rejection, Rule, create, decide};
 pub use derive::{ItemStatus, ItemView, TaskStatus};
 pub use draft::FIRED_MAX;
-pub use effects::{AttemptFailure, EFFECTS_MAX, Effect, Incident};
+pub use effects::{AttemptFailure, Effect, Incident};
 pub use guide::{Guide, Next, Waiting};
 pub use migration::{Changed, Mapping, MigrationPlan, Moved, Removed, SetAside};
 pub use plan::Plan;

@@ -1,0 +1,153 @@
+//! Who is at work while the server is killed: people who go on until each of their commands is answered.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Ask, Client};
+use crate::given::{id_of, text};
+
+/// How long one command may stay without an answer: the server is down for a part of it.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Pause before the same is asked again.
+const PAUSE: Duration = Duration::from_millis(10);
+/// One process of so many has a task that comes again every second.
+const TICKING_EVERY: usize = 4;
+
+/// A command with its answer.
+pub struct Told {
+    path: String,
+    body: Value,
+    key: String,
+    answer: Answer,
+}
+
+impl Told {
+    /// Asks for the same once more, which must be answered as it was.
+    #[track_caller]
+    pub fn again(&self, client: &Client) {
+        let again = client.ask(&Ask::post(&self.path, &self.body).key(&self.key));
+        let seen = |answer: &Answer| (answer.status, answer.header("location").to_owned(), answer.text());
+        assert_eq!(seen(&again), seen(&self.answer), "POST {} with {} is answered otherwise", self.path, self.key);
+    }
+}
+
+/// A process that was asked for, with what people did in it.
+pub struct Asked {
+    /// Its path.
+    pub process: String,
+    /// Whether it is of the schema whose task comes again; otherwise of the one with every kind of work.
+    pub ticks: bool,
+    /// The asset that a person put on its first task.
+    pub by_hand: Option<String>,
+}
+
+/// Somebody at work.
+pub struct Writer<'a> {
+    number: usize,
+    client: &'a Client,
+    /// Everything that was asked and answered.
+    pub told: Vec<Told>,
+    /// Every process that was asked for.
+    pub asked: Vec<Asked>,
+    /// Commands that had to be sent more than once.
+    pub repeated: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// Somebody who has done nothing yet.
+    pub fn new(number: usize, client: &'a Client) -> Self {
+        Self { number, client, told: Vec::new(), asked: Vec::new(), repeated: 0 }
+    }
+
+    /// Works on one process after another until told to stop; ends what was begun.
+    pub fn work(mut self, stop: &AtomicBool) -> Self {
+        // What comes by itself is not waited for: the next process is begun meanwhile.
+        let mut answered = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let begun = self.asked.len().saturating_sub(1);
+            self.answer_polls(answered..begun);
+            answered = begun;
+            if self.asked.len() % TICKING_EVERY == 0 {
+                let process = self.begin("ticking");
+                self.asked.push(Asked { process, ticks: true, by_hand: None });
+            } else {
+                let process = self.begin("busy");
+                let by_hand = Some(self.everything_in(&process));
+                self.asked.push(Asked { process, ticks: false, by_hand });
+            }
+        }
+        self.answer_polls(answered..self.asked.len());
+        self
+    }
+
+    /// Votes in the polls that some of the processes have asked for.
+    fn answer_polls(&mut self, of: Range<usize>) {
+        let busy = self.asked[of].iter().filter(|asked| !asked.ticks).map(|asked| asked.process.clone());
+        for process in busy.collect::<Vec<_>>() {
+            let wanted = self.wanted_by("ask", &process);
+            self.tell(&format!("/v1/assets/{wanted}/actions/vote"), json!({"option": "North"}), 200);
+        }
+    }
+
+    fn begin(&mut self, schema: &str) -> String {
+        let name = format!("{schema} {} of writer {}", self.asked.len(), self.number);
+        let made = self.tell("/v1/processes", json!({"schema": schema, "name": name}), 201);
+        let process = made.header("location").to_owned();
+        self.tell(&format!("{process}/start"), json!({}), 200);
+        process
+    }
+
+    /// Drives a process through every kind of work, up to what waits for time and for others.
+    fn everything_in(&mut self, process: &str) -> String {
+        let task = |path: &str| format!("{process}/tasks/{path}");
+        self.tell(&task("plan/claim"), json!({}), 200);
+        let input = json!({"question": "Which evening?", "options": ["Monday", "Thursday"], "quorum": 2});
+        let body = json!({"interlinker": "poll", "name": "Evening", "input": input});
+        let made = self.tell(&task("plan/assets"), body, 201);
+        let asset = format!("/v1/assets/{}", text(&made.json()["id"]));
+        self.tell(&format!("{asset}/actions/vote"), json!({"option": "Monday"}), 200);
+        self.tell(&task("plan/complete"), json!({"comment": "as agreed"}), 200);
+        self.tell(&task("choose/vote"), json!({"choice": "approve"}), 200);
+        id_of(&asset).to_owned()
+    }
+
+    /// The asset that a task of kind `interlinker` wants, once it is there.
+    fn wanted_by(&mut self, task: &str, process: &str) -> String {
+        let path = format!("{process}/assets");
+        let begun = Instant::now();
+        loop {
+            let found = self.client.try_ask(&Ask::new("GET", &path)).filter(|answer| answer.status == 200);
+            let items = found.map(|answer| answer.json()["items"].clone()).unwrap_or_default();
+            let asset = items.as_array().into_iter().flatten().find(|asset| asset["task"] == task);
+            if let Some(asset) = asset {
+                return text(&asset["id"]).to_owned();
+            }
+            assert!(begun.elapsed() < PATIENCE, "{process}: `{task}` never had its asset");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Commands, again and again with the same key, until there is an answer that is one.
+    fn tell(&mut self, path: &str, body: Value, status: u16) -> Answer {
+        let key = format!("writer {} command {}", self.number, self.told.len());
+        let begun = Instant::now();
+        let mut sent = 0;
+        let answer = loop {
+            sent += 1;
+            let answer = self.client.try_ask(&Ask::post(path, &body).key(&key));
+            // "Not known, repeat with the same key."
+            if let Some(answer) = answer.filter(|answer| answer.status != 503) {
+                break answer;
+            }
+            assert!(begun.elapsed() < PATIENCE, "POST {path} has no answer");
+            std::thread::sleep(PAUSE);
+        };
+        answer.is(status);
+        self.repeated += usize::from(sent > 1);
+        self.told.push(Told { path: path.to_owned(), body, key, answer: answer.clone() });
+        answer
+    }
+}
