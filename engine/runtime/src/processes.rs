@@ -392,6 +392,19 @@ impl Processes {
         }
     }
 
+    /// Puts what the state should have of a process, where it lacks a place; says which. Not while something of it waits for
+    /// its sync, which moves the places.
+    pub fn put_back(&self, core: &Core, cell: &ProcessCell) -> Option<&'static str> {
+        let mailbox = cell.mailbox.lock();
+        if !mailbox.is_idle() {
+            return None;
+        }
+        let process = mailbox.committed();
+        let lost = schedule::missing(&core.state, process)?;
+        core.state.put(core.state.applied(), schedule::rows(None, process, &cell.key));
+        Some(lost)
+    }
+
     /// Removes places of a process from the indexes that are no longer true: what is left of a row that was made again from
     /// its stream.
     pub fn tidy(&self, core: &Arc<Core>, cell: &ProcessCell, place: Planned) {
