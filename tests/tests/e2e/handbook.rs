@@ -153,6 +153,28 @@ fn commands(page: &str) -> Vec<String> {
     lines.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
+/// Where backups go, and what is restored from them: each command has a name of its own, a restore takes the last backup.
+struct Shelf {
+    directory: tempfile::TempDir,
+    backups: usize,
+    restored: usize,
+}
+
+impl Shelf {
+    fn names(&mut self, line: &str) -> [(&'static str, String); 2] {
+        self.backups += usize::from(line.starts_with("interlink backup"));
+        self.restored += usize::from(line.starts_with("interlink restore"));
+        let below = |name: String| self.directory.path().join(name).to_string_lossy().into_owned();
+        let (backup, restored) = (format!("{}.backup", self.backups), format!("again-{}", self.restored));
+        [("town.backup", below(backup)), ("/var/lib/interlink-again", below(restored))]
+    }
+}
+
+/// Whether a command wants a directory that no server has.
+fn wants_no_server(line: &str) -> bool {
+    ["audit verify", "state rebuild", "backup town.backup --data"].iter().any(|words| line.contains(words))
+}
+
 #[test]
 fn every_command_of_the_page_for_operators_does_what_it_says() {
     let mut server = Server::start();
@@ -161,34 +183,33 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
     let process = running(&operator, "Of the page");
     complete(&operator, &process, "find-room");
     operator.send("/v1/schemas", "application/yaml", TOOL_LIBRARY.replace("version: 1.0.0", "version: 1.1.0")).is(201);
-    let mut incidents = failing(&operator, 3).into_iter();
+    let mut incidents = failing(&operator, 3).into_iter().peekable();
     let data = server.data().to_str().expect("a path of letters").to_owned();
-    let mut first = Some(incidents.next().expect("three"));
-    let (mut run, mut offline) = (0, Vec::new());
-    for line in commands(&page("operating.md")) {
-        if line.starts_with("interlink serve") {
-            continue;
-        }
-        if line.contains("audit verify") || line.contains("state rebuild") {
-            offline.push(line);
-            continue;
-        }
-        let closes =
-            ["retry", "skip", "resolve"].iter().any(|word| line.starts_with(&format!("interlink incident {word}")));
-        let incident = if closes { first.take().or_else(|| incidents.next()) } else { first.clone() };
-        let names = vec![
+    // The ledger of a directory in which nothing was erased.
+    std::fs::write(server.place("keys/erased"), "").expect("written");
+    let mut shelf = Shelf { directory: tempfile::tempdir().expect("a directory"), backups: 0, restored: 0 };
+    let of_page = commands(&page("operating.md"));
+    let (offline, online): (Vec<_>, Vec<_>) =
+        of_page.iter().filter(|line| !line.starts_with("interlink serve")).partition(|line| wants_no_server(line));
+    assert!(online.len() > 15 && offline.len() >= 3, "{online:?} with a server, {offline:?} without");
+    for line in online {
+        let incident = incidents.peek().cloned().unwrap_or_default();
+        let of_line = [
             ("/var/lib/interlink", data.clone()),
-            ("INCIDENT", incident.unwrap_or_default()),
+            ("INCIDENT", incident),
             ("PROCESS", id_of(&process).to_owned()),
             ("SCHEMA", "tool-library".to_owned()),
         ];
-        Stage { server: &server, names }.run(&line);
-        run += 1;
+        let names = shelf.names(line).into_iter().chain(of_line).collect();
+        Stage { server: &server, names }.run(line);
+        if ["retry", "skip", "resolve"].iter().any(|word| line.starts_with(&format!("interlink incident {word}"))) {
+            incidents.next();
+        }
     }
-    assert!(run > 15 && offline.len() == 2, "{run} commands with a server, {} without", offline.len());
     server.stop();
     for line in offline {
-        Stage { server: &server, names: vec![("/var/lib/interlink", data.clone())] }.run(&line);
+        let names = shelf.names(line).into_iter().chain([("/var/lib/interlink", data.clone())]).collect();
+        Stage { server: &server, names }.run(line);
     }
 }
 
