@@ -232,6 +232,9 @@ impl From<&Trouble> for Problem {
             Trouble::TooLarge(_) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large to be written", detail)
             }
+            Trouble::StateDamaged => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "state-damaged", "This cannot be told for now", detail)
+            }
             Trouble::ReadOnly(_) => {
                 let refused =
                     Self::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", "Nothing is taken for now", detail);

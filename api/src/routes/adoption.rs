@@ -23,7 +23,7 @@ async fn blocking<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) 
     responses((status = 200, description = "`{processes, tasks, people, uses}`")))]
 pub async fn summary(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
     let engine = std::sync::Arc::clone(&app.engine);
-    let adoption = blocking(move || engine.adoption()).await?;
+    let adoption = blocking(move || engine.adoption()).await??;
     let total: u64 = adoption.uses.values().map(|counters| counters.total).sum();
     let by_interlinker = adoption.uses.iter().map(|(name, counters)| (name.clone(), json!(counters.total)));
     let by_interlinker: serde_json::Map<_, _> = by_interlinker.collect();
@@ -47,6 +47,7 @@ pub async fn process(State(app): State<App>, Path(id): Path<String>, asked: Aske
     let engine = std::sync::Arc::clone(&app.engine);
     let filter = UseFilter { process: Some(id), ..UseFilter::default() };
     let (reach, people) = blocking(move || (engine.reach(&filter), engine.people_of(id))).await?;
+    let reach = reach?;
     let mut people: std::collections::BTreeSet<_> = people?.into_iter().collect();
     people.extend(reach.people);
     let done = process.tasks.iter().filter(|task| task.stage == Stage::Completed).count();
@@ -71,7 +72,7 @@ pub async fn interlinker(State(app): State<App>, Path(name): Path<String>, asked
     app.engine.interlinker(&name)?;
     let engine = std::sync::Arc::clone(&app.engine);
     let filter = UseFilter { interlinker: Some(name.clone()), ..UseFilter::default() };
-    let reach = blocking(move || engine.reach(&filter)).await?;
+    let reach = blocking(move || engine.reach(&filter)).await??;
     let body = json!({
         "interlinker": name,
         "uses": {"total": reach.uses.values().sum::<u64>()},

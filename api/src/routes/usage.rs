@@ -55,12 +55,12 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
     };
     let reader = app.clone();
     let reading = tokio::task::spawn_blocking(move || {
-        let page = reader.engine.uses(&filter, after, limit);
+        let page = reader.engine.uses(&filter, after, limit)?;
         let shown = |used: &Use| views::used(used, place_of(&reader, used));
         let items: Vec<_> = page.uses.iter().map(|(_, used)| shown(used)).collect();
-        (items, page.next)
+        Ok::<_, interlink_runtime::Trouble>((items, page.next))
     });
-    let (items, next) = reading.await.map_err(|_| Problem::internal("the registry could not be read"))?;
+    let (items, next) = reading.await.map_err(|_| Problem::internal("the registry could not be read"))??;
     let next = next.map(|position| app.cursors.make(&list, &position.to_be_bytes()));
     Ok(match format.as_str() {
         "csv" => exported("text/csv; charset=utf-8", csv(&items), next),

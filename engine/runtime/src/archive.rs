@@ -4,7 +4,8 @@
 //! somebody looks, from the snapshot that was written with its archiving; its assets from theirs. Its incidents, uses and
 //! remembered answers stay where they are: they are found by other things than the process.
 //!
-//! While a process is put away the lanes of its assets are held, so that no call that is under way puts a row back.
+//! While a process is put away the lanes of its assets are held, so that no call that is under way puts a row back; one that
+//! enters its lane afterwards finds the process archived, on its way to the disk or there.
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use interlink_model::id::{AssetId, ProcessId, StreamKind};
 use interlink_model::process::{Command, Process, Rejection, Rule};
 
 use crate::asset_rows::{asset_key, rows, value_key};
+use crate::assets::AssetCell;
 use crate::catalogue::events_of;
 use crate::core::Core;
 use crate::draft::stream;
@@ -60,12 +62,13 @@ pub(crate) fn process_rows(
     [(row_key, Value::Process(Arc::clone(after), sealing.clone()))].into_iter().chain(left).collect()
 }
 
-/// Refuses a call of an asset whose process is archived.
-pub(crate) fn admit(process: &ProcessCell) -> Outcome<()> {
-    let process = process.process();
+/// Refuses a call of an asset whose process is archived, or is about to be: once that is durable.
+pub(crate) async fn admit(cell: &ProcessCell) -> Outcome<()> {
+    let (process, until) = cell.ahead();
     if process.archived_at.is_none() {
         return Ok(());
     }
+    cell.wait_for(until).await?;
     let detail = "its process is archived; bring it back first".into();
     let rejection = Rejection { rule: Rule::ProcessArchived, detail, waiting_for: Vec::new() };
     Err(Trouble::Rejected(rejection, process))
@@ -135,21 +138,12 @@ impl Engine {
     ) -> Outcome<Answer> {
         let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
         let seen = cell.process();
-        let mut held = Vec::new();
-        for asset in seen.assets.keys() {
-            held.push(self.assets.cell(&self.core, *asset)?);
-        }
+        let held = self.assets_of(&seen)?;
         let mut lanes = Vec::new();
         for asset in &held {
             lanes.push(asset.hold().await?);
         }
-        let core = Arc::clone(&self.core);
-        let reading = move || {
-            let assets = assets_ever(&core, id)?;
-            asset_rows(&core, &assets, Position::MAX, archived)
-        };
-        let unread = |_| Trouble::Unknown("the assets of the process could not be read".into());
-        let rows = tokio::task::spawn_blocking(reading).await.map_err(unread)??;
+        let rows = self.rows_of(&seen, archived).await?;
         let state = Arc::clone(&self.core.state);
         let settle = move |behind: Option<Position>| {
             if let Some(behind) = behind {
@@ -174,5 +168,25 @@ impl Engine {
             }
             done => done,
         }
+    }
+
+    /// The assets of a process that may be archived or brought back. Of one that goes on that is refused: nobody waits.
+    fn assets_of(&self, process: &Process) -> Outcome<Vec<Arc<AssetCell>>> {
+        let assets = process.assets.keys().filter(|_| process.ended_at.is_some());
+        assets.map(|asset| self.assets.cell(&self.core, *asset)).collect()
+    }
+
+    /// What its assets have in the state, read off the asynchronous workers.
+    async fn rows_of(&self, process: &Process, archived: bool) -> Outcome<Vec<(Vec<u8>, Value)>> {
+        if process.ended_at.is_none() {
+            return Ok(Vec::new());
+        }
+        let (core, id) = (Arc::clone(&self.core), process.id);
+        let reading = tokio::task::spawn_blocking(move || {
+            let assets = assets_ever(&core, id)?;
+            asset_rows(&core, &assets, Position::MAX, archived)
+        });
+        let unread = |_| Trouble::Unknown("the assets of the process could not be read".into());
+        reading.await.map_err(unread)?
     }
 }

@@ -397,7 +397,7 @@ impl Assets {
             let mut lane = cell.enter().await;
             let Snapshot { asset, values } = lane.ahead.clone();
             cell.admit(&lane, asked.expected).await?;
-            archive::admit(process)?;
+            archive::admit(process).await?;
             let recorder = match &asked.resumed {
                 Some(resumed) => Recorder::resumed(core, process, resumed),
                 None => {

@@ -31,6 +31,7 @@ use crate::keys::{KeyError, Keys, mac};
 use crate::people::{Caller, People};
 use crate::processes::{Ask, Done, Making, Processes};
 use crate::recover::replay;
+use crate::scrub::Scrubber;
 use crate::state::{Checkpointer, State, StateError};
 use crate::usage::adoption::{self, Adoption, Reach};
 use crate::usage::registry::{self, UseFilter, UsePage};
@@ -139,6 +140,7 @@ pub struct Engine {
     interrupted: Mutex<Vec<(Interrupted, Permit)>>,
     checkpointer: Mutex<Option<Checkpointer>>,
     dispatcher: Mutex<Option<Dispatcher>>,
+    scrubber: Mutex<Option<Scrubber>>,
     pub(crate) provisioning: tokio::sync::Mutex<()>,
     /// Where a backup is taken from; nothing for a journal without files.
     pub(crate) source: Option<Source>,
@@ -265,12 +267,16 @@ impl Engine {
         let dispatcher = dispatcher
             .transpose()
             .map_err(|source| OpenError::Io { what: "starting the dispatcher".into(), source })?;
+        let scrub = || Scrubber::start(Arc::clone(&core), Arc::clone(&catalogue), Arc::clone(&processes));
+        let scrubber = threads.then(scrub).transpose();
+        let scrubber = scrubber.map_err(|source| OpenError::Io { what: "starting the scrub".into(), source })?;
         Ok(Self {
             core,
             catalogue,
             processes,
             assets,
             dispatcher: Mutex::new(dispatcher),
+            scrubber: Mutex::new(scrubber),
             people: People::default(),
             gate,
             interrupted: Mutex::new(interrupted),
@@ -338,6 +344,7 @@ impl Engine {
         if let Some(mut dispatcher) = self.dispatcher.lock().take() {
             dispatcher.stop();
         }
+        drop(self.scrubber.lock().take());
         self.write_checkpoint();
         self.core.journal.close();
         if let Some(checkpointer) = self.checkpointer.lock().as_mut() {
@@ -941,18 +948,24 @@ impl Engine {
     // Usage and adoption. They go through many rows: call them off the asynchronous workers.
 
     /// A page of the registry of usage.
-    pub fn uses(&self, filter: &UseFilter, after: Position, limit: usize) -> UsePage {
-        registry::page(&self.core.state, filter, after, limit)
+    pub fn uses(&self, filter: &UseFilter, after: Position, limit: usize) -> Outcome<UsePage> {
+        self.whole(registry::page(&self.core.state, filter, after, limit))
     }
 
     /// The summary of adoption over all processes.
-    pub fn adoption(&self) -> Adoption {
-        adoption::summary(&self.core.state, self.core.now())
+    pub fn adoption(&self) -> Outcome<Adoption> {
+        self.whole(adoption::summary(&self.core.state, self.core.now()))
     }
 
     /// Who and what a filter of the registry reaches.
-    pub fn reach(&self, filter: &UseFilter) -> Reach {
-        adoption::reach(&self.core.state, filter)
+    pub fn reach(&self, filter: &UseFilter) -> Outcome<Reach> {
+        self.whole(adoption::reach(&self.core.state, filter))
+    }
+
+    /// What was read from many rows, unless the state was found damaged, at the latest by this reading: rows may be missing,
+    /// and no figure is better than a wrong one.
+    fn whole<T>(&self, read: T) -> Outcome<T> {
+        if self.core.state.is_damaged() { Err(Trouble::StateDamaged) } else { Ok(read) }
     }
 
     /// People who did something in a process.

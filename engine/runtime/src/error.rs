@@ -96,6 +96,9 @@ pub enum Trouble {
     /// Whether it was done is not known; the same request with the same key tells.
     #[error("not known whether it was done: {0}")]
     Unknown(String),
+    /// The state, from which this is read, was found damaged.
+    #[error("the state was found damaged; the next start makes it again from the journal")]
+    StateDamaged,
     /// What is on disk is damaged.
     #[error("{what} `{id}` is damaged and read-only")]
     Damaged {

@@ -32,6 +32,7 @@ mod processes;
 pub mod provision;
 mod recover;
 mod schedule;
+mod scrub;
 pub mod state;
 pub mod usage;
 

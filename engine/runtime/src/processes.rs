@@ -57,6 +57,17 @@ impl ProcessCell {
         Arc::clone(&self.committed.read())
     }
 
+    /// The process as it will be when all that was handed over is durable, and what to wait for until it is.
+    pub fn ahead(&self) -> (Arc<Process>, Ahead) {
+        let mailbox = self.mailbox.lock();
+        (Arc::clone(mailbox.ahead()), self.durable.ahead(mailbox.ahead().version))
+    }
+
+    /// Waits until what was ahead is durable.
+    pub async fn wait_for(&self, ahead: Ahead) -> Outcome<()> {
+        self.durable.wait(ahead).await
+    }
+
     /// Opens the sealed name of the process.
     pub fn name(&self, process: &Process) -> Option<String> {
         let mut name = process.name.clone();
@@ -379,6 +390,19 @@ impl Processes {
             }
             Err(_) => Ticked::Nothing,
         }
+    }
+
+    /// Puts what the state should have of a process, where it lacks a place; says which. Not while something of it waits for
+    /// its sync, which moves the places.
+    pub fn put_back(&self, core: &Core, cell: &ProcessCell) -> Option<&'static str> {
+        let mailbox = cell.mailbox.lock();
+        if !mailbox.is_idle() {
+            return None;
+        }
+        let process = mailbox.committed();
+        let lost = schedule::missing(&core.state, process)?;
+        core.state.put(core.state.applied(), schedule::rows(None, process, &cell.key));
+        Some(lost)
     }
 
     /// Removes places of a process from the indexes that are no longer true: what is left of a row that was made again from

@@ -339,10 +339,16 @@ impl State {
                 };
             }
         }
-        let row = match self.db.get(key) {
-            Ok(row) => row?,
-            Err(error) => {
+        // sled panics on some of what a flipped bit can do to it.
+        let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.db.get(key)));
+        let row = match read {
+            Ok(Ok(row)) => row?,
+            Ok(Err(error)) => {
                 self.mark_damaged(&error.to_string());
+                return None;
+            }
+            Err(_) => {
+                self.mark_damaged("a row cannot be read");
                 return None;
             }
         };
@@ -402,6 +408,28 @@ impl State {
                 }
             }
         }
+        let end = horizon.clone();
+        let merging = || self.merge(prefix, from, limit, live, horizon, rows);
+        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(merging)) {
+            Ok(()) if rows.len() < limit => end,
+            Ok(()) => None,
+            Err(_) => {
+                self.mark_damaged("rows cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Merges rows of memory and sled, in order, up to a horizon.
+    fn merge(
+        &self,
+        prefix: &[u8],
+        from: Bound<Vec<u8>>,
+        limit: usize,
+        live: BTreeMap<Vec<u8>, Option<Found>>,
+        horizon: Option<Vec<u8>>,
+        rows: &mut Vec<(Vec<u8>, Found)>,
+    ) {
         let is_within = |key: &[u8]| horizon.as_deref().is_none_or(|horizon| key <= horizon);
         let mut live = live.into_iter().filter(|(key, _)| is_within(key)).peekable();
         let mut stored = self.db.range((from, Bound::Unbounded)).peekable();
@@ -415,7 +443,7 @@ impl State {
                 _ => None,
             };
             match (live.peek(), next_stored) {
-                (None, None) => return horizon,
+                (None, None) => return,
                 (Some((key, _)), next) if next.as_ref().is_none_or(|next| key <= next) => {
                     if next.as_ref() == Some(key) {
                         stored.next();
@@ -435,7 +463,6 @@ impl State {
                 (Some(_), None) => unreachable!("a live row without a stored one is taken above"),
             }
         }
-        None
     }
 
     /// Whether something was found damaged.

@@ -272,3 +272,36 @@ async fn one_process_with_many_effects_does_not_hold_up_another() {
     assert_eq!(events.iter().filter(|event| event.kind == "InterlinkerInstantiated").count(), 500);
     assert!(engine.process(greedy).expect("there").process.effects.is_empty());
 }
+
+#[tokio::test]
+async fn a_timer_that_the_state_has_lost_is_found_and_fires_and_the_next_start_makes_the_state_again() {
+    let data = tempfile::tempdir().expect("a directory");
+    let ambient = given();
+    let engine = open(data.path(), &ambient);
+    let ana = caller(&engine, "ana").await;
+    import(&engine, &schema_of("wait", "          - { id: a, kind: timer, wait: 2 days }\n")).await;
+    let id = started(&engine, &ana, "wait").await;
+    engine.close();
+    drop(engine);
+    {
+        let sled = sled::open(data.path().join("state")).expect("sled");
+        let places: Vec<_> =
+            sled.scan_prefix([interlink_runtime::state::table::DUE]).keys().map(|key| key.expect("a key")).collect();
+        assert_eq!(places.len(), 1);
+        places.iter().for_each(|place| drop(sled.remove(place).expect("removed")));
+        sled.flush().expect("flushed");
+    }
+    let audit = || interlink_runtime::audit::verify(data.path()).expect("readable").differences;
+    assert_eq!(audit(), [format!("process {id}: its next timer is not in the index")]);
+    let engine = open(data.path(), &ambient);
+    ambient.now.fetch_add(3 * DAY_US, Ordering::Relaxed);
+    until(&engine, id, "found and fired", |process| process.status == ProcessStatus::Completed).await;
+    assert!(matches!(engine.adoption(), Err(Trouble::StateDamaged)), "no figure is better than a wrong one");
+    engine.close();
+    drop(engine);
+    let engine = open(data.path(), &ambient);
+    assert!(engine.adoption().is_ok(), "made again");
+    engine.close();
+    drop(engine);
+    assert_eq!(audit(), Vec::<String>::new());
+}

@@ -152,12 +152,15 @@ async fn a_process_in_which_nothing_happens_is_stalled_after_two_weeks() {
     let ana = caller(&engine, "ana").await;
     let id = process(&engine, &ana, Permit::default()).await;
     run(&engine, &ana, id, Command::Start).await.expect("starts");
-    let adoption = engine.adoption();
+    let adoption = engine.adoption().expect("whole");
     assert_eq!((adoption.tasks_open, adoption.tasks_stalled, adoption.people_active), (2, 0, 1));
     ambient.now.fetch_add(STALLED_AFTER_US + 1, Ordering::Relaxed);
-    assert_eq!((engine.adoption().processes_stalled, engine.adoption().tasks_stalled), (1, 2));
+    assert_eq!(
+        (engine.adoption().expect("whole").processes_stalled, engine.adoption().expect("whole").tasks_stalled),
+        (1, 2)
+    );
     run(&engine, &ana, id, Command::Complete("a".into())).await.expect("done");
-    let adoption = engine.adoption();
+    let adoption = engine.adoption().expect("whole");
     assert_eq!((adoption.tasks_done, adoption.tasks_open, adoption.tasks_stalled), (1, 1, 0));
 }
 
@@ -220,7 +223,7 @@ async fn the_state_is_the_same_whether_it_was_kept_lost_or_made_again() {
     }
     let look = |engine: &Engine| {
         let processes: Vec<_> = ids.iter().map(|id| engine.process(*id).expect("there").process.to_row()).collect();
-        (processes, engine.adoption())
+        (processes, engine.adoption().expect("whole"))
     };
     let engine = open(data.path(), &ambient);
     assert_eq!(engine.opened().replayed, 0, "a state that was stopped in order includes everything");

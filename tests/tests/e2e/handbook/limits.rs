@@ -45,11 +45,11 @@ fn shown(name: &str, value: u64) -> String {
     let upper = name.to_uppercase();
     if upper.contains("_MS") {
         let units = [(86_400_000, "days"), (3_600_000, "h"), (1_000, "s"), (1, "ms")];
-        let (unit, word) = units.into_iter().find(|(unit, _)| value % unit == 0).expect("milliseconds fit");
+        let (unit, word) = units.into_iter().find(|(unit, _)| value.is_multiple_of(*unit)).expect("milliseconds fit");
         format!("{} {word}", value / unit)
     } else if upper.contains("BYTES") {
         let units = [(1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes")];
-        let (unit, word) = units.into_iter().find(|(unit, _)| value % unit == 0).expect("bytes fit");
+        let (unit, word) = units.into_iter().find(|(unit, _)| value.is_multiple_of(*unit)).expect("bytes fit");
         format!("{} {word}", grouped(value / unit))
     } else {
         grouped(value)

@@ -70,7 +70,7 @@ impl<'a> Writer<'a> {
             let begun = self.asked.len().saturating_sub(1);
             self.answer_polls(answered..begun);
             answered = begun;
-            if self.asked.len() % TICKING_EVERY == 0 {
+            if self.asked.len().is_multiple_of(TICKING_EVERY) {
                 let process = self.begin("ticking");
                 self.asked.push(Asked { process, ticks: true, by_hand: None });
             } else {
