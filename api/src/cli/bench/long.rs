@@ -27,7 +27,7 @@ fn schema() -> String {
 /// Tasks claimed and released in turn, `number` of them before.
 fn wish(task: usize, number: usize) -> Command {
     let task = format!("t{task}");
-    if number % 2 == 0 { Command::Claim(task) } else { Command::Release(task) }
+    if number.is_multiple_of(2) { Command::Claim(task) } else { Command::Release(task) }
 }
 
 /// Makes a process and has so many events happen to it.
