@@ -249,6 +249,19 @@ impl Processes {
         Ok(self.cells.insert(id, ProcessCell::new(process, key, next_use, next_snapshot)))
     }
 
+    /// A process as the state has it, without keeping it in memory; nothing where the state does not have it.
+    pub fn peek(&self, core: &Core, catalogue: &Catalogue, id: ProcessId) -> Option<Arc<Process>> {
+        if let Some(cell) = self.cells.get(&id) {
+            return Some(cell.process());
+        }
+        let row_key = key(table::PROCESS, &[&id.bytes()]);
+        match core.state.get(&row_key)? {
+            Found::Live(_, Value::Process(process, _)) => Some(process),
+            Found::Stored(stored) => from_row(core, catalogue, id, &row_key, &stored).map(|(process, _)| process),
+            Found::Live(..) => None,
+        }
+    }
+
     /// Makes a process, and starts it where that is asked. `beside` makes events of other streams that go with it.
     pub async fn create(
         &self,
@@ -400,7 +413,8 @@ impl Processes {
             return None;
         }
         let process = mailbox.committed();
-        let lost = schedule::missing(&core.state, process)?;
+        let has_row = core.state.get(&key(table::PROCESS, &[&cell.id.bytes()])).is_some();
+        let lost = if has_row { schedule::missing(&core.state, process)? } else { "row" };
         core.state.put(core.state.applied(), schedule::rows(None, process, &cell.key));
         Some(lost)
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use interlink_model::id::{ProcessId, StreamKind};
 
+use crate::archive;
 use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::processes::Processes;
@@ -88,10 +89,17 @@ pub(crate) fn look_at(
     processes: &Processes,
     id: ProcessId,
 ) -> Option<&'static str> {
-    // One that cannot be read refuses work by itself.
+    // Not kept in memory: a walk over a million must not put away what people work on.
+    let is_whole = match processes.peek(core, catalogue, id) {
+        Some(process) => schedule::missing(&core.state, &process).is_none(),
+        // A process that is archived has no row.
+        None => archive::row(&core.state, id).is_some(),
+    };
+    if is_whole {
+        return None;
+    }
+    // One that cannot be read refuses work by itself. What waits for its sync is looked at again in the next walk.
     let cell = processes.cell(core, catalogue, id).ok()?;
-    // What waits for its sync moves the places: looked at again in the next walk.
-    schedule::missing(&core.state, &cell.process())?;
     let lost = processes.put_back(core, &cell)?;
     tracing::error!(process = %id, lost, "the state has lost this; it was put back");
     core.state.mark_damaged("it has lost what it once had");
