@@ -150,7 +150,7 @@ fn curl(client: &Client, words: &[String]) -> Answer {
 /// The command lines of a page, with what was broken over two lines put together.
 fn commands(page: &str) -> Vec<String> {
     let lines = blocks(page, "text").concat().replace("\\\n", " ");
-    lines.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    lines.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }
 
 /// Where backups go, and what is restored from them: each command has a name of its own, a restore takes the last backup.
@@ -182,6 +182,8 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
     schema(&operator);
     let process = running(&operator, "Of the page");
     complete(&operator, &process, "find-room");
+    let ended = running(&operator, "Given up");
+    operator.tell(&format!("{ended}/cancel")).is(200);
     operator.send("/v1/schemas", "application/yaml", TOOL_LIBRARY.replace("version: 1.0.0", "version: 1.1.0")).is(201);
     let mut incidents = failing(&operator, 3).into_iter().peekable();
     let data = server.data().to_str().expect("a path of letters").to_owned();
@@ -198,6 +200,7 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
             ("/var/lib/interlink", data.clone()),
             ("INCIDENT", incident),
             ("PROCESS", id_of(&process).to_owned()),
+            ("ENDED", id_of(&ended).to_owned()),
             ("SCHEMA", "tool-library".to_owned()),
         ];
         let names = shelf.names(line).into_iter().chain(of_line).collect();

@@ -1,0 +1,68 @@
+//! Start-up, memory and one command with many processes, each with a timer that waits.
+
+use std::path::Path;
+use std::time::Instant;
+
+use interlink_model::process::Command;
+use interlink_runtime::Options;
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::engine::{BUDGET, TASK, command, many, open, open_with, with_deadline};
+use super::measured::Measured;
+
+/// Commands that are measured.
+const COMMANDS: usize = 2_000;
+
+/// Makes the processes; measured is how fast.
+pub async fn make(place: &Path, processes: usize) -> Outcome<Value> {
+    let (engine, caller) = open_with(place, Options::default(), &with_deadline()).await?;
+    let (_, made) = many(&engine, &caller, BUDGET, processes).await?;
+    engine.close();
+    Ok(json!({"made_per_second": made.per_second}))
+}
+
+/// Starts on what was made, in a process that has made nothing.
+pub async fn look(place: &Path, processes: usize) -> Outcome<Value> {
+    let began = Instant::now();
+    let (engine, caller) = open(place).await?;
+    let started = began.elapsed();
+    let resident = resident_bytes();
+    let mut ids = Vec::new();
+    while ids.len() < processes {
+        let page = engine.process_ids(ids.last().copied(), 1_000);
+        if page.is_empty() {
+            return Err(format!("{} processes are there, {processes} were made", ids.len()));
+        }
+        ids.extend(page);
+    }
+    let mut taken = Vec::new();
+    let began = Instant::now();
+    for number in 0..COMMANDS {
+        // A step that shares no factor with the number of processes goes through all of them.
+        let id = ids[(number * 7_919) % ids.len()];
+        let claimed = Instant::now();
+        let process = engine.process(id).map_err(|trouble| trouble.to_string())?.process;
+        let wish = match process.tasks[0].stage.person() {
+            Some(_) => Command::Release(TASK.into()),
+            None => Command::Claim(TASK.into()),
+        };
+        command(&engine, &caller, id, &wish).await?;
+        taken.push(claimed.elapsed());
+    }
+    let commands = Measured::of(taken, began.elapsed());
+    engine.close();
+    Ok(json!({
+        "processes": processes,
+        "start_s": started.as_secs_f64(),
+        "resident_mb": resident as f64 / 1e6,
+        "command": commands.json(),
+    }))
+}
+
+/// Memory that this process holds, in bytes.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages * 4_096
+}

@@ -1,0 +1,70 @@
+//! Timers: armed, and fired by the dispatcher once their time has come.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use interlink_model::id::Micros;
+use interlink_model::process::ProcessStatus;
+use interlink_runtime::Options;
+use interlink_runtime::ambient::{Ambient, System};
+
+use super::Outcome;
+use super::engine::{many, open_with};
+use super::measured::Measured;
+
+/// Timers that are armed, and fired in one go: fewer than processes stay in memory.
+pub const TIMERS: usize = 20_000;
+/// A process that only waits.
+const SCHEMA: &str = "name: waiting
+version: 1.0.0
+phases: [{ id: p, objectives: [{ id: o, tasks: [{ id: pause, kind: timer, wait: 1 day }] }] }]
+";
+/// By how much the clock is moved so that all of them are due, in microseconds.
+const TWO_DAYS_US: i64 = 2 * 86_400_000_000;
+
+/// The machine's clock, moved.
+#[derive(Default)]
+struct MovedClock {
+    by_us: AtomicI64,
+}
+
+impl Ambient for MovedClock {
+    fn now(&self) -> Micros {
+        Micros(System.now().0 + self.by_us.load(Ordering::Relaxed))
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        System.random(bytes);
+    }
+}
+
+/// What timers cost.
+pub struct Timers {
+    /// Processes made and started, each of which arms one.
+    pub armed: Measured,
+    /// Fired in a second: each completes a task and its process.
+    pub fired_per_second: f64,
+}
+
+/// Arms timers of as many processes, moves the clock, and waits until the last has done its work.
+pub async fn timers(place: &Path) -> Outcome<Timers> {
+    let clock = Arc::new(MovedClock::default());
+    let ambient: Arc<dyn Ambient> = Arc::<MovedClock>::clone(&clock);
+    let (engine, caller) = open_with(place, Options { ambient, ..Options::default() }, SCHEMA).await?;
+    let (mut left, armed) = many(&engine, &caller, "waiting", TIMERS).await?;
+    clock.by_us.store(TWO_DAYS_US, Ordering::Relaxed);
+    let began = Instant::now();
+    while let Some(id) = left.last() {
+        let process = engine.process(*id).map_err(|trouble| trouble.to_string())?.process;
+        if process.status == ProcessStatus::Completed {
+            left.pop();
+        } else {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let fired_per_second = TIMERS as f64 / began.elapsed().as_secs_f64();
+    engine.close();
+    Ok(Timers { armed, fired_per_second })
+}
