@@ -16,13 +16,14 @@ use super::Outcome;
 use super::measured::Measured;
 
 /// The schema whose processes are driven.
-const SCHEMA: &str = include_str!("../../../../examples/schemas/participatory-budget.yaml");
+pub const SCHEMA: &str = include_str!("../../../../examples/schemas/participatory-budget.yaml");
 /// Its name.
 pub const BUDGET: &str = "participatory-budget";
 /// The first task of that schema: claimed and released.
 pub const TASK: &str = "agree-aim";
 const POLL: &[u8] = include_bytes!("../../../../interlinkers/dist/poll.wasm");
 const DOCUMENT: &[u8] = include_bytes!("../../../../interlinkers/dist/document.wasm");
+const WEBHOOK: &[u8] = include_bytes!("../../../../interlinkers/dist/webhook.wasm");
 /// Who makes processes side by side, where many are made.
 const MAKERS: usize = 64;
 
@@ -45,7 +46,7 @@ pub async fn open_with(place: &Path, options: Options, schema: &str) -> Outcome<
         let imported =
             engine.import_schema(parsed, SchemaSource::Authored, Actor::System, |_| empty(), &Permit::default()).await;
         imported.map_err(|trouble| trouble.to_string())?;
-        for component in [POLL, DOCUMENT] {
+        for component in [POLL, DOCUMENT, WEBHOOK] {
             let published = engine.publish(component, Actor::System, |_| empty(), &Permit::default()).await;
             published.map_err(|trouble| trouble.to_string())?;
         }

@@ -6,7 +6,7 @@ use super::calls::Calls;
 use super::disk::Disk;
 use super::killed::Killed;
 use super::measured::Measured;
-use super::timers::{TIMERS, Timers};
+use super::timers::{ARCHIVED, TIMERS, Timers};
 use crate::cli::{Output, print_json, print_table};
 
 /// Everything of one run.
@@ -70,9 +70,10 @@ impl Report {
             "circumstances": circumstances(),
             "commands": commands.collect::<Vec<_>>(),
             "calls": {"instantiate": calls.instantiate.json(), "call": calls.call.json(), "both": calls.both.json(),
-                "with_commit": calls.with_commit.json()},
+                "with_commit": calls.with_commit.json(), "with_request": calls.with_request.json()},
             "disk": {"journal_bytes": disk.journal, "state_bytes": disk.state, "commands": disk.commands},
             "timers": {"armed": timers.armed.json(), "fired_per_second": timers.fired_per_second},
+            "archived": timers.archived.json(),
             "scales": self.scales,
             "long": self.long,
             "killed": killed,
@@ -96,6 +97,10 @@ impl Report {
             self.timers.armed.p50_us,
             self.timers.armed.p99_us,
             self.timers.fired_per_second
+        );
+        println!(
+            "{ARCHIVED} of their processes archived one after the other: {:.0} a second, p50 {:.0} µs, p99 {:.0} µs",
+            self.timers.archived.per_second, self.timers.archived.p50_us, self.timers.archived.p99_us
         );
         self.scales_table();
         self.long_table();
@@ -126,7 +131,10 @@ impl Report {
     }
 
     fn calls_table(&self) {
-        println!("\nA call of an Interlinker (a view of `poll`; with commit: `write` of `document`), one caller\n");
+        println!(
+            "\nA call of an Interlinker (a view of `poll`; with commit: `write` of `document`; with a request: `send` of `webhook`, \
+             answered at once), one caller\n"
+        );
         let row = |what: &str, measured: Measured| {
             let figures = [measured.p50_us, measured.p99_us, measured.per_second].map(|value| format!("{value:.0}"));
             [what.to_owned()].into_iter().chain(figures).collect::<Vec<_>>()
@@ -136,6 +144,7 @@ impl Report {
             row("call", self.calls.call),
             row("both, without commit", self.calls.both),
             row("with input check, seal, commit", self.calls.with_commit),
+            row("the same with one recorded request outside", self.calls.with_request),
         ];
         print_table(&["part", "p50 µs", "p99 µs", "calls/s"], &rows);
     }
@@ -153,9 +162,22 @@ impl Report {
                 figure(&scale["resident_mb"], 1),
                 figure(&scale["command"]["p50_us"], 0),
                 figure(&scale["command"]["p99_us"], 0),
+                figure(&scale["backup"]["mb"], 0),
+                figure(&scale["backup"]["taken_mb_per_s"], 0),
+                figure(&scale["backup"]["checked_mb_per_s"], 0),
             ]
         };
-        let header = ["processes", "made and started/s", "start s", "memory MB", "command p50 µs", "p99 µs"];
+        let header = [
+            "processes",
+            "made and started/s",
+            "start s",
+            "memory MB",
+            "command p50 µs",
+            "p99 µs",
+            "backup MB",
+            "taken MB/s",
+            "checked MB/s",
+        ];
         print_table(&header, &self.scales.iter().map(row).collect::<Vec<_>>());
     }
 

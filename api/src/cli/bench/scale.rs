@@ -1,10 +1,13 @@
-//! Start-up, memory and one command with many processes, each with a timer that waits.
+//! Start-up, memory, one command and a backup with many processes, each with a timer that waits.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::Path;
 use std::time::Instant;
 
 use interlink_model::process::Command;
-use interlink_runtime::Options;
+use interlink_runtime::backup::{self, Part};
+use interlink_runtime::{Engine, Options};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -51,13 +54,31 @@ pub async fn look(place: &Path, processes: usize) -> Outcome<Value> {
         taken.push(claimed.elapsed());
     }
     let commands = Measured::of(taken, began.elapsed());
+    let backup = backed_up(&engine, place)?;
     engine.close();
     Ok(json!({
         "processes": processes,
         "start_s": started.as_secs_f64(),
         "resident_mb": resident as f64 / 1e6,
         "command": commands.json(),
+        "backup": backup,
     }))
+}
+
+/// Takes a backup of the data and reads it back, as `interlink backup` does.
+fn backed_up(engine: &Engine, place: &Path) -> Outcome<Value> {
+    let (file, began) = (place.join("bench.backup"), Instant::now());
+    let packed = engine.backup_data().map_err(|error| error.to_string())?;
+    let mut to = BufWriter::new(File::create(&file).map_err(|error| error.to_string())?);
+    packed.write_to(&mut to).map_err(|error| error.to_string())?;
+    let written = to.into_inner().map_err(|error| error.to_string())?;
+    written.sync_all().map_err(|error| error.to_string())?;
+    let (taken_s, began) = (began.elapsed().as_secs_f64(), Instant::now());
+    backup::check(&file, Part::Data).map_err(|error| error.to_string())?;
+    let megabytes = packed.bytes() as f64 / 1e6;
+    let per_second = |seconds: f64| megabytes / seconds;
+    let checked_per_s = per_second(began.elapsed().as_secs_f64());
+    Ok(json!({"mb": megabytes, "taken_mb_per_s": per_second(taken_s), "checked_mb_per_s": checked_per_s}))
 }
 
 /// Memory that this process holds, in bytes.

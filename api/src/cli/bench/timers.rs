@@ -1,4 +1,4 @@
-//! Timers: armed, and fired by the dispatcher once their time has come.
+//! Timers: armed, and fired by the dispatcher once their time has come. What has ended is archived.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use interlink_model::id::Micros;
 use interlink_model::process::ProcessStatus;
-use interlink_runtime::Options;
 use interlink_runtime::ambient::{Ambient, System};
+use interlink_runtime::{Options, Permit};
 
 use super::Outcome;
-use super::engine::{many, open_with};
+use super::engine::{empty, many, open_with};
 use super::measured::Measured;
 
 /// Timers that are armed, and fired in one go: fewer than processes stay in memory.
@@ -46,15 +46,21 @@ pub struct Timers {
     pub armed: Measured,
     /// Fired in a second: each completes a task and its process.
     pub fired_per_second: f64,
+    /// Archived, one after the other: processes that have ended.
+    pub archived: Measured,
 }
+
+/// Processes that are archived.
+pub const ARCHIVED: usize = 2_000;
 
 /// Arms timers of as many processes, moves the clock, and waits until the last has done its work.
 pub async fn timers(place: &Path) -> Outcome<Timers> {
     let clock = Arc::new(MovedClock::default());
     let ambient: Arc<dyn Ambient> = Arc::<MovedClock>::clone(&clock);
     let (engine, caller) = open_with(place, Options { ambient, ..Options::default() }, SCHEMA).await?;
-    let (mut left, armed) = many(&engine, &caller, "waiting", TIMERS).await?;
+    let (ids, armed) = many(&engine, &caller, "waiting", TIMERS).await?;
     clock.by_us.store(TWO_DAYS_US, Ordering::Relaxed);
+    let mut left = ids.clone();
     let began = Instant::now();
     while let Some(id) = left.last() {
         let process = engine.process(*id).map_err(|trouble| trouble.to_string())?.process;
@@ -65,6 +71,15 @@ pub async fn timers(place: &Path) -> Outcome<Timers> {
         }
     }
     let fired_per_second = TIMERS as f64 / began.elapsed().as_secs_f64();
+    let mut taken = Vec::new();
+    let began = Instant::now();
+    for id in ids.into_iter().take(ARCHIVED) {
+        let began = Instant::now();
+        let archived = engine.set_archived(&caller, id, true, None, None, |_, _| empty(), Permit::default()).await;
+        archived.map_err(|trouble| trouble.to_string())?;
+        taken.push(began.elapsed());
+    }
+    let archived = Measured::of(taken, began.elapsed());
     engine.close();
-    Ok(Timers { armed, fired_per_second })
+    Ok(Timers { armed, fired_per_second, archived })
 }
