@@ -65,7 +65,8 @@ struct Covered {
 
 #[derive(Default)]
 struct Plan {
-    next: HashMap<Operation, VecDeque<Fault>>,
+    /// What becomes of the next ones; nothing for one that passes.
+    next: HashMap<Operation, VecDeque<Option<Fault>>>,
     always: HashMap<Operation, Fault>,
 }
 
@@ -80,7 +81,12 @@ pub struct FaultyDisk {
 impl FaultyDisk {
     /// The next operation of a kind fails; several calls plan several in a row.
     pub fn fail_next(&self, operation: Operation, fault: Fault) {
-        self.plan.lock().next.entry(operation).or_default().push_back(fault);
+        self.plan.lock().next.entry(operation).or_default().push_back(Some(fault));
+    }
+
+    /// The next operation of a kind passes, before what is planned behind it.
+    pub fn pass_next(&self, operation: Operation) {
+        self.plan.lock().next.entry(operation).or_default().push_back(None);
     }
 
     /// Every operation of a kind fails, until [`FaultyDisk::repair`].
@@ -96,7 +102,7 @@ impl FaultyDisk {
     fn fault(&self, operation: Operation) -> Option<Fault> {
         let mut plan = self.plan.lock();
         let next = plan.next.get_mut(&operation).and_then(VecDeque::pop_front);
-        next.or_else(|| plan.always.get(&operation).copied())
+        next.unwrap_or_else(|| plan.always.get(&operation).copied())
     }
 
     fn pass(&self, operation: Operation) -> std::io::Result<()> {

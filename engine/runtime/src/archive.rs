@@ -136,7 +136,7 @@ impl Engine {
         answer: impl FnOnce(&Done<'_>, Option<String>) -> Answer + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
-        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let cell = self.processes.cell(id)?;
         let seen = cell.process();
         let held = self.assets_of(&seen)?;
         let mut lanes = Vec::new();
@@ -160,7 +160,7 @@ impl Engine {
         let command = if archived { Command::Archive } else { Command::Unarchive };
         // What was read belongs to this version; whoever named another is told so.
         let ask = Ask { command: &command, note: reason, expected: expected.or(Some(seen.version)) };
-        let done = self.processes.command(&self.core, &cell, caller.actor(), ask, beside, told, permit).await;
+        let done = self.processes.command(&cell, caller.actor(), ask, beside, told, permit).await;
         drop(lanes);
         match done {
             Err(Trouble::WrongVersion { .. }) if expected.is_none() => {
@@ -173,7 +173,7 @@ impl Engine {
     /// The assets of a process that may be archived or brought back. Of one that goes on that is refused: nobody waits.
     fn assets_of(&self, process: &Process) -> Outcome<Vec<Arc<AssetCell>>> {
         let assets = process.assets.keys().filter(|_| process.ended_at.is_some());
-        assets.map(|asset| self.assets.cell(&self.core, *asset)).collect()
+        assets.map(|asset| self.assets.cell(*asset)).collect()
     }
 
     /// What its assets have in the state, read off the asynchronous workers.

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use interlink_host::{Call, CallContext, Called, Durable as DurableCall, Entry, Failure, Interlinker, Recorded};
+use interlink_host::{Call, CallContext, Called, Durable as DurableCall, Entry, Failure, Fault, Interlinker, Recorded};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
@@ -23,7 +23,7 @@ use serde_json::Value as Json;
 use crate::ambient::asset_id;
 use crate::archive;
 use crate::asset_rows::{asset_key, from_rows, from_stream, put_event, value_key};
-use crate::calls::{Calling, HeldLanes, Interrupted, Recorder, World, durable, settle_end};
+use crate::calls::{Calling, Cause, HeldLanes, Interrupted, Recorder, World, durable, left_open, settle_end};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
 use crate::core::{Ahead, Core, Durable, Fate, settled};
@@ -31,7 +31,7 @@ use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::keys::SealingKey;
-use crate::processes::{Ask, Beside, ProcessCell, Processes, note_activity};
+use crate::processes::{Ask, Beside, ProcessCell, Processes, RefusedAhead, note_activity};
 use crate::state::Value;
 
 /// Assets that are kept in memory while nothing waits in them: each holds its whole state.
@@ -204,6 +204,18 @@ pub(crate) enum For {
     Effect(u64, AssetId),
 }
 
+/// How an Interlinker is to be instantiated.
+pub(crate) struct Instantiation<'a> {
+    /// What is made.
+    pub new: NewAsset,
+    /// For what.
+    pub purpose: For,
+    /// The language to answer in.
+    pub language: &'a str,
+    /// The call that goes on, where it is none of its own.
+    pub resumed: Option<Interrupted>,
+}
+
 /// What a new asset is made of.
 pub struct NewAsset {
     /// On which task.
@@ -218,6 +230,8 @@ pub struct NewAsset {
 
 /// All assets.
 pub(crate) struct Assets {
+    core: Arc<Core>,
+    processes: Arc<Processes>,
     cells: Cells<AssetId, AssetCell>,
     /// What calls ask the world outside with.
     world: Arc<World>,
@@ -226,14 +240,14 @@ pub(crate) struct Assets {
 }
 
 impl Assets {
-    pub fn new(world: Arc<World>) -> Self {
-        Self { cells: Cells::new(CELLS_MAX), world, held: HeldLanes::default() }
+    pub fn new(processes: Arc<Processes>, world: Arc<World>) -> Self {
+        let core = Arc::clone(&world.core);
+        Self { core, processes, cells: Cells::new(CELLS_MAX), world, held: HeldLanes::default() }
     }
 
     /// Runs a call that may ask the world outside, for the first time or again.
     async fn call(
         &self,
-        core: &Core,
         guest: &Arc<Interlinker>,
         entry: Entry,
         values: KeyValues,
@@ -243,11 +257,12 @@ impl Assets {
     ) -> Called {
         let grants = self.world.catalogue.grants(guest.manifest().name.as_str());
         let durable = durable(&self.world, grants, recorder, recorded);
-        run(core, guest, entry, values, context, Some(durable)).await
+        run(&self.core, guest, entry, values, context, Some(durable)).await
     }
 
     /// The cell of an asset, loaded where it is not in memory. A removed asset is not there.
-    pub fn cell(&self, core: &Core, id: AssetId) -> Outcome<Arc<AssetCell>> {
+    pub fn cell(&self, id: AssetId) -> Outcome<Arc<AssetCell>> {
+        let core = &*self.core;
         let gone = || Trouble::NotFound { what: "asset", id: id.to_string() };
         let cell = match self.cells.get(&id) {
             Some(cell) => cell,
@@ -270,23 +285,25 @@ impl Assets {
     /// Instantiates an Interlinker on a task.
     pub async fn instantiate(
         &self,
-        core: &Arc<Core>,
-        processes: &Processes,
         process: &Arc<ProcessCell>,
         guest: &Arc<Interlinker>,
         actor: Actor,
-        new: NewAsset,
-        purpose: For,
-        language: &str,
-        resumed: Option<Interrupted>,
+        wanted: Instantiation<'_>,
         answer: impl FnOnce(Result<(&Asset, &str), &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
+        let core = &self.core;
+        let Instantiation { new, purpose, language, resumed } = wanted;
         guest.check_instantiate(&new.input).map_err(Trouble::Input)?;
-        let (id, effect) = match (purpose, &resumed) {
-            (For::Effect(effect, id), _) => (id, Some(effect)),
-            (For::Evidence, Some(resumed)) => (resumed.calling.asset, None),
-            (For::Evidence, None) => (asset_id(&*core.ambient), None),
+        let effect = match purpose {
+            For::Effect(effect, _) => Some(effect),
+            For::Evidence => None,
+        };
+        let resumed = resumed.or_else(|| self.left_open(process.id, effect, &permit));
+        let id = match (purpose, &resumed) {
+            (For::Effect(_, id), _) => id,
+            (For::Evidence, Some(resumed)) => resumed.calling.asset,
+            (For::Evidence, None) => asset_id(&*core.ambient),
         };
         let recorder = match &resumed {
             Some(resumed) => Recorder::resumed(core, process, resumed),
@@ -309,16 +326,17 @@ impl Assets {
         let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
         let context = call_context(actor, process, &new.task, id, language, recorder.began_at());
         let entry = Entry::Instantiate { input: new.input.clone() };
-        let called = self.call(core, guest, entry, KeyValues::default(), context, &recorder, recorded).await;
+        let called = self.call(guest, entry, KeyValues::default(), context, &recorder, recorded).await;
         log(&called, &new.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
+        let used = used(UseKind::Instantiate, &new.interlinker, &new.task, duration_us);
         let done = match called.result {
             Ok(done) => done,
+            Err(Failure::Failed(fault @ Fault::NotRecorded(_))) => return Err(Trouble::Unknown(fault.to_string())),
             Err(failure) => {
-                let (trouble, used) =
-                    failed_use(failure, UseKind::Instantiate, &new.interlinker, &new.task, None, None, duration_us);
+                let (trouble, used) = failed(used, failure);
                 let (_, record) = answer(Err(&trouble));
-                let fate = processes.record_use(core, process, actor, used, Some(&recorder), record, permit);
+                let fate = self.processes.record_use(process, actor, used, Some(&recorder), record, permit);
                 settled(fate).await?;
                 return Err(trouble);
             }
@@ -362,14 +380,43 @@ impl Assets {
         // `beside` runs before `answer`: the asset is there.
         let answer = |_: &crate::processes::Done<'_>| answer(Ok((made.get().expect("made beside"), &name)));
         let ask = Ask { command: &command, note: None, expected: None };
-        processes.command(core, process, actor, ask, beside, answer, permit).await
+        let made = self.processes.command(process, actor, ask, beside, answer, permit).await;
+        if let Err(trouble) = &made {
+            self.end_rejected(process, actor, trouble, used, &recorder).await?;
+        }
+        made
+    }
+
+    /// The call that a request or an effect asks for again.
+    fn left_open(&self, process: ProcessId, effect: Option<u64>, permit: &Permit) -> Option<Interrupted> {
+        match effect {
+            Some(effect) => left_open(&self.core, process, Cause::Effect(effect)),
+            None => permit.scope().and_then(|scope| left_open(&self.core, process, Cause::Request(&scope))),
+        }
+    }
+
+    /// Ends a call that asked the world outside and whose outcome the process does not take. One of which it is not known
+    /// what became stays open.
+    async fn end_rejected(
+        &self,
+        process: &Arc<ProcessCell>,
+        actor: Actor,
+        trouble: &Trouble,
+        used: InterlinkerUsed,
+        recorder: &Arc<Recorder>,
+    ) -> Outcome<()> {
+        let Trouble::Rejected(rejection, _) = trouble else { return Ok(()) };
+        if recorder.call().is_some() {
+            let reason = Some(rejection.rule.slug().to_owned());
+            let used = InterlinkerUsed { outcome: UseOutcome::Refused, reason, ..used };
+            settled(self.processes.record_use(process, actor, used, Some(recorder), None, Permit::default())).await?;
+        }
+        Ok(())
     }
 
     /// Runs an action.
     pub async fn act(
         &self,
-        core: &Arc<Core>,
-        processes: &Processes,
         process: &Arc<ProcessCell>,
         cell: &Arc<AssetCell>,
         guest: &Arc<Interlinker>,
@@ -390,7 +437,8 @@ impl Assets {
         guest.check_action(action, &input).map_err(Trouble::Input)?;
         let (fate, answer) = {
             let _place = Place::take(&cell.waiting)?;
-            if asked.resumed.is_none() {
+            let resumed = asked.resumed.or_else(|| self.left_open(process.id, asked.effect, &permit));
+            if resumed.is_none() {
                 // A call that a crash interrupted comes before every other.
                 self.held.free(cell.id).await;
             }
@@ -398,8 +446,8 @@ impl Assets {
             let Snapshot { asset, values } = lane.ahead.clone();
             cell.admit(&lane, asked.expected).await?;
             archive::admit(process).await?;
-            let recorder = match &asked.resumed {
-                Some(resumed) => Recorder::resumed(core, process, resumed),
+            let recorder = match &resumed {
+                Some(resumed) => Recorder::resumed(&self.core, process, resumed),
                 None => {
                     let calling = Calling {
                         interlinker: asset.interlinker.clone(),
@@ -413,15 +461,32 @@ impl Assets {
                         effect: asked.effect,
                         answer: permit.scope(),
                     };
-                    Recorder::new(core, process, actor, calling)
+                    Recorder::new(&self.core, process, actor, calling)
                 }
             };
-            let recorded = asked.resumed.map(|resumed| resumed.recorded).unwrap_or_default();
+            let was_at = resumed.as_ref().map(|resumed| resumed.calling.version);
+            let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
+            let used = used(UseKind::Action, &asset.interlinker, &asset.task, 0);
+            let used = InterlinkerUsed { asset: Some(cell.id), action: Some(action.to_owned()), ..used };
+            if was_at.is_some_and(|version| version != Some(asset.version)) {
+                let used = InterlinkerUsed {
+                    kind: UseKind::Failure,
+                    outcome: UseOutcome::Failed,
+                    reason: Some("overtaken".into()),
+                    ..used
+                };
+                let fate = self.processes.record_use(process, actor, used, Some(&recorder), None, Permit::default());
+                drop(lane);
+                settled(fate).await?;
+                let what = "the asset has changed since this call was interrupted".into();
+                return Err(Trouble::Busy { what, retry_after_s: 1 });
+            }
             let context = call_context(actor, process, &asset.task, cell.id, asked.language, recorder.began_at());
             let entry = Entry::Action { name: action.into(), input: input.clone() };
-            let called = self.call(core, guest, entry, values, context, &recorder, recorded).await;
+            let called = self.call(guest, entry, values, context, &recorder, recorded).await;
             log(&called, &asset.interlinker);
             let duration_us = called.cost.instantiate_us + called.cost.call_us;
+            let used = InterlinkerUsed { duration_us, ..used };
             match called.result {
                 Ok(done) => {
                     let with =
@@ -436,23 +501,30 @@ impl Assets {
                         duration_us,
                     };
                     let events = with_outcome(performed.into(), done.outcome);
-                    let call = Performed { before: asset, events, values: done.state, output: done.output, recorder };
-                    hand_over(core, processes, process, cell, &mut lane, call, actor, with, answer, permit)?
+                    let recorder_of = Arc::clone(&recorder);
+                    let call = Performed {
+                        before: asset,
+                        events,
+                        values: done.state,
+                        output: done.output,
+                        recorder: recorder_of,
+                    };
+                    match self.hand_over(process, cell, &mut lane, call, actor, with, answer, permit) {
+                        Ok(handed) => handed,
+                        Err(refused) => {
+                            drop(lane);
+                            let trouble = refused.told(process, None).await;
+                            self.end_rejected(process, actor, &trouble, used, &recorder).await?;
+                            return Err(trouble);
+                        }
+                    }
                 }
+                Err(Failure::Failed(fault @ Fault::NotRecorded(_))) => return Err(Trouble::Unknown(fault.to_string())),
                 Err(failure) => {
-                    let action = Some(action.to_owned());
-                    let (trouble, used) = failed_use(
-                        failure,
-                        UseKind::Action,
-                        &asset.interlinker,
-                        &asset.task,
-                        Some(cell.id),
-                        action,
-                        duration_us,
-                    );
+                    let (trouble, used) = failed(used, failure);
                     // Decided on what calls before it will have left: its record is behind theirs in the journal.
                     let (_, record) = answer(Err(&trouble));
-                    let fate = processes.record_use(core, process, actor, used, Some(&recorder), record, permit);
+                    let fate = self.processes.record_use(process, actor, used, Some(&recorder), record, permit);
                     drop(lane);
                     settled(fate).await?;
                     return Err(trouble);
@@ -463,17 +535,82 @@ impl Assets {
         Ok(answer)
     }
 
+    /// Hands the events of a call over, together with what the process hears of it, and takes what they give as what is
+    /// ahead.
+    fn hand_over(
+        &self,
+        process: &Arc<ProcessCell>,
+        cell: &Arc<AssetCell>,
+        lane: &mut Lane,
+        call: Performed,
+        actor: Actor,
+        with: Option<Command>,
+        answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
+        permit: Permit,
+    ) -> Result<(Fate, Answer), RefusedAhead> {
+        let core = &self.core;
+        let at = stream(StreamKind::Asset, cell.id.bytes());
+        let Performed { before, events, values, output, recorder } = call;
+        let prepare = |stamp: Stamp| {
+            let (mut written, asset) = written_events(core, at, Some(&before), process.id, &cell.key, stamp, events);
+            let snapshot = Snapshot { asset: Arc::clone(&asset), values };
+            let put = settle_events(core, written.clone(), Arc::clone(&asset), cell.key.clone(), stamp);
+            written.extend(recorder.end(stamp, UseOutcome::Done));
+            let (shared, call) = (Arc::clone(core), recorder.call());
+            let settling = Arc::clone(cell);
+            let ahead = snapshot.clone();
+            let settle = move |first: Option<Position>| {
+                match first {
+                    Some(_) => settling.synced(snapshot),
+                    None => settling.failed(),
+                }
+                put(first);
+                settle_end(&shared, first, call);
+            };
+            (written, asset, ahead, settle)
+        };
+        let Some(command) = with else {
+            let stamp = core.stamp(lane.time(core.now()), actor);
+            let (written, asset, ahead, settle) = prepare(stamp);
+            let (answer, record) = answer(Ok(&Acted { asset: &asset, output: &output }));
+            lane.ahead = ahead;
+            let fate = core.commit(&written, record, move |first| {
+                settle(first);
+                drop(permit);
+            });
+            return Ok((fate, answer));
+        };
+        let least = lane.last_at;
+        let made: OnceLock<(Arc<Asset>, Snapshot)> = OnceLock::new();
+        let beside = |stamp: &Stamp| {
+            let (written, asset, ahead, settle) = prepare(Stamp { at: stamp.at.max(least), ..*stamp });
+            let _ = made.set((asset, ahead));
+            Some(Beside { written, settle: Box::new(settle) })
+        };
+        // `beside` runs before `answer`: the asset is there.
+        let answer = |_: &crate::processes::Done<'_>| {
+            let (asset, _) = made.get().expect("made beside");
+            answer(Ok(&Acted { asset, output: &output }))
+        };
+        let ask = Ask { command: &command, note: None, expected: None };
+        let handed = self.processes.hand_over(process, actor, &ask, beside, answer, permit)?;
+        if let Some((asset, ahead)) = made.into_inner() {
+            lane.time(asset.touched_at);
+            lane.ahead = ahead;
+        }
+        Ok(handed)
+    }
+
     /// Removes an asset from its task; its history stays.
     pub async fn remove(
         &self,
-        core: &Arc<Core>,
-        processes: &Processes,
         process: &Arc<ProcessCell>,
         cell: &Arc<AssetCell>,
         actor: Actor,
         expected: Option<u64>,
         answer: Answer,
     ) -> Outcome<Answer> {
+        let core = &self.core;
         let _place = Place::take(&cell.waiting)?;
         self.held.free(cell.id).await;
         let lane = cell.enter().await;
@@ -506,14 +643,12 @@ impl Assets {
         let command = Command::DropAsset(cell.id);
         let ask = Ask { command: &command, note: None, expected: None };
         let permit = Permit::default();
-        processes.command(core, process, actor, ask, beside, |_| (answer, None), permit).await
+        self.processes.command(process, actor, ask, beside, |_| (answer, None), permit).await
     }
 
     /// Shows an asset as it is or was. That it was looked at is recorded; the answer does not wait for the record.
     pub async fn view(
         &self,
-        core: &Arc<Core>,
-        processes: &Processes,
         process: &Arc<ProcessCell>,
         guest: &Arc<Interlinker>,
         snapshot: Snapshot,
@@ -523,40 +658,21 @@ impl Assets {
     ) -> Outcome<(Arc<Asset>, Json)> {
         guest.check_view(&query).map_err(Trouble::Input)?;
         let Snapshot { asset, values } = snapshot;
-        let context = call_context(actor, process, &asset.task, asset.id, language, core.now());
-        let called = run(core, guest, Entry::View { query }, values, context, None).await;
+        let context = call_context(actor, process, &asset.task, asset.id, language, self.core.now());
+        let called = run(&self.core, guest, Entry::View { query }, values, context, None).await;
         log(&called, &asset.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
-        match called.result {
-            Ok(done) => {
-                let used = InterlinkerUsed {
-                    kind: UseKind::View,
-                    outcome: UseOutcome::Done,
-                    interlinker: asset.interlinker.clone(),
-                    task: asset.task.clone(),
-                    asset: Some(asset.id),
-                    action: None,
-                    call: None,
-                    reason: None,
-                    duration_us,
-                };
-                drop(processes.record_use(core, process, actor, used, None, None, Permit::default()));
-                Ok((asset, done.output))
-            }
+        let used = used(UseKind::View, &asset.interlinker, &asset.task, duration_us);
+        let used = InterlinkerUsed { asset: Some(asset.id), ..used };
+        let (shown, used) = match called.result {
+            Ok(done) => (Ok((asset, done.output)), used),
             Err(failure) => {
-                let (trouble, used) = failed_use(
-                    failure,
-                    UseKind::View,
-                    &asset.interlinker,
-                    &asset.task,
-                    Some(asset.id),
-                    None,
-                    duration_us,
-                );
-                drop(processes.record_use(core, process, actor, used, None, None, Permit::default()));
-                Err(trouble)
+                let (trouble, used) = failed(used, failure);
+                (Err(trouble), used)
             }
-        }
+        };
+        drop(self.processes.record_use(process, actor, used, None, None, Permit::default()));
+        shown
     }
 }
 
@@ -615,26 +731,35 @@ pub(crate) fn call_context(
     }
 }
 
+/// A use that did what it was to do, of no asset yet.
+fn used(kind: UseKind, interlinker: &InterlinkerRef, task: &str, duration_us: u64) -> InterlinkerUsed {
+    let (interlinker, task) = (interlinker.clone(), task.to_owned());
+    let outcome = UseOutcome::Done;
+    InterlinkerUsed {
+        kind,
+        outcome,
+        interlinker,
+        task,
+        asset: None,
+        action: None,
+        call: None,
+        reason: None,
+        duration_us,
+    }
+}
+
 /// What a failed call is for the caller, and for the registry: a slug, nothing that a person wrote.
-fn failed_use(
-    failure: Failure,
-    kind: UseKind,
-    interlinker: &InterlinkerRef,
-    task: &str,
-    asset: Option<AssetId>,
-    action: Option<String>,
-    duration_us: u64,
-) -> (Trouble, InterlinkerUsed) {
-    let (kind, outcome, reason, trouble) = match failure {
-        Failure::Refused(problem) => (kind, UseOutcome::Refused, problem.code.clone(), Trouble::Refused(problem)),
-        Failure::Failed(fault) => {
-            (UseKind::Failure, UseOutcome::Failed, fault.limit().to_owned(), Trouble::Failed(fault))
+fn failed(used: InterlinkerUsed, failure: Failure) -> (Trouble, InterlinkerUsed) {
+    match failure {
+        Failure::Refused(problem) => {
+            let reason = Some(problem.code.clone());
+            (Trouble::Refused(problem), InterlinkerUsed { outcome: UseOutcome::Refused, reason, ..used })
         }
-    };
-    let interlinker = interlinker.clone();
-    let task = task.to_owned();
-    let reason = Some(reason);
-    (trouble, InterlinkerUsed { kind, outcome, interlinker, task, asset, action, call: None, reason, duration_us })
+        Failure::Failed(fault) => {
+            let (kind, outcome, reason) = (UseKind::Failure, UseOutcome::Failed, Some(fault.limit().to_owned()));
+            (Trouble::Failed(fault), InterlinkerUsed { kind, outcome, reason, ..used })
+        }
+    }
 }
 
 fn changes_of(changes: &[(String, Option<Arc<[u8]>>)]) -> Vec<Change> {
@@ -687,73 +812,6 @@ struct Performed {
     values: KeyValues,
     output: Json,
     recorder: Arc<Recorder>,
-}
-
-/// Hands the events of a call over, together with what the process hears of it, and takes what they give as what is
-/// ahead.
-fn hand_over(
-    core: &Arc<Core>,
-    processes: &Processes,
-    process: &Arc<ProcessCell>,
-    cell: &Arc<AssetCell>,
-    lane: &mut Lane,
-    call: Performed,
-    actor: Actor,
-    with: Option<Command>,
-    answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
-    permit: Permit,
-) -> Outcome<(Fate, Answer)> {
-    let at = stream(StreamKind::Asset, cell.id.bytes());
-    let Performed { before, events, values, output, recorder } = call;
-    let prepare = |stamp: Stamp| {
-        let (mut written, asset) = written_events(core, at, Some(&before), process.id, &cell.key, stamp, events);
-        let snapshot = Snapshot { asset: Arc::clone(&asset), values };
-        let put = settle_events(core, written.clone(), Arc::clone(&asset), cell.key.clone(), stamp);
-        written.extend(recorder.end(stamp, UseOutcome::Done));
-        let (shared, call) = (Arc::clone(core), recorder.call());
-        let settling = Arc::clone(cell);
-        let ahead = snapshot.clone();
-        let settle = move |first: Option<Position>| {
-            match first {
-                Some(_) => settling.synced(snapshot),
-                None => settling.failed(),
-            }
-            put(first);
-            settle_end(&shared, first, call);
-        };
-        (written, asset, ahead, settle)
-    };
-    let Some(command) = with else {
-        let stamp = core.stamp(lane.time(core.now()), actor);
-        let (written, asset, ahead, settle) = prepare(stamp);
-        let (answer, record) = answer(Ok(&Acted { asset: &asset, output: &output }));
-        lane.ahead = ahead;
-        let fate = core.commit(&written, record, move |first| {
-            settle(first);
-            drop(permit);
-        });
-        return Ok((fate, answer));
-    };
-    let least = lane.last_at;
-    let made: OnceLock<(Arc<Asset>, Snapshot)> = OnceLock::new();
-    let beside = |stamp: &Stamp| {
-        let (written, asset, ahead, settle) = prepare(Stamp { at: stamp.at.max(least), ..*stamp });
-        let _ = made.set((asset, ahead));
-        Some(Beside { written, settle: Box::new(settle) })
-    };
-    // `beside` runs before `answer`: the asset is there.
-    let answer = |_: &crate::processes::Done<'_>| {
-        let (asset, _) = made.get().expect("made beside");
-        answer(Ok(&Acted { asset, output: &output }))
-    };
-    let ask = Ask { command: &command, note: None, expected: None };
-    let handed = processes.hand_over(core, process, actor, &ask, beside, answer, permit);
-    let handed = handed.map_err(|refused| refused.trouble(None))?;
-    if let Some((asset, ahead)) = made.into_inner() {
-        lane.time(asset.touched_at);
-        lane.ahead = ahead;
-    }
-    Ok(handed)
 }
 
 /// Puts what an asset's events changed into the state, once they are durable.

@@ -99,7 +99,7 @@ fn read_only(data: &Path, differences: &mut Vec<String>) -> Result<(Core, Positi
             (Arc::new(State::nothing()?), 0)
         }
     };
-    Ok((Core { journal, state, keys, host, ambient: Arc::new(System), rouse: tokio::sync::Notify::new() }, included))
+    Ok((Core::new(journal, state, keys, host, Arc::new(System)), included))
 }
 
 /// Folds a process up to the version of its row and compares. A row may be newer than the position that the state says it

@@ -4,10 +4,12 @@
 //! the append of what came of it ends the stream. Calls that ask for nothing write nothing of this. A call that a crash
 //! interrupted is run again: its asset's lane is held for it, so that it sees the state that it saw, it is fed what was
 //! recorded, and goes on from there; its idempotency key is held too, so that whoever repeats the request has the answer
-//! of this one call.
+//! of this one call. One whose answer or outcome could not be written goes on when it is asked for again, by its key or by
+//! its effect's next attempt. What was changed meanwhile is not what it saw: it ends then, and another begins.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use interlink_host::{Ambience, Durable, Grants, Kind, Outbound, Record, RecordFault, Recorded};
 use interlink_journal::{Position, Stream};
@@ -27,6 +29,7 @@ use crate::error::{Outcome, Trouble};
 use crate::keys::SealingKey;
 use crate::processes::ProcessCell;
 use crate::state::{Value, key, table};
+use crate::usage::bytes_of;
 
 /// What a call is, before it is run: all that a second run needs to be the same.
 #[derive(Clone)]
@@ -132,7 +135,10 @@ impl Recorder {
                 *next += 1;
                 Ok(())
             }
-            _ => Err(RecordFault { reason: "the journal takes nothing".into() }),
+            _ => {
+                self.core.has_open_calls.store(true, Ordering::Release);
+                Err(RecordFault { reason: "the journal takes nothing".into() })
+            }
         }
     }
 }
@@ -187,6 +193,32 @@ pub(crate) fn ended_row(id: CallId) -> (Vec<u8>, Value) {
 pub(crate) fn open_calls(core: &Core) -> Vec<CallId> {
     let rows = core.state.scan(&[table::CALL], None, usize::MAX);
     rows.iter().filter_map(|(row_key, _)| Some(CallId::from_bytes(row_key.get(1..)?.try_into().ok()?))).collect()
+}
+
+/// What a call is for: it is asked for again under the same.
+#[derive(Clone, Copy)]
+pub(crate) enum Cause<'a> {
+    /// An effect of its process.
+    Effect(u64),
+    /// A request with an idempotency key.
+    Request(&'a AnswerScope),
+}
+
+/// The call of a process that was left open and that is asked for again.
+pub(crate) fn left_open(core: &Core, process: ProcessId, cause: Cause<'_>) -> Option<Interrupted> {
+    if !core.has_open_calls.load(Ordering::Acquire) {
+        return None;
+    }
+    let rows = core.state.scan(&[table::CALL], None, usize::MAX);
+    let own = rows.iter().filter(|(_, found)| bytes_of(found).starts_with(&process.bytes()));
+    let ids = own.filter_map(|(row_key, _)| Some(CallId::from_bytes(row_key.get(1..)?.try_into().ok()?)));
+    let mut open =
+        ids.filter_map(|id| read(core, id).ok()).filter_map(|(call, has_ended)| (!has_ended).then_some(call));
+    let is_it = |call: &Interrupted| match cause {
+        Cause::Effect(effect) => call.calling.effect == Some(effect),
+        Cause::Request(scope) => call.calling.answer.as_ref() == Some(scope),
+    };
+    open.find(is_it)
 }
 
 /// A call with what was recorded of it, from its stream.
@@ -290,22 +322,22 @@ pub(crate) fn durable(
 /// Assets whose lane is held for a call that goes on.
 #[derive(Default)]
 pub(crate) struct HeldLanes {
-    held: Mutex<HashMap<AssetId, usize>>,
+    held: Mutex<HashMap<AssetId, HashSet<CallId>>>,
     released: Notify,
 }
 
 impl HeldLanes {
-    /// Holds an asset's lane.
-    pub fn hold(&self, asset: AssetId) {
-        *self.held.lock().entry(asset).or_default() += 1;
+    /// Holds an asset's lane for a call.
+    pub fn hold(&self, asset: AssetId, call: CallId) {
+        self.held.lock().entry(asset).or_default().insert(call);
     }
 
-    /// A call has ended.
-    pub fn release(&self, asset: AssetId) {
+    /// A call holds its asset's lane no longer, if it did.
+    pub fn release(&self, asset: AssetId, call: CallId) {
         let mut held = self.held.lock();
-        if let Some(count) = held.get_mut(&asset) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(calls) = held.get_mut(&asset) {
+            calls.remove(&call);
+            if calls.is_empty() {
                 held.remove(&asset);
             }
         }
@@ -354,10 +386,12 @@ impl CallView {
     }
 }
 
-/// Puts the end of a call into the state.
+/// Puts the end of a call into the state; one whose end could not be written is open.
 pub(crate) fn settle_end(core: &Core, first: Option<Position>, call: Option<CallId>) {
-    if let (Some(position), Some(call)) = (first, call) {
-        core.state.put(position, [ended_row(call)]);
+    match (first, call) {
+        (_, None) => {}
+        (Some(position), Some(call)) => core.state.put(position, [ended_row(call)]),
+        (None, Some(_)) => core.has_open_calls.store(true, Ordering::Release),
     }
 }
 

@@ -2,6 +2,7 @@
 //! written.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use interlink_host::Host;
 use interlink_journal::{Append, AppendError, Committed, Journal, NewRecord, Position, RecordKind};
@@ -25,12 +26,25 @@ pub(crate) struct Core {
     pub ambient: Arc<dyn Ambient>,
     /// Told when something is to happen that nobody asks for.
     pub rouse: tokio::sync::Notify,
+    /// Whether a durable call may have been left open: by a crash, or because what came of it could not be written.
+    pub has_open_calls: AtomicBool,
 }
 
 /// Told when an append is durable or has failed.
 pub(crate) type Fate = oneshot::Receiver<Result<Committed, AppendError>>;
 
 impl Core {
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        state: Arc<State>,
+        keys: Arc<Keys>,
+        host: Host,
+        ambient: Arc<dyn Ambient>,
+    ) -> Self {
+        let (rouse, has_open_calls) = (tokio::sync::Notify::new(), AtomicBool::new(false));
+        Self { journal, state, keys, host, ambient, rouse, has_open_calls }
+    }
+
     pub fn now(&self) -> Micros {
         self.ambient.now()
     }

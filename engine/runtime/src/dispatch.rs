@@ -37,7 +37,7 @@ const PLACES_AT_ONCE: usize = 256;
 const PAGES_IN_A_TURN: usize = 16;
 /// How long the dispatcher sleeps at most: the clock may be set, and a test's clock moves without telling.
 const NAP: Duration = Duration::from_millis(100);
-/// Pause after something could not be written.
+/// Pause after something could not be written, and of an effect that needs what is busy.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Which effect.
@@ -97,6 +97,7 @@ impl ByHand {
     pub async fn turn(&mut self) -> Vec<Begun> {
         self.0.paused_until = None;
         self.0.end_all();
+        self.0.resting.clear();
         self.0.fire_due().await;
         self.0.start_effects();
         std::mem::take(&mut self.0.begun)
@@ -119,6 +120,8 @@ struct Turns {
     /// Processes whose place in the index is not to be relied on before they have had their sync.
     put_off: HashSet<ProcessId>,
     under_way: HashSet<EffectId>,
+    /// Effects that wait a little before they are tried again, and until when: nobody else waits for them.
+    resting: HashMap<EffectId, tokio::time::Instant>,
     of_process: HashMap<ProcessId, usize>,
     of_one: HashMap<String, usize>,
     /// Where the last look at the effects ended: everybody's turn comes.
@@ -140,6 +143,7 @@ impl Turns {
             broken: HashSet::new(),
             put_off: HashSet::new(),
             under_way: HashSet::new(),
+            resting: HashMap::new(),
             of_process: HashMap::new(),
             of_one: HashMap::new(),
             seen: None,
@@ -226,8 +230,8 @@ impl Turns {
 
     /// Fires a process's timers; says whether the order of those behind it still holds.
     async fn tick(&mut self, place: Planned, until: Micros) -> bool {
-        let Workshop { core, catalogue, processes, .. } = &self.workshop;
-        let cell = match processes.cell(core, catalogue, place.process) {
+        let processes = &self.workshop.processes;
+        let cell = match processes.cell(place.process) {
             Ok(cell) => cell,
             Err(trouble) => {
                 tracing::error!(process = %place.process, %trouble, "timers of this process cannot fire");
@@ -235,7 +239,7 @@ impl Turns {
                 return true;
             }
         };
-        match processes.tick(core, &cell, until.max(place.at)) {
+        match processes.tick(&cell, until.max(place.at)) {
             Ticked::Fired(fate, next) => {
                 self.ticking.insert(place.process, next);
                 self.fates.push_back((place.process, fate));
@@ -250,7 +254,7 @@ impl Turns {
                 if self.ticking.contains_key(&place.process) {
                     self.settle_all().await;
                 } else {
-                    processes.tidy(core, &cell, place);
+                    processes.tidy(&cell, place);
                     // Where something of it waits for its sync, its place is about to move: it has its turn then.
                     self.put_off.insert(place.process);
                 }
@@ -281,6 +285,8 @@ impl Turns {
     /// Starts what the limits allow, beginning where the last look ended. How many processes are looked at in a turn is
     /// bounded: there may be a million whose Interlinker is paused.
     fn start_effects(&mut self) {
+        let now = tokio::time::Instant::now();
+        self.resting.retain(|_, until| *until > now);
         let mut is_first_round = self.seen.is_some();
         for _ in 0..PAGES_IN_A_TURN {
             let core = &self.workshop.core;
@@ -304,8 +310,8 @@ impl Turns {
     }
 
     fn start_effects_of(&mut self, place: Planned) {
-        let Workshop { core, catalogue, processes, .. } = &self.workshop;
-        let cell = match processes.cell(core, catalogue, place.process) {
+        let processes = &self.workshop.processes;
+        let cell = match processes.cell(place.process) {
             Ok(cell) => cell,
             Err(trouble) => {
                 if self.broken.insert(place.process) {
@@ -316,7 +322,7 @@ impl Turns {
         };
         let process = cell.process();
         if schedule::next_work(&process) != Some(place) {
-            processes.tidy(core, &cell, place);
+            processes.tidy(&cell, place);
         }
         for (number, effect) in process.pending_effects() {
             let id = (place.process, number);
@@ -327,6 +333,7 @@ impl Turns {
                 return;
             }
             if self.under_way.contains(&id)
+                || self.resting.contains_key(&id)
                 || one_count >= EFFECTS_OF_ONE_MAX
                 || self.workshop.is_paused(&process, effect)
             {
@@ -349,8 +356,11 @@ impl Turns {
         self.under_way.remove(&effect);
         count_down(&mut self.of_process, &effect.0);
         count_down(&mut self.of_one, of);
-        if attempted == Attempted::Later {
-            self.paused_until = Some(tokio::time::Instant::now() + PAUSE);
+        let later = tokio::time::Instant::now() + PAUSE;
+        match attempted {
+            Attempted::Told => {}
+            Attempted::Later => drop(self.resting.insert(effect, later)),
+            Attempted::NotTaken => self.paused_until = Some(later),
         }
     }
 }

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use interlink_model::event::Actor;
 use interlink_model::facts::EffectKind;
-use interlink_model::id::{AssetId, ProcessId};
+use interlink_model::id::ProcessId;
 use interlink_model::process::{AttemptFailure, Command, Effect, NewProcess, ProcessStatus, Rule};
 use interlink_model::schema::work::Work;
 use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
-use crate::assets::{Assets, For, NewAsset, Use, guest_of};
-use crate::calls::{Interrupted, open_calls};
+use crate::assets::{Assets, For, Instantiation, NewAsset, Use, guest_of};
+use crate::calls::{Cause, left_open};
 use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::error::{Outcome, Trouble};
@@ -44,8 +44,10 @@ enum Failed {
 pub(crate) enum Attempted {
     /// It was written down, whatever it was.
     Told,
-    /// Nothing was written down.
+    /// It comes again: something that it needs is busy.
     Later,
+    /// Nothing can be written down at all.
+    NotTaken,
 }
 
 fn failure(code: &str, detail: impl Into<String>, is_final: bool) -> Failed {
@@ -97,7 +99,7 @@ impl Workshop {
             Ok(()) => Attempted::Told,
             Err(Failed::Later(trouble)) => {
                 tracing::warn!(process = %cell.id, effect = number, %trouble, "an effect is put off");
-                Attempted::Later
+                if matches!(trouble, Trouble::Busy { .. }) { Attempted::Later } else { Attempted::NotTaken }
             }
             Err(Failed::Tell(_)) => Attempted::Told,
         }
@@ -119,7 +121,7 @@ impl Workshop {
     async fn tell(&self, cell: &Arc<ProcessCell>, command: &Command) -> Outcome<()> {
         let ask = Ask { command, note: None, expected: None };
         let answer = |_: &crate::processes::Done<'_>| (Answer::default(), None);
-        let told = self.processes.command(&self.core, cell, Actor::System, ask, |_| None, answer, Permit::default());
+        let told = self.processes.command(cell, Actor::System, ask, |_| None, answer, Permit::default());
         match told.await {
             Ok(_) => Ok(()),
             Err(Trouble::Rejected(rejection, _)) if rejection.rule == Rule::NothingToDo => Ok(()),
@@ -133,14 +135,7 @@ impl Workshop {
     }
 
     fn process(&self, id: ProcessId) -> Outcome<Arc<ProcessCell>> {
-        self.processes.cell(&self.core, &self.catalogue, id)
-    }
-
-    /// The call of an earlier attempt that a crash interrupted: this attempt goes on with it.
-    fn interrupted(&self, asset: AssetId, effect: u64) -> Option<Interrupted> {
-        let calls = open_calls(&self.core).into_iter().filter_map(|id| crate::calls::read(&self.core, id).ok());
-        let mut calls = calls.map(|(call, _)| call);
-        calls.find(|call| call.calling.asset == asset && call.calling.effect == Some(effect))
+        self.processes.cell(id)
     }
 
     async fn instantiate(
@@ -171,25 +166,8 @@ impl Workshop {
         };
         let answer = |_: Result<(&interlink_model::asset::Asset, &str), &Trouble>| (Answer::default(), None);
         let purpose = For::Effect(number, *asset);
-        let resumed = self.interrupted(*asset, number);
-        let (core, processes) = (&self.core, &self.processes);
-        let made = self
-            .assets
-            .instantiate(
-                core,
-                processes,
-                cell,
-                &guest,
-                Actor::System,
-                new,
-                purpose,
-                language,
-                resumed,
-                answer,
-                Permit::default(),
-            )
-            .await;
-        told(made)
+        let wanted = Instantiation { new, purpose, language, resumed: None };
+        told(self.assets.instantiate(cell, &guest, Actor::System, wanted, answer, Permit::default()).await)
     }
 
     async fn compensate(
@@ -205,7 +183,7 @@ impl Workshop {
             Work::Interlinker(by) => by.compensation.as_ref().map(|compensation| compensation.input.clone()),
             _ => None,
         };
-        let asset = match self.assets.cell(&self.core, *asset) {
+        let asset = match self.assets.cell(*asset) {
             Ok(asset) => asset,
             // Removed meanwhile: nothing is there to be made undone.
             Err(Trouble::NotFound { .. }) => return self.done(cell, number).await,
@@ -213,22 +191,21 @@ impl Workshop {
         };
         let guest = guest_of(&self.core, &self.catalogue, &asset.snapshot().asset).await?;
         let id = asset.snapshot().asset.id;
-        let resumed = self.interrupted(id, number);
-        let was_interrupted = resumed.is_some();
         let language = process.language.as_deref().unwrap_or("en");
         let with = Some(Command::EffectDone { effect: number, asset: None, outcome: false });
+        let resumed = left_open(&self.core, cell.id, Cause::Effect(number));
+        let held = resumed.as_ref().map(|call| call.id);
         let asked = Use { language, expected: None, effect: Some(number), resumed, with };
         let input = input.unwrap_or_else(|| Json::Object(Default::default()));
         let answer = |_: Result<&crate::assets::Acted<'_>, &Trouble>| (Answer::default(), None);
-        let (core, processes, permit) = (&self.core, &self.processes, Permit::default());
-        let acted = self
-            .assets
-            .act(core, processes, cell, &asset, &guest, Actor::System, action, input, asked, answer, permit)
-            .await;
-        if was_interrupted {
-            self.assets.held.release(id);
+        let permit = Permit::default();
+        let acted =
+            told(self.assets.act(cell, &asset, &guest, Actor::System, action, input, asked, answer, permit).await);
+        // One that is put off is still the next that its asset's lane lets in.
+        if let Some(call) = held.filter(|_| !matches!(acted, Err(Failed::Later(_)))) {
+            self.assets.held.release(id, call);
         }
-        told(acted)
+        acted
     }
 
     /// Makes and starts the process of a task. One that is there already was made by an attempt whose word did not arrive.
@@ -264,10 +241,8 @@ impl Workshop {
         let answer = |_: &interlink_model::process::Process, _: &str| (Answer::default(), None);
         let there = self.core.journal.head(&crate::draft::stream(interlink_model::id::StreamKind::Process, id.bytes()));
         if there.is_none() {
-            let made = self
-                .processes
-                .create(&self.core, Actor::System, making, |_, _, _| None, answer, Permit::default())
-                .await;
+            let permit = Permit::default();
+            let made = self.processes.create(Actor::System, making, |_, _, _| None, answer, permit).await;
             made.map_err(Failed::from)?;
         }
         self.done(cell, number).await

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use interlink_host::{Grants, Host, HostConfig, Interlinker, Outbound};
 use interlink_journal::{Body, FileJournal, Journal, NewRecord, Position, RecordKind, Stream};
@@ -17,7 +18,7 @@ use parking_lot::Mutex;
 use serde_json::Value as Json;
 
 use crate::ambient::{Ambient, System};
-use crate::assets::{Acted, AssetCell, Assets, For, NewAsset, Use as AssetUse, guest_of};
+use crate::assets::{Acted, AssetCell, Assets, For, Instantiation, NewAsset, Use as AssetUse, guest_of};
 use crate::backup::Source;
 use crate::calls::{CallView, Interrupted, NoOutbound, World};
 use crate::catalogue::{Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, events_of};
@@ -242,8 +243,7 @@ impl Engine {
             threads.then(|| Checkpointer::start(Arc::clone(&state), identity, Arc::clone(&options.ambient)));
         let checkpointer =
             checkpointer.transpose().map_err(|source| OpenError::Io { what: "starting checkpoints".into(), source })?;
-        let rouse = tokio::sync::Notify::new();
-        let core = Arc::new(Core { journal, state, keys, host, ambient: options.ambient, rouse });
+        let core = Arc::new(Core::new(journal, state, keys, host, options.ambient));
         let catalogue =
             Catalogue::new(data).map_err(|source| OpenError::Io { what: "making components/".into(), source })?;
         let catalogue = Arc::new(catalogue);
@@ -253,7 +253,8 @@ impl Engine {
         let replayed = replay(&core, &catalogue, included, progress);
         let outbound = options.outbound.unwrap_or_else(|| Arc::new(NoOutbound));
         let world = World { core: Arc::clone(&core), catalogue: Arc::clone(&catalogue), outbound };
-        let (processes, assets) = (Arc::new(Processes::new()), Arc::new(Assets::new(Arc::new(world))));
+        let processes = Arc::new(Processes::new(Arc::clone(&core), Arc::clone(&catalogue)));
+        let assets = Arc::new(Assets::new(Arc::clone(&processes), Arc::new(world)));
         let gate = Arc::new(Gate::default());
         let interrupted = interrupted(&core, &gate, &assets);
         // Nothing is dispatched before recovery has ended.
@@ -267,7 +268,7 @@ impl Engine {
         let dispatcher = dispatcher
             .transpose()
             .map_err(|source| OpenError::Io { what: "starting the dispatcher".into(), source })?;
-        let scrub = || Scrubber::start(Arc::clone(&core), Arc::clone(&catalogue), Arc::clone(&processes));
+        let scrub = || Scrubber::start(Arc::clone(&core), Arc::clone(&processes));
         let scrubber = threads.then(scrub).transpose();
         let scrubber = scrubber.map_err(|source| OpenError::Io { what: "starting the scrub".into(), source })?;
         Ok(Self {
@@ -386,7 +387,7 @@ impl Engine {
 
     /// Views whose record could not be written.
     pub fn uses_lost(&self) -> u64 {
-        self.processes.uses_lost.load(std::sync::atomic::Ordering::Relaxed)
+        self.processes.uses_lost.load(Ordering::Relaxed)
     }
 
     /// Waits until there is room for more changes in memory; refuses where the journal takes nothing.
@@ -526,12 +527,12 @@ impl Engine {
             (answer, record)
         };
         let making = Making { id: None, plan: Arc::clone(&schema.plan), new, before: Vec::new(), first: None };
-        self.processes.create(&self.core, caller.actor(), making, |_, _, _| None, settle, permit).await
+        self.processes.create(caller.actor(), making, |_, _, _| None, settle, permit).await
     }
 
     /// A process.
     pub fn process(&self, id: ProcessId) -> Outcome<ProcessView> {
-        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let cell = self.processes.cell(id)?;
         let process = cell.process();
         let name = cell.name(&process);
         Ok(ProcessView { process, name })
@@ -539,7 +540,7 @@ impl Engine {
 
     /// A process with its values that conditions can name.
     pub fn process_data(&self, id: ProcessId) -> Outcome<(Arc<Process>, BTreeMap<String, Json>)> {
-        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let cell = self.processes.cell(id)?;
         let process = cell.process();
         let data = cell.data(&process);
         Ok((process, data))
@@ -563,7 +564,7 @@ impl Engine {
         answer: impl FnOnce(&Done<'_>, Option<String>) -> Answer + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
-        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let cell = self.processes.cell(id)?;
         let remember = permit.clone();
         let settle = |done: &Done<'_>| {
             let answer = answer(done, cell.name(done.process));
@@ -571,12 +572,12 @@ impl Engine {
             (answer, record)
         };
         let ask = Ask { command, note, expected };
-        self.processes.command(&self.core, &cell, caller.actor(), ask, |_| None, settle, permit).await
+        self.processes.command(&cell, caller.actor(), ask, |_| None, settle, permit).await
     }
 
     /// The history of a process, its assets' included: events behind a position, in order, at most `limit`.
     pub fn events(&self, id: ProcessId, after: Position, limit: usize) -> Outcome<Vec<Happened>> {
-        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let cell = self.processes.cell(id)?;
         let at = stream(StreamKind::Process, id.bytes());
         let own = events_of::<ProcessEvent>(&self.core, &at, "process", &id)?;
         let assets = own.iter().filter_map(|(event, ..)| match event {
@@ -698,7 +699,7 @@ impl Engine {
         answer: impl FnOnce(Result<(&Asset, &str), &Trouble>) -> Answer + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
-        let cell = self.processes.cell(&self.core, &self.catalogue, id)?;
+        let cell = self.processes.cell(id)?;
         if cell.process().plan.outline.task_index(&new.task).is_none() {
             return Err(Trouble::NotFound { what: "task", id: new.task });
         }
@@ -711,26 +712,12 @@ impl Engine {
             (answer, record)
         };
         self.not_paused(&new.interlinker.name)?;
-        let (actor, purpose) = (caller.actor(), For::Evidence);
-        self.assets
-            .instantiate(
-                &self.core,
-                &self.processes,
-                &cell,
-                &guest,
-                actor,
-                new,
-                purpose,
-                language,
-                None,
-                settle,
-                permit,
-            )
-            .await
+        let wanted = Instantiation { new, purpose: For::Evidence, language, resumed: None };
+        self.assets.instantiate(&cell, &guest, caller.actor(), wanted, settle, permit).await
     }
 
     fn asset_cell(&self, id: AssetId) -> Outcome<Arc<AssetCell>> {
-        self.assets.cell(&self.core, id)
+        self.assets.cell(id)
     }
 
     /// An asset.
@@ -755,7 +742,7 @@ impl Engine {
     ) -> Outcome<Answer> {
         let cell = self.asset_cell(id)?;
         let asset = cell.snapshot().asset;
-        let process = self.processes.cell(&self.core, &self.catalogue, asset.process)?;
+        let process = self.processes.cell(asset.process)?;
         let guest = guest_of(&self.core, &self.catalogue, &asset).await?;
         let remember = permit.clone();
         let settle = |acted: Result<&Acted<'_>, &Trouble>| {
@@ -767,21 +754,19 @@ impl Engine {
         let asked = AssetUse { language, expected, effect: None, resumed: None, with: None };
         let actor = caller.actor();
         self.not_paused(&asset.interlinker.name)?;
-        self.assets
-            .act(&self.core, &self.processes, &process, &cell, &guest, actor, action, input, asked, settle, permit)
-            .await
+        self.assets.act(&process, &cell, &guest, actor, action, input, asked, settle, permit).await
     }
 
     /// Shows an asset.
     pub async fn view(&self, caller: &Caller, id: AssetId, query: Json, language: &str) -> Outcome<(Arc<Asset>, Json)> {
         let cell = self.asset_cell(id)?;
         let asset = cell.snapshot().asset;
-        let process = self.processes.cell(&self.core, &self.catalogue, asset.process)?;
+        let process = self.processes.cell(asset.process)?;
         let guest = guest_of(&self.core, &self.catalogue, &asset).await?;
         self.not_paused(&asset.interlinker.name)?;
         let actor = caller.actor();
         let snapshot = cell.snapshot();
-        self.assets.view(&self.core, &self.processes, &process, &guest, snapshot, actor, query, language).await
+        self.assets.view(&process, &guest, snapshot, actor, query, language).await
     }
 
     /// Removes an asset.
@@ -794,8 +779,8 @@ impl Engine {
     ) -> Outcome<Answer> {
         let cell = self.asset_cell(id)?;
         let process = cell.snapshot().asset.process;
-        let process = self.processes.cell(&self.core, &self.catalogue, process)?;
-        self.assets.remove(&self.core, &self.processes, &process, &cell, caller.actor(), expected, answer).await
+        let process = self.processes.cell(process)?;
+        self.assets.remove(&process, &cell, caller.actor(), expected, answer).await
     }
 
     // Calls that ask the world outside.
@@ -814,7 +799,7 @@ impl Engine {
                         tracing::warn!(call = %id, %trouble, "a call that was interrupted ended so");
                     }
                     if version.is_some() {
-                        engine.assets.held.release(asset);
+                        engine.assets.held.release(asset, id);
                     }
                 })
             })
@@ -826,7 +811,7 @@ impl Engine {
     }
 
     async fn go_on(&self, call: Interrupted, answers: &dyn Answers, permit: Permit) -> Outcome<Answer> {
-        let cell = self.processes.cell(&self.core, &self.catalogue, call.process)?;
+        let cell = self.processes.cell(call.process)?;
         let guest = self.load(&call.calling.interlinker).await?;
         let (actor, calling, remember) = (call.stamp.actor, call.calling.clone(), permit.clone());
         let language = calling.language.clone();
@@ -843,11 +828,8 @@ impl Engine {
                 };
                 let asked =
                     AssetUse { language: &language, expected: None, effect: None, resumed: Some(call), with: None };
-                let (core, processes) = (&self.core, &self.processes);
                 let input = calling.input;
-                self.assets
-                    .act(core, processes, &cell, &asset, &guest, actor, &action, input, asked, settle, permit)
-                    .await
+                self.assets.act(&cell, &asset, &guest, actor, &action, input, asked, settle, permit).await
             }
             None => {
                 let settle = |made: Result<(&Asset, &str), &Trouble>| match made {
@@ -856,22 +838,8 @@ impl Engine {
                 };
                 let (interlinker, task, input) = (calling.interlinker, calling.task, calling.input);
                 let new = NewAsset { task, interlinker, name: calling.name.unwrap_or_default(), input };
-                let (core, processes, purpose) = (&self.core, &self.processes, For::Evidence);
-                self.assets
-                    .instantiate(
-                        core,
-                        processes,
-                        &cell,
-                        &guest,
-                        actor,
-                        new,
-                        purpose,
-                        &language,
-                        Some(call),
-                        settle,
-                        permit,
-                    )
-                    .await
+                let wanted = Instantiation { new, purpose: For::Evidence, language: &language, resumed: Some(call) };
+                self.assets.instantiate(&cell, &guest, actor, wanted, settle, permit).await
             }
         }
     }
@@ -891,7 +859,7 @@ impl Engine {
         if call.calling.asset != asset {
             return Err(Trouble::NotFound { what: "call", id: id.to_string() });
         }
-        let cell = self.processes.cell(&self.core, &self.catalogue, call.process)?;
+        let cell = self.processes.cell(call.process)?;
         let guest = self.load(&call.calling.interlinker).await?;
         let values = match call.calling.version {
             Some(version) => self.values_at(asset, version)?,
@@ -1005,6 +973,7 @@ pub struct Replayed {
 fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -> Vec<(Interrupted, Permit)> {
     let mut found = Vec::new();
     for id in crate::calls::open_calls(core) {
+        core.has_open_calls.store(true, Ordering::Release);
         let call = match crate::calls::read(core, id) {
             Ok((call, false)) => call,
             Ok((_, true)) => continue,
@@ -1014,7 +983,7 @@ fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -> Vec<(Inte
             }
         };
         if call.calling.version.is_some() {
-            assets.held.hold(call.calling.asset);
+            assets.held.hold(call.calling.asset, id);
         }
         if call.calling.effect.is_some() {
             continue;

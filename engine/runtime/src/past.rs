@@ -107,7 +107,7 @@ impl Engine {
     }
 
     fn cell_of(&self, id: ProcessId) -> Outcome<Arc<ProcessCell>> {
-        self.processes.cell(&self.core, &self.catalogue, id)
+        self.processes.cell(id)
     }
 
     /// A process as it was.
@@ -174,7 +174,7 @@ impl Engine {
         let (snapshot, cell) = self.asset_then(id, at)?;
         let guest = guest_of(&self.core, &self.catalogue, &snapshot.asset).await?;
         let actor = caller.actor();
-        self.assets.view(&self.core, &self.processes, &cell, &guest, snapshot, actor, query, language).await
+        self.assets.view(&cell, &guest, snapshot, actor, query, language).await
     }
 
     /// What has changed in a process between two moments.
@@ -229,7 +229,7 @@ impl Engine {
             let settle = settle_copies(&self.core, written.clone(), assets, key.clone(), *stamp);
             (!written.is_empty()).then(|| Beside { written, settle: Box::new(settle) })
         };
-        let made = self.processes.create(&self.core, caller.actor(), making, beside, settle, permit).await?;
+        let made = self.processes.create(caller.actor(), making, beside, settle, permit).await?;
         Ok(made.1)
     }
 

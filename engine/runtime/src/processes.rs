@@ -191,8 +191,11 @@ pub(crate) struct RefusedAhead {
 }
 
 impl RefusedAhead {
-    /// The same for whoever asked.
-    pub fn trouble(self, expected: Option<u64>) -> Trouble {
+    /// What to tell whoever asked, once what it was decided on is durable; or that it never will be.
+    pub async fn told(self, cell: &ProcessCell, expected: Option<u64>) -> Trouble {
+        if let Err(lost) = cell.durable.wait(self.until).await {
+            return lost;
+        }
         match self.refused {
             NotTaken::Rejected(rejection) => Trouble::Rejected(rejection, self.ahead),
             NotTaken::WrongVersion { found } => Trouble::WrongVersion { expected: expected.unwrap_or(found), found },
@@ -211,18 +214,21 @@ pub(crate) enum Ticked {
 
 /// All processes.
 pub(crate) struct Processes {
+    core: Arc<Core>,
+    catalogue: Arc<Catalogue>,
     cells: Cells<ProcessId, ProcessCell>,
     /// Uses whose record could not be written: a view answers all the same.
     pub uses_lost: Arc<AtomicU64>,
 }
 
 impl Processes {
-    pub fn new() -> Self {
-        Self { cells: Cells::new(CELLS_MAX), uses_lost: Arc::default() }
+    pub fn new(core: Arc<Core>, catalogue: Arc<Catalogue>) -> Self {
+        Self { core, catalogue, cells: Cells::new(CELLS_MAX), uses_lost: Arc::default() }
     }
 
     /// The cell of a process, loaded where it is not in memory.
-    pub fn cell(&self, core: &Core, catalogue: &Catalogue, id: ProcessId) -> Outcome<Arc<ProcessCell>> {
+    pub fn cell(&self, id: ProcessId) -> Outcome<Arc<ProcessCell>> {
+        let (core, catalogue) = (&*self.core, &*self.catalogue);
         if let Some(cell) = self.cells.get(&id) {
             return Ok(cell);
         }
@@ -250,7 +256,8 @@ impl Processes {
     }
 
     /// A process as the state has it, without keeping it in memory; nothing where the state does not have it.
-    pub fn peek(&self, core: &Core, catalogue: &Catalogue, id: ProcessId) -> Option<Arc<Process>> {
+    pub fn peek(&self, id: ProcessId) -> Option<Arc<Process>> {
+        let (core, catalogue) = (&*self.core, &*self.catalogue);
         if let Some(cell) = self.cells.get(&id) {
             return Some(cell.process());
         }
@@ -265,13 +272,13 @@ impl Processes {
     /// Makes a process, and starts it where that is asked. `beside` makes events of other streams that go with it.
     pub async fn create(
         &self,
-        core: &Arc<Core>,
         actor: Actor,
         making: Making,
         beside: impl FnOnce(&Stamp, ProcessId, &SealingKey) -> Option<Beside> + Send,
         answer: impl FnOnce(&Process, &str) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<(Arc<Process>, Answer)> {
+        let core = &self.core;
         let Making { id, plan, new, before, first } = making;
         let id = id.unwrap_or_else(|| process_id(&*core.ambient));
         let name = new.name.clone();
@@ -346,7 +353,6 @@ impl Processes {
     /// answer from what will be.
     pub async fn command(
         &self,
-        core: &Arc<Core>,
         cell: &Arc<ProcessCell>,
         actor: Actor,
         ask: Ask<'_>,
@@ -354,15 +360,12 @@ impl Processes {
         answer: impl FnOnce(&Done<'_>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
-        match self.hand_over(core, cell, actor, &ask, beside, answer, permit) {
+        match self.hand_over(cell, actor, &ask, beside, answer, permit) {
             Ok((fate, answer)) => {
                 settled(fate).await?;
                 Ok(answer)
             }
-            Err(refused) => {
-                cell.durable.wait(refused.until).await?;
-                Err(refused.trouble(ask.expected))
-            }
+            Err(refused) => Err(refused.told(cell, ask.expected).await),
         }
     }
 
@@ -370,7 +373,6 @@ impl Processes {
     /// may not be durable yet.
     pub fn hand_over(
         &self,
-        core: &Arc<Core>,
         cell: &Arc<ProcessCell>,
         actor: Actor,
         ask: &Ask<'_>,
@@ -378,6 +380,7 @@ impl Processes {
         answer: impl FnOnce(&Done<'_>) -> (Answer, Option<NewRecord>),
         permit: Permit,
     ) -> Result<(Fate, Answer), RefusedAhead> {
+        let core = &self.core;
         let mut mailbox = cell.mailbox.lock();
         let stamp = core.stamp(mailbox.time(core.now()), actor);
         match cell.decide(&mailbox, ask, &stamp) {
@@ -391,7 +394,8 @@ impl Processes {
 
     /// Lets what is due by an instant happen. The append is handed over when this returns, so that appends of several
     /// processes are in the journal in the order of the calls.
-    pub fn tick(&self, core: &Arc<Core>, cell: &Arc<ProcessCell>, until: Micros) -> Ticked {
+    pub fn tick(&self, cell: &Arc<ProcessCell>, until: Micros) -> Ticked {
+        let core = &self.core;
         let mut mailbox = cell.mailbox.lock();
         let stamp = core.stamp(mailbox.time(core.now()), Actor::System);
         let ask = Ask { command: &Command::Tick { until }, note: None, expected: None };
@@ -407,7 +411,8 @@ impl Processes {
 
     /// Puts what the state should have of a process, where it lacks a place; says which. Not while something of it waits for
     /// its sync, which moves the places.
-    pub fn put_back(&self, core: &Core, cell: &ProcessCell) -> Option<&'static str> {
+    pub fn put_back(&self, cell: &ProcessCell) -> Option<&'static str> {
+        let core = &self.core;
         let mailbox = cell.mailbox.lock();
         if !mailbox.is_idle() {
             return None;
@@ -421,7 +426,8 @@ impl Processes {
 
     /// Removes places of a process from the indexes that are no longer true: what is left of a row that was made again from
     /// its stream.
-    pub fn tidy(&self, core: &Arc<Core>, cell: &ProcessCell, place: Planned) {
+    pub fn tidy(&self, cell: &ProcessCell, place: Planned) {
+        let core = &self.core;
         let mailbox = cell.mailbox.lock();
         // While something waits for its sync, the rows are about to move.
         if !mailbox.is_idle() {
@@ -437,7 +443,6 @@ impl Processes {
     /// Records a use that changes nothing. The answer to whoever looked does not wait for it.
     pub fn record_use(
         &self,
-        core: &Arc<Core>,
         cell: &Arc<ProcessCell>,
         actor: Actor,
         mut used: InterlinkerUsed,
@@ -445,6 +450,7 @@ impl Processes {
         answer: Option<NewRecord>,
         permit: Permit,
     ) -> Fate {
+        let core = &self.core;
         used.call = recorder.and_then(|recorder| recorder.call());
         let (call, outcome) = (used.call, used.outcome);
         let mut mailbox = cell.mailbox.lock();
@@ -471,13 +477,13 @@ impl Processes {
                 Some(position) => {
                     usage::record(&shared.state, position, &entry);
                     note_activity(&shared, position, &stamp);
-                    settle_end(&shared, first, call);
                 }
                 None => {
                     lost.fetch_add(1, Ordering::Relaxed);
                     cell.mailbox.lock().use_failed(shared.journal.head(&at).map_or(0, |head| head.version + 1));
                 }
             }
+            settle_end(&shared, first, call);
             drop(permit);
         })
     }

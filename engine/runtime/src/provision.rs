@@ -192,7 +192,7 @@ impl Engine {
         };
         if let Some(process) = process {
             let stamp = self.core.stamp(self.core.now(), caller.actor());
-            let cell = self.processes.cell(&self.core, &self.catalogue, process)?;
+            let cell = self.processes.cell(process)?;
             let (written, open) = noted(process, &cell.key, &stamp);
             let answer = answer(&changes, Some(process));
             let record = permit.record(&self.core, &answer);
@@ -219,7 +219,7 @@ impl Engine {
             let record = remember.record(&self.core, &answer);
             (answer, record)
         };
-        let (_, answer) = self.processes.create(&self.core, caller.actor(), making, beside, shown, permit).await?;
+        let (_, answer) = self.processes.create(caller.actor(), making, beside, shown, permit).await?;
         Ok(answer)
     }
 

@@ -12,7 +12,6 @@ use std::time::Duration;
 use interlink_model::id::{ProcessId, StreamKind};
 
 use crate::archive;
-use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::processes::Processes;
 use crate::schedule;
@@ -32,11 +31,11 @@ pub(crate) struct Scrubber {
 
 impl Scrubber {
     /// Starts it.
-    pub fn start(core: Arc<Core>, catalogue: Arc<Catalogue>, processes: Arc<Processes>) -> std::io::Result<Self> {
+    pub fn start(core: Arc<Core>, processes: Arc<Processes>) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new().name("scrub".into()).spawn(move || {
             loop {
-                if !walk(&core, &catalogue, &processes, &stopped, PACE) || !pause(&stopped, INTERVAL) {
+                if !walk(&core, &processes, &stopped, PACE) || !pause(&stopped, INTERVAL) {
                     return;
                 }
             }
@@ -61,20 +60,14 @@ fn pause(stopped: &Receiver<()>, length: Duration) -> bool {
 }
 
 /// One walk over all processes; says whether it came to its end.
-fn walk(
-    core: &Arc<Core>,
-    catalogue: &Catalogue,
-    processes: &Processes,
-    stopped: &Receiver<()>,
-    pace: Duration,
-) -> bool {
+fn walk(core: &Arc<Core>, processes: &Processes, stopped: &Receiver<()>, pace: Duration) -> bool {
     let mut after = None;
     loop {
         let streams = core.journal.streams(StreamKind::Process as u8, after, PAGE);
         let Some(last) = streams.last() else { return true };
         after = Some(last.id);
         for stream in &streams {
-            look_at(core, catalogue, processes, ProcessId::from_bytes(stream.id));
+            look_at(core, processes, ProcessId::from_bytes(stream.id));
         }
         if !pause(stopped, pace) {
             return false;
@@ -83,14 +76,9 @@ fn walk(
 }
 
 /// Puts back what the state has lost of a process; says what it was.
-pub(crate) fn look_at(
-    core: &Arc<Core>,
-    catalogue: &Catalogue,
-    processes: &Processes,
-    id: ProcessId,
-) -> Option<&'static str> {
+fn look_at(core: &Arc<Core>, processes: &Processes, id: ProcessId) -> Option<&'static str> {
     // Not kept in memory: a walk over a million must not put away what people work on.
-    let is_whole = match processes.peek(core, catalogue, id) {
+    let is_whole = match processes.peek(id) {
         Some(process) => schedule::missing(&core.state, &process).is_none(),
         // A process that is archived has no row.
         None => archive::row(&core.state, id).is_some(),
@@ -99,8 +87,8 @@ pub(crate) fn look_at(
         return None;
     }
     // One that cannot be read refuses work by itself. What waits for its sync is looked at again in the next walk.
-    let cell = processes.cell(core, catalogue, id).ok()?;
-    let lost = processes.put_back(core, &cell)?;
+    let cell = processes.cell(id).ok()?;
+    let lost = processes.put_back(&cell)?;
     tracing::error!(process = %id, lost, "the state has lost this; it was put back");
     core.state.mark_damaged("it has lost what it once had");
     core.rouse.notify_one();

@@ -6,15 +6,19 @@ use interlink_journal::faults::{Fault, FaultyDisk, Operation};
 
 use super::*;
 
-fn on(data: &Path, ambient: &Arc<Given>, disk: &Arc<FaultyDisk>) -> Engine {
+pub fn options(ambient: &Arc<Given>, disk: &Arc<FaultyDisk>) -> Options {
     let ambient: Arc<dyn Ambient> = Arc::<Given>::clone(ambient);
     let disk: Arc<dyn interlink_journal::Disk> = Arc::<FaultyDisk>::clone(disk);
     let segment_bytes = interlink_journal::SEGMENT_BYTES_MIN;
     let journal = interlink_journal::Options { segment_bytes, retry_pause: Duration::from_millis(20), disk };
-    Engine::open(data, Options { ambient, journal, ..Options::default() }, &mut |_| {}).expect("opens")
+    Options { ambient, journal, ..Options::default() }
 }
 
-async fn recovered(engine: &Engine) {
+fn on(data: &Path, ambient: &Arc<Given>, disk: &Arc<FaultyDisk>) -> Engine {
+    Engine::open(data, options(ambient, disk), &mut |_| {}).expect("opens")
+}
+
+pub async fn recovered(engine: &Engine) {
     let begun = Instant::now();
     while engine.read_only().is_some() {
         assert!(begun.elapsed() < Duration::from_secs(10), "it stays read-only: {:?}", engine.read_only());

@@ -1,5 +1,6 @@
 //! The engine on a real directory, with a clock that the test moves.
 
+mod calls;
 mod disk;
 mod dispatch;
 mod simulation;
