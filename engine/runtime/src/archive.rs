@@ -14,8 +14,8 @@ use interlink_model::facts::ProcessEvent;
 use interlink_model::id::{AssetId, ProcessId, StreamKind};
 use interlink_model::process::{Command, Process, Rejection, Rule};
 
-use crate::asset_rows::{asset_key, rows, value_key};
 use crate::assets::AssetCell;
+use crate::assets::rows::{asset_key, rows, value_key};
 use crate::catalogue::events_of;
 use crate::core::Core;
 use crate::draft::stream;

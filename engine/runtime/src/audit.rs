@@ -11,7 +11,7 @@ use interlink_model::process::Process;
 
 use crate::ambient::System;
 use crate::archive;
-use crate::asset_rows;
+use crate::assets::rows;
 use crate::catalogue::{Catalogue, events_of};
 use crate::core::Core;
 use crate::draft::stream;
@@ -57,7 +57,7 @@ pub fn verify(data: &Path) -> Result<Audit, OpenError> {
     for found in core.journal.streams(StreamKind::Asset as u8, None, usize::MAX) {
         audit.assets += 1;
         let id = AssetId::from_bytes(found.id);
-        if let Err(difference) = asset_rows::compare(&core, included, id) {
+        if let Err(difference) = rows::compare(&core, included, id) {
             audit.differences.push(format!("asset {id}: {difference}"));
         }
     }

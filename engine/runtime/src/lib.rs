@@ -9,7 +9,6 @@
 
 pub mod ambient;
 mod archive;
-mod asset_rows;
 mod assets;
 pub mod audit;
 pub mod backup;

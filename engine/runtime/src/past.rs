@@ -17,7 +17,7 @@ use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
 use crate::ambient::asset_id;
-use crate::asset_rows::from_stream;
+use crate::assets::rows::from_stream;
 use crate::assets::{Snapshot, guest_of, put_asset};
 use crate::catalogue::events_of;
 use crate::draft::{AnyEvent, Written, stream};

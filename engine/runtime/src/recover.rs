@@ -11,7 +11,7 @@ use interlink_model::id::{AssetId, CallId, ProcessId, StreamKind};
 use interlink_model::process::Process;
 
 use crate::archive;
-use crate::asset_rows::{asset_key, from_stream, put_event, value_key};
+use crate::assets::rows::{asset_key, from_stream, put_event, value_key};
 use crate::calls::{ended_row, open_row};
 use crate::catalogue::Catalogue;
 use crate::core::Core;

@@ -5,7 +5,10 @@
 //! thousand votes share theirs, and a guest that loops holds up its own asset, not its process. Views run outside
 //! lanes, on what is durable.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+mod lane;
+pub(crate) mod rows;
+mod written;
+
 use std::sync::{Arc, OnceLock};
 
 use interlink_host::{Call, CallContext, Called, Durable as DurableCall, Entry, Failure, Fault, Interlinker, Recorded};
@@ -17,162 +20,28 @@ use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::process::Command;
 use interlink_model::sealed::Sealed;
-use parking_lot::RwLock;
 use serde_json::Value as Json;
 
+pub(crate) use self::lane::AssetCell;
+pub use self::lane::Snapshot;
+use self::lane::{Lane, Place};
+use self::rows::{from_rows, from_stream, value_key};
+use self::written::{changes_of, failed, settle_events, used, with_outcome};
+pub(crate) use self::written::{put_asset, written_events};
 use crate::ambient::asset_id;
 use crate::archive;
-use crate::asset_rows::{asset_key, from_rows, from_stream, put_event, value_key};
 use crate::calls::{Calling, Cause, HeldLanes, Interrupted, Recorder, World, durable, left_open, settle_end};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
-use crate::core::{Ahead, Core, Durable, Fate, settled};
-use crate::draft::{AnyEvent, Written, stream};
+use crate::core::{Core, Fate, settled};
+use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
-use crate::keys::SealingKey;
-use crate::processes::{Ask, Beside, ProcessCell, Processes, RefusedAhead, note_activity};
+use crate::processes::{Ask, Beside, ProcessCell, Processes, RefusedAhead};
 use crate::state::Value;
 
 /// Assets that are kept in memory while nothing waits in them: each holds its whole state.
 pub const CELLS_MAX: usize = 4_096;
-/// Calls that may wait for one asset's lane; one more is told to come back.
-pub const LANE_MAX: usize = 1_024;
-
-/// An asset with its state, at a version.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// The head.
-    pub asset: Arc<Asset>,
-    /// Its keys, open.
-    pub values: KeyValues,
-}
-
-/// An asset in memory.
-pub(crate) struct AssetCell {
-    id: AssetId,
-    key: SealingKey,
-    lane: tokio::sync::Mutex<Lane>,
-    /// Calls in the lane or waiting for it.
-    waiting: AtomicUsize,
-    /// Whether an append failed: what the lane has ahead will never be durable.
-    stale: AtomicBool,
-    committed: RwLock<Snapshot>,
-    /// The version that is durable, for refusals that wait for it.
-    durable: Durable,
-}
-
-struct Lane {
-    ahead: Snapshot,
-    /// Appends that had failed when the lane was entered.
-    failures: u64,
-    last_at: Micros,
-}
-
-impl Lane {
-    fn time(&mut self, now: Micros) -> Micros {
-        self.last_at = self.last_at.max(now);
-        self.last_at
-    }
-}
-
-impl AssetCell {
-    fn new(snapshot: Snapshot, key: SealingKey) -> Self {
-        let last_at = snapshot.asset.touched_at;
-        Self {
-            id: snapshot.asset.id,
-            key,
-            lane: tokio::sync::Mutex::new(Lane { ahead: snapshot.clone(), failures: 0, last_at }),
-            waiting: AtomicUsize::new(0),
-            stale: AtomicBool::new(false),
-            durable: Durable::new(snapshot.asset.version),
-            committed: RwLock::new(snapshot),
-        }
-    }
-
-    /// The asset as it is durable.
-    pub fn snapshot(&self) -> Snapshot {
-        self.committed.read().clone()
-    }
-
-    /// An append is durable: its state is what readers see. Appends are told of in their order.
-    fn synced(&self, snapshot: Snapshot) {
-        let version = snapshot.asset.version;
-        *self.committed.write() = snapshot;
-        self.durable.reached(version);
-    }
-
-    fn failed(&self) {
-        self.stale.store(true, Ordering::Release);
-        self.durable.failed();
-    }
-
-    /// Whether a call may run on what is ahead: the asset is there, at the version that the caller saw. A refusal waits for
-    /// what it was decided on.
-    async fn admit(&self, lane: &Lane, expected: Option<u64>) -> Outcome<()> {
-        let ahead = &lane.ahead.asset;
-        let found = ahead.version;
-        let refused = match expected {
-            _ if ahead.removed_at.is_some() => Trouble::NotFound { what: "asset", id: self.id.to_string() },
-            Some(expected) if expected != found => Trouble::WrongVersion { expected, found },
-            _ => return Ok(()),
-        };
-        self.durable.wait(Ahead { version: found, failures: lane.failures }).await?;
-        Err(refused)
-    }
-
-    /// The lane, once it is this call's turn; what a failed append left ahead is dropped.
-    async fn enter(&self) -> tokio::sync::MutexGuard<'_, Lane> {
-        let mut lane = self.lane.lock().await;
-        // Counted first: a failure between the two makes a refusal uncertain, never wrong.
-        lane.failures = self.durable.failures();
-        if self.stale.swap(false, Ordering::AcqRel) {
-            lane.ahead = self.snapshot();
-        }
-        lane
-    }
-
-    /// Its lane, with nothing on its way in it: no call changes the asset while this is held.
-    pub async fn hold(&self) -> Outcome<impl Sized + '_> {
-        let lane = self.enter().await;
-        self.durable.wait(Ahead { version: lane.ahead.asset.version, failures: lane.failures }).await?;
-        Ok(lane)
-    }
-
-    /// Opens the sealed name of the asset.
-    pub fn name(&self, asset: &Asset) -> Option<String> {
-        let mut name = asset.name.clone();
-        crate::processes::open_field(&mut name, &self.key, StreamKind::Asset, self.id.bytes(), "name");
-        name.opened().cloned()
-    }
-
-    /// Opens what the asset declared.
-    pub fn outcome(&self, asset: &Asset) -> Option<Json> {
-        let mut outcome = asset.outcome.clone()?;
-        crate::processes::open_field(&mut outcome, &self.key, StreamKind::Asset, self.id.bytes(), "outcome");
-        outcome.opened().cloned()
-    }
-}
-
-/// A place in a lane's queue, given back when it is dropped.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Outcome<Self> {
-        if waiting.fetch_add(1, Ordering::AcqRel) >= LANE_MAX {
-            waiting.fetch_sub(1, Ordering::AcqRel);
-            return Err(Trouble::Busy { what: "too many calls wait for this asset".into(), retry_after_s: 1 });
-        }
-        Ok(Self(waiting))
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// What a call did to an asset.
 pub struct Acted<'a> {
     /// The asset afterwards.
@@ -276,7 +145,7 @@ impl Assets {
                 self.cells.insert(id, AssetCell::new(snapshot, key))
             }
         };
-        if cell.committed.read().asset.removed_at.is_some() {
+        if cell.snapshot().asset.removed_at.is_some() {
             return Err(gone());
         }
         Ok(cell)
@@ -731,79 +600,6 @@ pub(crate) fn call_context(
     }
 }
 
-/// A use that did what it was to do, of no asset yet.
-fn used(kind: UseKind, interlinker: &InterlinkerRef, task: &str, duration_us: u64) -> InterlinkerUsed {
-    let (interlinker, task) = (interlinker.clone(), task.to_owned());
-    let outcome = UseOutcome::Done;
-    InterlinkerUsed {
-        kind,
-        outcome,
-        interlinker,
-        task,
-        asset: None,
-        action: None,
-        call: None,
-        reason: None,
-        duration_us,
-    }
-}
-
-/// What a failed call is for the caller, and for the registry: a slug, nothing that a person wrote.
-fn failed(used: InterlinkerUsed, failure: Failure) -> (Trouble, InterlinkerUsed) {
-    match failure {
-        Failure::Refused(problem) => {
-            let reason = Some(problem.code.clone());
-            (Trouble::Refused(problem), InterlinkerUsed { outcome: UseOutcome::Refused, reason, ..used })
-        }
-        Failure::Failed(fault) => {
-            let (kind, outcome, reason) = (UseKind::Failure, UseOutcome::Failed, Some(fault.limit().to_owned()));
-            (Trouble::Failed(fault), InterlinkerUsed { kind, outcome, reason, ..used })
-        }
-    }
-}
-
-fn changes_of(changes: &[(String, Option<Arc<[u8]>>)]) -> Vec<Change> {
-    let change = |(name, value): &(String, Option<Arc<[u8]>>)| Change {
-        key: name.clone(),
-        value: value.as_ref().map(|value| Sealed::Open(serde_bytes::ByteBuf::from(value.to_vec()))),
-    };
-    changes.iter().map(change).collect()
-}
-
-fn with_outcome(event: AssetEvent, outcome: Option<Json>) -> Vec<AssetEvent> {
-    let declared = outcome.map(|outcome| OutcomeDeclared { outcome: Sealed::Open(outcome) }.into());
-    [event].into_iter().chain(declared).collect()
-}
-
-/// Seals events of an asset and applies them; `before` is absent for a new one.
-pub(crate) fn written_events(
-    core: &Core,
-    at: interlink_journal::Stream,
-    before: Option<&Asset>,
-    process: ProcessId,
-    key: &SealingKey,
-    stamp: Stamp,
-    events: impl IntoIterator<Item = AssetEvent>,
-) -> (Vec<Written>, Arc<Asset>) {
-    let mut asset = before.cloned();
-    let mut written = Vec::new();
-    for event in events {
-        let mut event = AnyEvent::Asset(event);
-        event.close(&*core.ambient, &at, key);
-        let AnyEvent::Asset(closed) = &event else { unreachable!("closing keeps the family") };
-        match (&mut asset, closed) {
-            (None, AssetEvent::InterlinkerInstantiated(made)) => {
-                asset = Some(Asset::created(AssetId::from_bytes(at.id), made, &stamp));
-            }
-            (Some(asset), event) => asset.apply(event, &stamp),
-            (None, _) => unreachable!("an asset begins with its instantiation"),
-        }
-        let version = asset.as_ref().map_or(0, |asset| asset.version);
-        written.push(Written { stream: at, version, process: Some(process), key: key.number, stamp, event });
-    }
-    (written, Arc::new(asset.expect("an asset has events")))
-}
-
 /// What a call did, before it is written.
 struct Performed {
     before: Arc<Asset>,
@@ -814,56 +610,7 @@ struct Performed {
     recorder: Arc<Recorder>,
 }
 
-/// Puts what an asset's events changed into the state, once they are durable.
-fn settle_events(
-    core: &Arc<Core>,
-    written: Vec<Written>,
-    asset: Arc<Asset>,
-    key: SealingKey,
-    stamp: Stamp,
-) -> impl FnOnce(Option<Position>) + Send + 'static {
-    let core = Arc::clone(core);
-    move |first| {
-        let Some(first) = first else { return };
-        for (fact, position) in written.iter().zip(first..) {
-            if let AnyEvent::Asset(event) = &fact.event {
-                put_event(&core.state, position, &asset, event, &stamp);
-            }
-        }
-        let last = first + written.len() as u64 - 1;
-        core.state.put(last, [(asset_key(asset.id), Value::Asset(asset, key))]);
-        note_activity(&core, last, &stamp);
-    }
-}
-
-/// Puts an event of an asset into the state, and its head with it.
-pub(crate) fn put_asset(
-    state: &crate::state::State,
-    position: Position,
-    asset: &Arc<Asset>,
-    event: &AssetEvent,
-    key: &SealingKey,
-    stamp: &Stamp,
-) {
-    put_event(state, position, asset, event, stamp);
-    state.put(position, [(asset_key(asset.id), Value::Asset(Arc::clone(asset), key.clone()))]);
-}
-
 /// The catalogue's component for an asset.
 pub(crate) async fn guest_of(core: &Core, catalogue: &Catalogue, asset: &Asset) -> Outcome<Arc<Interlinker>> {
     catalogue.load(core, &asset.interlinker).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lane_takes_no_more_calls_than_its_limit_and_gives_places_back() {
-        let waiting = AtomicUsize::new(0);
-        let mut places: Vec<_> = (0..LANE_MAX).map(|_| Place::take(&waiting).expect("room")).collect();
-        assert!(matches!(Place::take(&waiting), Err(Trouble::Busy { .. })));
-        places.pop();
-        assert!(Place::take(&waiting).is_ok());
-    }
 }

@@ -1,0 +1,198 @@
+//! Calls that ask the world outside: those that a crash interrupted go on, and recorded ones are looked at.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use interlink_host::Grants;
+use interlink_model::asset::Asset;
+use interlink_model::event::Actor;
+use interlink_model::id::{AssetId, CallId};
+use serde_json::Value as Json;
+
+use super::Engine;
+use crate::assets::{Acted, Assets, For, Instantiation, NewAsset, Use as AssetUse};
+use crate::calls::{CallView, Interrupted};
+use crate::core::Core;
+use crate::error::{Outcome, Trouble};
+use crate::gate::{Answer, Gate, Permit};
+use crate::people::Caller;
+
+impl Engine {
+    /// Lets the calls that a crash interrupted go on, side by side; `answers` says how what came of them looks to whoever
+    /// asked. Requests that repeat them wait until then, and so does everything behind them in their asset's lane.
+    pub async fn resume(self: &Arc<Self>, answers: Arc<dyn Answers>) {
+        let interrupted = std::mem::take(&mut *self.interrupted.lock());
+        let going: Vec<_> = interrupted
+            .into_iter()
+            .map(|(call, permit)| {
+                let (engine, answers) = (Arc::clone(self), Arc::clone(&answers));
+                tokio::spawn(async move {
+                    let (id, asset, version) = (call.id, call.calling.asset, call.calling.version);
+                    if let Err(trouble) = engine.go_on(call, &*answers, permit).await {
+                        tracing::warn!(call = %id, %trouble, "a call that was interrupted ended so");
+                    }
+                    if version.is_some() {
+                        engine.assets.held.release(asset, id);
+                    }
+                })
+            })
+            .collect();
+        for call in going {
+            // One that panicked has told so.
+            let _ = call.await;
+        }
+    }
+
+    async fn go_on(&self, call: Interrupted, answers: &dyn Answers, permit: Permit) -> Outcome<Answer> {
+        let cell = self.processes.cell(call.process)?;
+        let guest = self.load(&call.calling.interlinker).await?;
+        let (actor, calling, remember) = (call.stamp.actor, call.calling.clone(), permit.clone());
+        let language = calling.language.clone();
+        let keep = |kept: bool, answer: Answer| {
+            let record = if kept { remember.record(&self.core, &answer) } else { None };
+            (answer, record)
+        };
+        match calling.action {
+            Some(action) => {
+                let asset = self.asset_cell(calling.asset)?;
+                let settle = |acted: Result<&Acted<'_>, &Trouble>| match acted {
+                    Ok(acted) => keep(true, answers.acted(acted)),
+                    Err(trouble) => keep(matches!(trouble, Trouble::Refused(_)), answers.refused(trouble)),
+                };
+                let asked =
+                    AssetUse { language: &language, expected: None, effect: None, resumed: Some(call), with: None };
+                let input = calling.input;
+                self.assets.act(&cell, &asset, &guest, actor, &action, input, asked, settle, permit).await
+            }
+            None => {
+                let settle = |made: Result<(&Asset, &str), &Trouble>| match made {
+                    Ok((asset, name)) => keep(true, answers.instantiated(asset, name)),
+                    Err(trouble) => keep(matches!(trouble, Trouble::Refused(_)), answers.refused(trouble)),
+                };
+                let (interlinker, task, input) = (calling.interlinker, calling.task, calling.input);
+                let new = NewAsset { task, interlinker, name: calling.name.unwrap_or_default(), input };
+                let wanted = Instantiation { new, purpose: For::Evidence, language: &language, resumed: Some(call) };
+                self.assets.instantiate(&cell, &guest, actor, wanted, settle, permit).await
+            }
+        }
+    }
+
+    /// A recorded call of an asset.
+    pub fn call_record(&self, asset: AssetId, id: CallId) -> Outcome<CallView> {
+        let gone = || Trouble::NotFound { what: "call", id: id.to_string() };
+        let (call, has_ended) = crate::calls::read(&self.core, id)?;
+        let view = CallView::of(call, has_ended);
+        if view.asset == asset { Ok(view) } else { Err(gone()) }
+    }
+
+    /// Runs a recorded call again, on the state that it saw, fed with what was recorded, asking nobody and changing
+    /// nothing; answers what came of it. A call that had not ended stops where its record does.
+    pub async fn replay_call(&self, asset: AssetId, id: CallId) -> Outcome<Replayed> {
+        let (call, has_ended) = crate::calls::read(&self.core, id)?;
+        if call.calling.asset != asset {
+            return Err(Trouble::NotFound { what: "call", id: id.to_string() });
+        }
+        let cell = self.processes.cell(call.process)?;
+        let guest = self.load(&call.calling.interlinker).await?;
+        let values = match call.calling.version {
+            Some(version) => self.values_at(asset, version)?,
+            None => interlink_model::keyvalues::KeyValues::default(),
+        };
+        let calling = &call.calling;
+        let (actor, at) = (call.stamp.actor, call.stamp.at);
+        let context = crate::assets::call_context(actor, &cell, &calling.task, asset, &calling.language, at);
+        let entry = match &calling.action {
+            Some(name) => interlink_host::Entry::Action { name: name.clone(), input: calling.input.clone() },
+            None => interlink_host::Entry::Instantiate { input: calling.input.clone() },
+        };
+        let durable = crate::calls::offline(&call);
+        let called = crate::assets::run(&self.core, &guest, entry, values, context, Some(durable)).await;
+        let result = called.result.map(|done| done.output).map_err(|failure| match failure {
+            interlink_host::Failure::Refused(problem) => format!("refused: {}", problem.detail),
+            interlink_host::Failure::Failed(fault) => fault.to_string(),
+        });
+        let logs = called.logs.into_iter().map(|line| (line.level, line.message)).collect();
+        Ok(Replayed { call: CallView::of(call, has_ended), result, logs })
+    }
+
+    /// Grants an Interlinker what it may ask the world outside for.
+    pub async fn grant(
+        &self,
+        actor: Actor,
+        name: &str,
+        grants: &Grants,
+        answer: &Answer,
+        permit: &Permit,
+    ) -> Outcome<()> {
+        let record = permit.record(&self.core, answer);
+        self.catalogue.grant(&self.core, actor, name, grants, record).await
+    }
+
+    /// What an Interlinker may ask the world outside for.
+    pub fn grants(&self, name: &str) -> Grants {
+        self.catalogue.grants(name)
+    }
+
+    /// Sets a secret, or removes it.
+    pub async fn set_secret(
+        &self,
+        actor: Actor,
+        name: &str,
+        value: Option<String>,
+        answer: &Answer,
+        permit: &Permit,
+    ) -> Outcome<()> {
+        let record = permit.record(&self.core, answer);
+        self.catalogue.set_secret(&self.core, actor, name, value, record).await
+    }
+}
+
+/// How what came of a call looks to whoever asked for it: the API's part, for calls that outlive the request.
+pub trait Answers: Send + Sync {
+    /// An action was run.
+    fn acted(&self, acted: &Acted<'_>) -> Answer;
+    /// An Interlinker was instantiated.
+    fn instantiated(&self, asset: &Asset, name: &str) -> Answer;
+    /// It was refused, or failed.
+    fn refused(&self, trouble: &Trouble) -> Answer;
+}
+
+/// What came of running a recorded call again.
+#[derive(Debug, Clone)]
+pub struct Replayed {
+    /// The call.
+    pub call: CallView,
+    /// What the Interlinker answered, or why it did not.
+    pub result: Result<Json, String>,
+    /// What it logged: level and line.
+    pub logs: Vec<(String, String)>,
+}
+
+/// Reads the calls that a crash interrupted, and holds their lanes and keys for them. Those of effects go on with their
+/// effect's next attempt.
+pub(super) fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -> Vec<(Interrupted, Permit)> {
+    let mut found = Vec::new();
+    for id in crate::calls::open_calls(core) {
+        core.has_open_calls.store(true, Ordering::Release);
+        let call = match crate::calls::read(core, id) {
+            Ok((call, false)) => call,
+            Ok((_, true)) => continue,
+            Err(trouble) => {
+                tracing::error!(call = %id, %trouble, "a call that was interrupted cannot go on");
+                continue;
+            }
+        };
+        if call.calling.version.is_some() {
+            assets.held.hold(call.calling.asset, id);
+        }
+        if call.calling.effect.is_some() {
+            continue;
+        }
+        let permit = call.calling.answer.as_ref().and_then(|scope| {
+            let key = core.keys.key(scope.key).ok()?;
+            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, key })
+        });
+        found.push((call, permit.unwrap_or_default()));
+    }
+    found
+}
