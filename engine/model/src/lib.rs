@@ -10,6 +10,7 @@ pub mod facts;
 pub mod id;
 pub mod keyvalues;
 pub mod manifest;
+mod near;
 pub mod process;
 pub mod schema;
 pub mod sealed;

@@ -503,41 +503,76 @@ fn a_condition_decides_once_whether_a_task_is_done_at_all() {
     assert_eq!(world.status("b"), "failed", "a value that is not there is no answer");
 }
 
-#[test]
-fn a_process_within_a_process_takes_values_in_and_brings_values_back() {
-    let tasks = "          - id: inner
+const INNER: &str = "          - { id: a }
+          - id: inner
+            after: a
             kind: subprocess
             schema: other
             input: { twice: data.number * 2 }
             output: { result: answer }
           - { id: after, after: inner }\n";
-    let mut world = World::start(&schema("UTC", "          - { id: a }\n"), "2027-05-01 10:00");
-    world.by(Command::Complete("a".into()));
-    let mut world = World::start(
-        &schema(
-            "UTC",
-            &("          - { id: a }\n".to_owned() + &tasks.replace("id: inner", "id: inner\n            after: a")),
-        ),
-        "2027-05-01 10:00",
-    );
+
+/// A process whose task has started another, and what it is told when that one ends.
+fn with_inner() -> (World, impl Fn(bool, serde_json::Value) -> Command) {
+    let mut world = World::start(&schema("UTC", INNER), "2027-05-01 10:00");
     world.by(Command::SetData(BTreeMap::from([("number".into(), json!(21))])));
     world.by(Command::Complete("a".into()));
     let (effect, known) = world.effect();
     let EffectKind::Subprocess { process, .. } = known.kind else { panic!("no subprocess") };
     world.does(Actor::System, Command::EffectDone { effect, asset: None, outcome: false }).expect("done");
     assert_eq!(world.status("inner"), "in_progress");
-    let ended = |completed| Command::SubprocessEnded {
+    let ended = move |completed, answer| Command::SubprocessEnded {
         task: "inner".into(),
         process,
         completed,
-        outputs: BTreeMap::from([("answer".into(), json!(42)), ("other".into(), json!(1))]),
+        outputs: BTreeMap::from([("answer".into(), answer), ("other".into(), json!(1))]),
     };
-    world.does(Actor::System, ended(true)).expect("told");
+    (world, ended)
+}
+
+#[test]
+fn a_process_within_a_process_takes_values_in_and_brings_values_back() {
+    let (mut world, ended) = with_inner();
+    world.does(Actor::System, ended(true, json!(42))).expect("told");
     assert_eq!((world.status("inner"), world.status("after")), ("completed", "ready"));
-    assert_eq!(world.does(Actor::System, ended(true)).expect_err("told before").rule, Rule::NothingToDo);
+    assert_eq!(world.does(Actor::System, ended(true, json!(42))).expect_err("told before").rule, Rule::NothingToDo);
     let mut data = world.process.data.clone().expect("values");
     interlink_model::sealed::SealedField::open(&mut data, &mut |bytes| Some(bytes.to_vec()));
     assert_eq!(data.opened().map(|data| json!(data)), Some(json!({"number": 21, "result": 42})));
+}
+
+#[test]
+fn a_process_within_a_process_that_was_cancelled_or_brings_back_too_much_is_a_task_that_failed() {
+    for (completed, answer) in [(false, json!(42)), (true, json!("x".repeat(DATA_BYTES_MAX)))] {
+        let (mut world, ended) = with_inner();
+        world.does(Actor::System, ended(completed, answer)).expect("told");
+        assert_eq!((world.status("inner"), world.status("after")), ("failed", "waiting"));
+        world.by(Command::RetryTask("inner".into()));
+        assert_eq!(world.status("inner"), "in_progress", "another is started");
+    }
+}
+
+#[test]
+fn the_values_of_a_process_have_a_largest_size() {
+    let mut world = World::start(&schema("UTC", "          - { id: a }\n"), "2027-05-01 10:00");
+    let large = |bytes| Command::SetData(BTreeMap::from([("text".into(), json!("x".repeat(bytes)))]));
+    let refused = world.does(Actor::System, large(DATA_BYTES_MAX)).expect_err("too much");
+    assert_eq!(refused.rule, Rule::TooMuch);
+    world.by(large(DATA_BYTES_MAX - 100));
+}
+
+#[test]
+fn a_task_takes_so_many_votes_and_no_more() {
+    let approval = "          - { id: a, kind: approval, quorum: 200000 }\n";
+    let mut process = World::start(&schema("UTC", approval), "2027-05-01 10:00").process.clone();
+    let voter = |number: usize| PersonId::from_bytes((number as u128 + 1).to_be_bytes());
+    let vote = Command::Vote { task: "a".into(), choice: Choice::Approve };
+    let context = Context::new(process.created_at, Actor::Person(voter(VOTES_MAX)));
+    let cast = (0..VOTES_MAX - 1).map(|number| (voter(number), Choice::Approve));
+    process.votes.get_mut(&0).expect("a vote").cast.extend(cast);
+    assert!(decide(&process, &vote, None, &context).is_ok(), "there is room for one");
+    process.votes.get_mut(&0).expect("a vote").cast.insert(voter(VOTES_MAX - 1), Choice::Approve);
+    assert_eq!(decide(&process, &vote, None, &context).expect_err("too many").rule, Rule::TooMuch);
 }
 
 fn plan_of(source: &str) -> Arc<Plan> {

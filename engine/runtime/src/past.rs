@@ -18,9 +18,9 @@ use serde_json::Value as Json;
 
 use crate::ambient::asset_id;
 use crate::assets::rows::from_stream;
-use crate::assets::{Snapshot, guest_of, put_asset};
+use crate::assets::{Snapshot, guest_of, name_of, outcome_of, settle_events, written_events};
 use crate::catalogue::events_of;
-use crate::draft::{AnyEvent, Written, stream};
+use crate::draft::{Written, stream};
 use crate::engine::{AssetView, Engine, Happened, ProcessView};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
@@ -148,17 +148,7 @@ impl Engine {
     pub fn asset_as_of(&self, id: AssetId, at: AsOf) -> Outcome<AssetView> {
         let (snapshot, cell) = self.asset_then(id, at)?;
         let asset = snapshot.asset;
-        let open = |value: &Sealed<String>| {
-            let mut value = value.clone();
-            crate::processes::open_field(&mut value, &cell.key, StreamKind::Asset, id.bytes(), "name");
-            value.opened().cloned()
-        };
-        let name = open(&asset.name);
-        let mut outcome = asset.outcome.clone();
-        if let Some(outcome) = &mut outcome {
-            crate::processes::open_field(outcome, &cell.key, StreamKind::Asset, id.bytes(), "outcome");
-        }
-        let outcome = outcome.and_then(|outcome| outcome.opened().cloned());
+        let (name, outcome) = (name_of(&asset, &cell.key), outcome_of(&asset, &cell.key));
         Ok(AssetView { asset, name, outcome })
     }
 
@@ -222,11 +212,19 @@ impl Engine {
             (answer, record)
         };
         let beside = |stamp: &Stamp, process: ProcessId, key: &SealingKey| {
-            let made: Vec<_> =
-                copies.into_iter().map(|copy| copy.written(&self.core, &cell, process, key, *stamp)).collect();
-            let (written, assets): (Vec<_>, Vec<_>) = made.into_iter().unzip();
-            let written: Vec<_> = written.into_iter().flatten().collect();
-            let settle = settle_copies(&self.core, written.clone(), assets, key.clone(), *stamp);
+            let (mut written, mut puts) = (Vec::new(), Vec::new());
+            for copy in copies {
+                let (events, asset) = copy.written(&self.core, &cell, process, key, *stamp);
+                let put = settle_events(&self.core, events.clone(), asset, key.clone(), *stamp);
+                puts.push((events.len() as u64, put));
+                written.extend(events);
+            }
+            let settle = move |mut first: Option<Position>| {
+                for (count, put) in puts {
+                    put(first);
+                    first = first.map(|first| first + count);
+                }
+            };
             (!written.is_empty()).then(|| Beside { written, settle: Box::new(settle) })
         };
         let made = self.processes.create(caller.actor(), making, beside, settle, permit).await?;
@@ -277,11 +275,6 @@ impl Copy {
         stamp: Stamp,
     ) -> (Vec<Written>, Arc<Asset>) {
         let Snapshot { asset, values } = self.of;
-        let open = |value: &Sealed<String>, name| {
-            let mut value = value.clone();
-            crate::processes::open_field(&mut value, &from.key, StreamKind::Asset, asset.id.bytes(), name);
-            value.opened().cloned().unwrap_or_default()
-        };
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for (name, _) in values.iter() {
             prefixes(name).for_each(|prefix| *counts.entry(prefix.to_owned()).or_default() += 1);
@@ -294,7 +287,7 @@ impl Copy {
             interlinker: asset.interlinker.clone(),
             process,
             task: asset.task.clone(),
-            name: Sealed::Open(open(&asset.name, "name")),
+            name: Sealed::Open(name_of(&asset, &from.key).unwrap_or_default()),
             input: Sealed::Open(Json::Null),
             output: Sealed::Open(Json::Null),
             changes: values.iter().map(change).collect(),
@@ -302,31 +295,9 @@ impl Copy {
             counts,
             duration_us: 0,
         };
-        let mut outcome = asset.outcome.clone();
-        if let Some(outcome) = &mut outcome {
-            crate::processes::open_field(outcome, &from.key, StreamKind::Asset, asset.id.bytes(), "outcome");
-        }
+        let outcome = outcome_of(&asset, &from.key).map(Sealed::Open);
         let declared = outcome.map(|outcome| OutcomeDeclared { outcome }.into());
         let at = stream(StreamKind::Asset, self.id.bytes());
-        crate::assets::written_events(core, at, None, process, key, stamp, [made.into()].into_iter().chain(declared))
-    }
-}
-
-fn settle_copies(
-    core: &Arc<crate::core::Core>,
-    written: Vec<Written>,
-    assets: Vec<Arc<Asset>>,
-    key: SealingKey,
-    stamp: Stamp,
-) -> impl FnOnce(Option<Position>) + Send + 'static {
-    let core = Arc::clone(core);
-    move |first| {
-        let Some(first) = first else { return };
-        for (fact, position) in written.iter().zip(first..) {
-            let asset = assets.iter().find(|asset| asset.id.bytes() == fact.stream.id);
-            if let (AnyEvent::Asset(event), Some(asset)) = (&fact.event, asset) {
-                put_asset(&core.state, position, asset, event, &key, &stamp);
-            }
-        }
+        written_events(core, at, None, process, key, stamp, [made.into()].into_iter().chain(declared))
     }
 }

@@ -164,7 +164,7 @@ impl Report {
                 figure(&scale["command"]["p99_us"], 0),
                 figure(&scale["backup"]["mb"], 0),
                 figure(&scale["backup"]["taken_mb_per_s"], 0),
-                figure(&scale["backup"]["checked_mb_per_s"], 0),
+                figure(&scale["backup"]["restored_mb_per_s"], 0),
             ]
         };
         let header = [
@@ -176,7 +176,7 @@ impl Report {
             "p99 µs",
             "backup MB",
             "taken MB/s",
-            "checked MB/s",
+            "restored MB/s",
         ];
         print_table(&header, &self.scales.iter().map(row).collect::<Vec<_>>());
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use interlink_model::process::Command;
-use interlink_runtime::backup::{self, Part};
+use interlink_runtime::backup::{self, Packed, Restore};
 use interlink_runtime::{Engine, Options};
 use serde_json::{Value, json};
 
@@ -65,20 +65,25 @@ pub async fn look(place: &Path, processes: usize) -> Outcome<Value> {
     }))
 }
 
-/// Takes a backup of the data and reads it back, as `interlink backup` does.
+/// Takes a backup and restores it, as `interlink backup` and `interlink restore` do.
 fn backed_up(engine: &Engine, place: &Path) -> Outcome<Value> {
-    let (file, began) = (place.join("bench.backup"), Instant::now());
+    let [file, keys, data] = ["bench.backup", "bench.keys", "restored"].map(|name| place.join(name));
+    let began = Instant::now();
     let packed = engine.backup_data().map_err(|error| error.to_string())?;
-    let mut to = BufWriter::new(File::create(&file).map_err(|error| error.to_string())?);
-    packed.write_to(&mut to).map_err(|error| error.to_string())?;
-    let written = to.into_inner().map_err(|error| error.to_string())?;
-    written.sync_all().map_err(|error| error.to_string())?;
+    written(&packed, &file)?;
+    written(&engine.backup_keys(&packed.id()).map_err(|error| error.to_string())?, &keys)?;
     let (taken_s, began) = (began.elapsed().as_secs_f64(), Instant::now());
-    backup::check(&file, Part::Data).map_err(|error| error.to_string())?;
-    let megabytes = packed.bytes() as f64 / 1e6;
-    let per_second = |seconds: f64| megabytes / seconds;
-    let checked_per_s = per_second(began.elapsed().as_secs_f64());
-    Ok(json!({"mb": megabytes, "taken_mb_per_s": per_second(taken_s), "checked_mb_per_s": checked_per_s}))
+    let wanted = Restore { file, keys, data, erasures: None, despite_damage: false };
+    backup::restore(&wanted, &mut |_| {}).map_err(|error| error.to_string())?;
+    let (megabytes, restored_s) = (packed.bytes() as f64 / 1e6, began.elapsed().as_secs_f64());
+    Ok(json!({"mb": megabytes, "taken_mb_per_s": megabytes / taken_s, "restored_mb_per_s": megabytes / restored_s}))
+}
+
+fn written(packed: &Packed, path: &Path) -> Outcome<()> {
+    let mut to = BufWriter::new(File::create(path).map_err(|error| error.to_string())?);
+    packed.write_to(&mut to).map_err(|error| error.to_string())?;
+    let file = to.into_inner().map_err(|error| error.to_string())?;
+    file.sync_all().map_err(|error| error.to_string())
 }
 
 /// Memory that this process holds, in bytes.

@@ -10,7 +10,7 @@ use super::environment::{ADDED, ORDERED, pass_through};
 use super::error::{ConditionError, Place};
 use super::limits::{DEPTH_MAX, NODES_MAX};
 use super::parse::place_of;
-use crate::time::near::{nearest, shown};
+use crate::near::{nearest, shown};
 
 /// Operators, and what macros are made of.
 const OPERATORS: [&str; 19] = [

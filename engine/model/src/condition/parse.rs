@@ -11,7 +11,7 @@ use super::cost::{Excess, Inputs, estimate};
 use super::environment::ENVIRONMENT;
 use super::error::{ConditionError, Place};
 use super::limits::{NESTING_MAX, SOURCE_BYTES_MAX, TOKENS_MAX};
-use crate::time::near::shown;
+use crate::near::shown;
 
 /// An expression that was checked.
 pub(super) struct Parsed {

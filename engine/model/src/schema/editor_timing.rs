@@ -7,35 +7,7 @@ use super::limits::{
     ATTEMPTS_MAX, EXPRESSION_BYTES_MAX, FACTOR_MAX, ID_BYTES_MAX, QUORUM_MAX, REMINDERS_MAX, RUNS_MAX,
 };
 
-/// Keys that are described here.
-pub(super) const TIMED_KEYS: [&str; 25] = [
-    "zone",
-    "opens",
-    "closes",
-    "due",
-    "reminder",
-    "escalation",
-    "every",
-    "misfire",
-    "until",
-    "times",
-    "when",
-    "interlinker",
-    "input",
-    "retry",
-    "on_failure",
-    "compensation",
-    "voters",
-    "quorum",
-    "threshold",
-    "veto",
-    "deadline",
-    "tie",
-    "wait",
-    "schema",
-    "output",
-];
-
+/// What is told of a key about time or work; `false` for any other.
 pub(super) fn property(level: &str, key: &str) -> Value {
     match key {
         "zone" => json!({

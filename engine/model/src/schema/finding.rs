@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::limits::FINDINGS_MAX;
+use crate::near::{nearest, shown};
 
 /// One thing to mend, or, among repairs, one thing that was mended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -243,28 +244,10 @@ impl<'s> Findings<'s> {
 
 /// A text of the author as it may stand in a message: one line, no control characters, not long.
 pub(super) fn quoted(text: &str) -> String {
-    const SHOWN: usize = 60;
-    let mut out: String = text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        out.push('…');
-    }
-    format!("`{out}`")
+    format!("`{}`", shown(text))
 }
 
 /// "did you mean …", if something known is near.
 pub(super) fn did_you_mean<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(wanted, known).map(|near| format!("did you mean `{near}`?"))
-}
-
-/// What is known and nearest to `wanted`: at most a third of its letters differ.
-pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let length = wanted.chars().count();
-    let allowed = (length / 3).max(1);
-    known
-        .into_iter()
-        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed && *candidate != wanted)
-        .map(|candidate| (strsim::damerau_levenshtein(wanted, candidate), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
 }

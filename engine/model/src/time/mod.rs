@@ -6,7 +6,6 @@
 pub mod cron;
 pub mod misfire;
 pub mod moment;
-pub(crate) mod near;
 mod part;
 pub mod span;
 pub mod zone;

@@ -7,10 +7,10 @@ use std::fmt;
 
 use jiff::{Span as Calendar, ToSpan};
 
-use super::near::{nearest, shown};
 use super::part::Part;
 use super::zone::Zone;
 use crate::id::Micros;
+use crate::near::{nearest, shown};
 
 /// Bytes of a span's text. All six units with their largest amounts take less.
 pub const SPAN_BYTES_MAX: usize = 128;

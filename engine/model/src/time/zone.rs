@@ -11,8 +11,8 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
-use super::near::{nearest, shown};
 use crate::id::Micros;
+use crate::near::{nearest, shown};
 
 /// Bytes of a zone's name. The longest there is has 32; more is not looked up, nor compared with what is known.
 pub const ZONE_NAME_BYTES_MAX: usize = 64;

@@ -119,17 +119,27 @@ impl AssetCell {
 
     /// Opens the sealed name of the asset.
     pub fn name(&self, asset: &Asset) -> Option<String> {
-        let mut name = asset.name.clone();
-        open_field(&mut name, &self.key, StreamKind::Asset, self.id.bytes(), "name");
-        name.opened().cloned()
+        name_of(asset, &self.key)
     }
 
     /// Opens what the asset declared.
     pub fn outcome(&self, asset: &Asset) -> Option<Json> {
-        let mut outcome = asset.outcome.clone()?;
-        open_field(&mut outcome, &self.key, StreamKind::Asset, self.id.bytes(), "outcome");
-        outcome.opened().cloned()
+        outcome_of(asset, &self.key)
     }
+}
+
+/// The name of an asset that is sealed under a key.
+pub(crate) fn name_of(asset: &Asset, key: &SealingKey) -> Option<String> {
+    let mut name = asset.name.clone();
+    open_field(&mut name, key, StreamKind::Asset, asset.id.bytes(), "name");
+    name.opened().cloned()
+}
+
+/// What an asset declared, sealed under a key.
+pub(crate) fn outcome_of(asset: &Asset, key: &SealingKey) -> Option<Json> {
+    let mut outcome = asset.outcome.clone()?;
+    open_field(&mut outcome, key, StreamKind::Asset, asset.id.bytes(), "outcome");
+    outcome.opened().cloned()
 }
 
 /// A place in a lane's queue, given back when it is dropped.

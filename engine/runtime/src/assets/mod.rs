@@ -22,12 +22,12 @@ use interlink_model::process::Command;
 use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
-pub(crate) use self::lane::AssetCell;
 pub use self::lane::Snapshot;
+pub(crate) use self::lane::{AssetCell, name_of, outcome_of};
 use self::lane::{Lane, Place};
 use self::rows::{from_rows, from_stream, value_key};
-use self::written::{changes_of, failed, settle_events, used, with_outcome};
-pub(crate) use self::written::{put_asset, written_events};
+use self::written::{changes_of, failed, used, with_outcome};
+pub(crate) use self::written::{settle_events, written_events};
 use crate::ambient::asset_id;
 use crate::archive;
 use crate::calls::{Calling, Cause, HeldLanes, Interrupted, Recorder, World, durable, left_open, settle_end};

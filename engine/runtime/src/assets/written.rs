@@ -93,7 +93,7 @@ pub(crate) fn written_events(
 }
 
 /// Puts what an asset's events changed into the state, once they are durable.
-pub(super) fn settle_events(
+pub(crate) fn settle_events(
     core: &Arc<Core>,
     written: Vec<Written>,
     asset: Arc<Asset>,
@@ -112,17 +112,4 @@ pub(super) fn settle_events(
         core.state.put(last, [(asset_key(asset.id), Value::Asset(asset, key))]);
         note_activity(&core, last, &stamp);
     }
-}
-
-/// Puts an event of an asset into the state, and its head with it.
-pub(crate) fn put_asset(
-    state: &crate::state::State,
-    position: Position,
-    asset: &Arc<Asset>,
-    event: &AssetEvent,
-    key: &SealingKey,
-    stamp: &Stamp,
-) {
-    put_event(state, position, asset, event, stamp);
-    state.put(position, [(asset_key(asset.id), Value::Asset(Arc::clone(asset), key.clone()))]);
 }

@@ -141,27 +141,3 @@ fn a_second_restore_of_one_backup_is_another_life_than_the_first() {
     assert_eq!(journal.identity().incarnation, first.incarnation);
     assert_eq!(journal.durable(), place.journal.durable());
 }
-
-/// `cargo test --release -p interlink-runtime --lib -- --ignored --nocapture how_fast`
-#[test]
-#[ignore = "measures; it writes a gigabyte"]
-fn how_fast_a_backup_is_taken_and_restored() {
-    const MEGABYTES: u64 = 300;
-    let mut place = Place::new();
-    for _ in 0..MEGABYTES {
-        place.write(1_000_000);
-    }
-    let (_kept, wanted) = {
-        let began = std::time::Instant::now();
-        let taken = place.backup();
-        println!("backup: {:.0} MB/s", MEGABYTES as f64 / began.elapsed().as_secs_f64());
-        taken
-    };
-    let began = std::time::Instant::now();
-    let checked = check(&wanted.file, Part::Data).expect("sound");
-    println!("check: {:.0} MB/s", checked.bytes as f64 / 1e6 / began.elapsed().as_secs_f64());
-    let began = std::time::Instant::now();
-    let restored = run(&wanted).expect("restored");
-    println!("restore: {:.0} MB/s", restored.bytes as f64 / 1e6 / began.elapsed().as_secs_f64());
-    assert_eq!(restored.records, MEGABYTES);
-}

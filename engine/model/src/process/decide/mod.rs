@@ -602,14 +602,19 @@ fn subprocess_ended(
     let wanted =
         work.outputs.iter().filter_map(|(here, there)| outputs.get(there).map(|value| (here.clone(), value.clone())));
     let outputs: BTreeMap<_, _> = wanted.collect();
-    if !outputs.is_empty()
-        && let Ok(event) = set_data(&draft.process, &outputs, context)
-    {
-        draft.push(event);
-    }
-    match draft.process.tasks[number].stage {
-        Stage::Open if completed => draft.complete(number, None),
-        Stage::Open => draft.push(TaskFailed { task: task.into(), cause: "subprocess-cancelled".into() }),
+    let kept = match outputs.is_empty() {
+        true => Ok(()),
+        false => set_data(&draft.process, &outputs, context).map(|event| draft.push(event)),
+    };
+    let cause = match kept {
+        Ok(()) if completed => None,
+        Ok(()) => Some("subprocess-cancelled"),
+        // What came back is not thrown away unsaid: the task is not done without it.
+        Err(_) => Some("output-too-large"),
+    };
+    match (draft.process.tasks[number].stage, cause) {
+        (Stage::Open, None) => draft.complete(number, None),
+        (Stage::Open, Some(cause)) => draft.push(TaskFailed { task: task.into(), cause: cause.into() }),
         _ => {}
     }
     Ok(())

@@ -1,9 +1,10 @@
 //! Prerequisites, in each of the forms in which bundles have them.
 
 use super::walk::Walk;
+use crate::near::nearest;
 use crate::schema::PrerequisiteKind;
 use crate::schema::fields::{self, Letters};
-use crate::schema::finding::{nearest, quoted};
+use crate::schema::finding::quoted;
 use crate::schema::items::Named;
 use crate::schema::limits::PREREQUISITES_MAX;
 use crate::schema::node::{Content, Node, get, join};

@@ -2,8 +2,8 @@
 
 use super::error::{CronError, FieldProblem};
 use super::fields::{CronField, Fields, Set};
+use crate::near::{nearest, shown};
 use crate::time::cron::CRON_BYTES_MAX;
-use crate::time::near::{nearest, shown};
 use crate::time::part::Part;
 
 /// Names of schedules, and the five fields that they stand for.

@@ -3,8 +3,8 @@
 use jiff::civil::{Date, Time};
 
 use super::{Anchor, Kind, MOMENT_BYTES_MAX, Moment, MomentError, Side};
+use crate::near::{nearest, shown};
 use crate::schema::limits::ID_BYTES_MAX;
-use crate::time::near::{nearest, shown};
 use crate::time::part::Part;
 use crate::time::span::Span;
 

@@ -13,9 +13,11 @@ pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>
         .map(|(_, candidate)| candidate)
 }
 
+/// Letters of an author's text that a message shows.
+const SHOWN_CHARS: usize = 60;
+
 /// A text of the author as it may stand in a message: no control characters, not long.
 pub(crate) fn shown(text: &str) -> String {
-    const SHOWN_CHARS: usize = 40;
     let mut out: String = text.chars().take(SHOWN_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(SHOWN_CHARS).is_some() {
         out.push('…');

@@ -1,0 +1,128 @@
+//! Schemas and Interlinkers.
+
+use interlink_model::manifest::Manifest;
+use interlink_model::schema::{Language, Schema, Text};
+use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, SchemaVersion};
+use serde_json::{Value, json};
+
+use super::task::prerequisites;
+use super::time;
+use crate::language::Wanted;
+
+/// Shows a schema.
+pub fn schema(version: &SchemaVersion, wanted: &Wanted) -> Value {
+    let schema = &version.plan.schema;
+    let text = |text: &Text| wanted.text(text, &schema.languages);
+    let task = |task: &interlink_model::schema::Task| {
+        json!({
+            "id": task.id,
+            "name": text(&task.name),
+            "description": text(&task.description),
+            "kind": task.work.kind().as_str(),
+            "problem_profiles": task.problem_profiles,
+            "prerequisites": prerequisites(&task.prerequisites),
+            "roles": task.roles,
+        })
+    };
+    let objective = |objective: &interlink_model::schema::Objective| {
+        json!({
+            "id": objective.id,
+            "name": text(&objective.name),
+            "description": text(&objective.description),
+            "problem_profiles": objective.problem_profiles,
+            "prerequisites": prerequisites(&objective.prerequisites),
+            "tasks": objective.tasks.iter().map(task).collect::<Vec<_>>(),
+        })
+    };
+    let phase = |phase: &interlink_model::schema::Phase| {
+        json!({
+            "id": phase.id,
+            "name": text(&phase.name),
+            "description": text(&phase.description),
+            "prerequisites": prerequisites(&phase.prerequisites),
+            "objectives": phase.objectives.iter().map(objective).collect::<Vec<_>>(),
+        })
+    };
+    let mut shown = schema_brief(version, wanted);
+    shown["phases"] = json!(schema.phases.iter().map(phase).collect::<Vec<_>>());
+    shown
+}
+
+/// Shows a schema without its tree.
+pub fn schema_brief(version: &SchemaVersion, wanted: &Wanted) -> Value {
+    let Schema { name, version: number, digest, title, description, languages, roles, .. } = &version.plan.schema;
+    json!({
+        "name": name,
+        "version": number.to_string(),
+        "digest": digest,
+        "title": wanted.text(title, languages),
+        "description": wanted.text(description, languages),
+        "languages": languages,
+        "roles": roles,
+        "tasks": version.plan.outline.tasks.len(),
+        "imported_at": time(version.at),
+        "imported_by": version.actor.to_string(),
+    })
+}
+
+/// Languages of a manifest, for the fall-back of its texts.
+fn manifest_languages(manifest: &Manifest) -> &[Language] {
+    &manifest.languages
+}
+
+/// Shows an entry of the catalogue.
+pub fn interlinker(version: &InterlinkerVersion, wanted: &Wanted) -> Value {
+    let mut shown = match &version.entry {
+        CatalogueEntry::Software(manifest) => json!({
+            "nature": "software",
+            "title": wanted.text(&manifest.title, manifest_languages(manifest)),
+            "description": wanted.text(&manifest.description, manifest_languages(manifest)),
+            "languages": manifest.languages,
+            "problem_profiles": manifest.problem_profiles,
+            "licence": manifest.licence,
+            "world": manifest.world,
+            "grants": manifest.grants,
+            "actions": manifest.actions.iter().map(|action| &action.name).collect::<Vec<_>>(),
+        }),
+        CatalogueEntry::Described(entry) => {
+            let mut shown = (**entry).clone();
+            for field in ["title", "description"] {
+                let text: Option<Text> = shown.get(field).cloned().and_then(|text| serde_json::from_value(text).ok());
+                if let Some(text) = text {
+                    shown[field] = wanted.text(&text, &[]);
+                }
+            }
+            shown
+        }
+    };
+    shown["name"] = json!(version.reference.name);
+    shown["version"] = json!(version.reference.version);
+    shown["digest"] = json!(version.reference.digest);
+    shown["published_at"] = json!(time(version.at));
+    shown["published_by"] = json!(version.actor.to_string());
+    shown
+}
+
+/// Shows the actions of a manifest.
+pub fn actions(manifest: &Manifest, wanted: &Wanted) -> Value {
+    let languages = manifest_languages(manifest);
+    let actions = manifest.actions.iter().map(|action| {
+        json!({
+            "name": action.name,
+            "title": wanted.text(&action.title, languages),
+            "help": wanted.text(&action.help, languages),
+            "input": action.input,
+            "output": action.output,
+            "allow": action.allow,
+            "anonymous": action.anonymous,
+        })
+    });
+    json!({
+        "items": actions.collect::<Vec<_>>(),
+        "instantiate": {
+            "title": wanted.text(&manifest.instantiate.title, languages),
+            "input": manifest.instantiate.input,
+        },
+        "view": manifest.view,
+    })
+}
