@@ -12,7 +12,7 @@ use std::sync::Arc;
 use interlink_journal::Position;
 use interlink_model::facts::ProcessEvent;
 use interlink_model::id::{AssetId, ProcessId, StreamKind};
-use interlink_model::process::{Command, Process, Rejection, Rule};
+use interlink_model::process::{Command, Process};
 
 use crate::assets::AssetCell;
 use crate::assets::rows::{asset_key, rows, value_key};
@@ -65,12 +65,8 @@ pub(crate) fn process_rows(
 /// Refuses a call of an asset whose process is archived, or is about to be: once that is durable.
 pub(crate) async fn admit(cell: &ProcessCell) -> Outcome<()> {
     let (process, until) = cell.ahead();
-    if process.archived_at.is_none() {
-        return Ok(());
-    }
+    let Err(rejection) = process.admits_calls() else { return Ok(()) };
     cell.wait_for(until).await?;
-    let detail = "its process is archived; bring it back first".into();
-    let rejection = Rejection { rule: Rule::ProcessArchived, detail, waiting_for: Vec::new() };
     Err(Trouble::Rejected(rejection, process))
 }
 

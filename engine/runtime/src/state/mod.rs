@@ -97,7 +97,10 @@ impl Value {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Process(process, _) => {
-                512 + process.tasks.len() * 120 + (process.assets.len() + process.timers.len()) * 96
+                let held =
+                    process.assets.len() + process.timers.len() + process.effects.len() + process.incidents.len();
+                let votes: usize = process.votes.values().map(|vote| vote.cast.len()).sum();
+                512 + process.tasks.len() * 120 + held * 96 + votes * 32
             }
             Self::Asset(..) => 1_024,
             Self::Gone => 0,

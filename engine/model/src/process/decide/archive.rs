@@ -9,7 +9,7 @@ use crate::sealed::Sealed;
 pub(super) fn open(process: &Process, command: &Command) -> Result<(), Rejection> {
     match (process.archived_at.is_some(), command) {
         (true, Command::Unarchive) => Ok(()),
-        (true, _) => Err(Rejection::new(Rule::ProcessArchived, "it is archived; bring it back first")),
+        (true, _) => process.admits_calls(),
         (false, Command::Unarchive) => {
             let detail = format!("it is {}; only an archived process is brought back", process.status.as_str());
             Err(Rejection::new(Rule::ProcessNotArchived, detail))
@@ -32,6 +32,14 @@ pub(super) fn archive(process: &Process, reason: Option<Sealed<String>>) -> Resu
 }
 
 impl Process {
+    /// Whether calls of its assets may change something: not while it is put away.
+    pub fn admits_calls(&self) -> Result<(), Rejection> {
+        match self.archived_at {
+            Some(_) => Err(Rejection::new(Rule::ProcessArchived, "it is archived; bring it back first")),
+            None => Ok(()),
+        }
+    }
+
     /// Whether something outside of the process is under way for it, or waits for an operator.
     pub fn is_awaited(&self) -> bool {
         self.pending_effects().next().is_some()
