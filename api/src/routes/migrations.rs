@@ -141,10 +141,11 @@ pub async fn undo(State(app): State<App>, Path(id): Path<String>, command: Comma
 }
 
 /// Moves all processes of a schema that go on to one of its versions, at most 1,000 in one request: `{version?, dry_run?,
-/// mapping?, reason?}`. Each is moved or left as it is; the answer says which, and why.
+/// mapping?, reason?, after?}`. Each is moved or left as it is; the answer says which, and why. Where there are more, `next` is
+/// the `after` of the next request: those that cannot be moved are not in the way of the rest.
 #[utoipa::path(post, path = "/v1/schemas/{name}/migrate", tag = "schemas", request_body = Object,
     params(("name" = String, Path)),
-    responses((status = 200, description = "`{moved: [id], refused: [{process, why}], more}`"), (status = 403, body = Problem),
+    responses((status = 200, description = "`{moved: [id], refused: [{process, why}], more, next}`"), (status = 403, body = Problem),
         (status = 422, body = Problem)))]
 pub async fn migrate_all(State(app): State<App>, Path(name): Path<String>, command: Command) -> Response {
     let permit = command.permit.clone();
@@ -153,13 +154,22 @@ pub async fn migrate_all(State(app): State<App>, Path(name): Path<String>, comma
         if app.engine.schema_versions(&name).is_empty() {
             return Err(Problem::not_found("schema", &name));
         }
-        let fields = command.fields()?;
+        let mut fields = command.fields()?;
+        let after = fields.optional_text("after", NAME_BYTES_MAX);
+        let after = after.map(|after| {
+            ProcessId::parse(&after).unwrap_or_else(|| {
+                fields.misfit("after", "is the id of a process: the `next` of the request before");
+                ProcessId::from_bytes([0; 16])
+            })
+        });
         let Asked { version, mapping, dry_run, reason } = asked(&app, fields, Some(name.clone()))?;
         let to = version.plan.schema.digest.clone();
-        let candidates = candidates(&app, &name, &to).await?;
+        let mut candidates = candidates(&app, &name, &to, after).await?;
         let more = candidates.len() > MOVED_MAX;
+        candidates.truncate(MOVED_MAX);
+        let next = candidates.last().filter(|_| more).map(ToString::to_string);
         let (mut done, mut refused) = (Vec::new(), Vec::new());
-        for id in candidates.into_iter().take(MOVED_MAX) {
+        for id in candidates {
             let why = if dry_run {
                 let plan = app.engine.process(id)?.process.plan_migration(&version.plan, &mapping);
                 (!plan.refused.is_empty()).then(|| plan.refused.join("; "))
@@ -175,19 +185,20 @@ pub async fn migrate_all(State(app): State<App>, Path(name): Path<String>, comma
                 Some(why) => refused.push(json!({"process": id.to_string(), "why": why})),
             }
         }
-        Ok(answer(StatusCode::OK, &json!({"moved": done, "refused": refused, "more": more, "dry_run": dry_run})))
+        let told = json!({"moved": done, "refused": refused, "more": more, "next": next, "dry_run": dry_run});
+        Ok(answer(StatusCode::OK, &told))
     };
     let result = run.await;
     Command::finish(&app, permit, result).await
 }
 
-/// Processes of other versions of a schema that go on; one more than are moved at once, where there are.
-async fn candidates(app: &App, name: &str, to: &str) -> Result<Vec<ProcessId>, Problem> {
+/// Processes of other versions of a schema that go on, those after one; one more than are moved at once, where there are.
+async fn candidates(app: &App, name: &str, to: &str, mut after: Option<ProcessId>) -> Result<Vec<ProcessId>, Problem> {
     let (engine, name, to) = (std::sync::Arc::clone(&app.engine), name.to_owned(), to.to_owned());
     let reading = tokio::task::spawn_blocking(move || {
         let goes_on =
             |process: &Process| !matches!(process.status, ProcessStatus::Completed | ProcessStatus::Cancelled);
-        let (mut found, mut after) = (Vec::new(), None);
+        let mut found = Vec::new();
         loop {
             let ids = engine.process_ids(after, 1_000);
             let Some(last) = ids.last().copied() else { return found };

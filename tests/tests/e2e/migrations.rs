@@ -84,6 +84,9 @@ fn many_processes_move_at_once_and_each_that_does_not_says_why() {
         (plan["moved"].as_array().map(Vec::len), &plan["refused"][0]["process"]),
         (Some(10), &json!(id_of(&processes[3])))
     );
+    let behind = operator.post(path, &json!({"dry_run": true, "after": id_of(&processes[3])})).is(200);
+    assert_eq!((behind["moved"].as_array().map(Vec::len), &behind["refused"]), (Some(7), &json!([])));
+    operator.post(path, &json!({"after": "the second"})).refused(422, "invalid-input");
     let moved = operator.post(path, &json!({"version": "2.0.0"})).is(200);
     assert_eq!((&moved["moved"], &moved["more"]), (&plan["moved"], &json!(false)));
     let version = |process: &str| ana.get(process).is(200)["schema"]["version"].clone();
