@@ -55,12 +55,12 @@ fn ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// Where the bytes of a backup come from.
-enum From<'a> {
-    Server(&'a Client),
+enum Origin {
+    Server(Client),
     Directory(Directory),
 }
 
-impl From<'_> {
+impl Origin {
     /// Writes the data, or the keys that belong to data of this id.
     fn write(&self, of: Option<&str>, to: &mut dyn Write) -> Result<(), String> {
         match self {
@@ -114,11 +114,9 @@ pub fn backup(wanted: &Backup, client: impl FnOnce() -> Result<Client, String>, 
             return Err(format!("{} is there already; nothing is written over a backup", file.display()));
         }
     }
-    let client = if wanted.data.is_none() { Some(client()?) } else { None };
-    let from = match (&wanted.data, &client) {
-        (Some(data), _) => From::Directory(Directory::open(data).map_err(|error| error.to_string())?),
-        (None, Some(client)) => From::Server(client),
-        (None, None) => unreachable!("there is a client where there is no directory"),
+    let from = match &wanted.data {
+        Some(data) => Origin::Directory(Directory::open(data).map_err(|error| error.to_string())?),
+        None => Origin::Server(client()?),
     };
     let (part, keys_part) = (ending(&wanted.file, ".part"), ending(&keys_file, ".part"));
     let taken = take(&from, &part, &keys_part).and_then(|taken| {
@@ -139,13 +137,13 @@ pub fn backup(wanted: &Backup, client: impl FnOnce() -> Result<Client, String>, 
 }
 
 /// Writes both parts, syncs them and reads them back.
-fn take(from: &From<'_>, part: &Path, keys_part: &Path) -> Result<(Checked, Checked), String> {
+fn take(from: &Origin, part: &Path, keys_part: &Path) -> Result<(Checked, Checked), String> {
     let data = write_part(from, None, part, Part::Data)?;
     let keys = write_part(from, Some(&data.id), keys_part, Part::Keys)?;
     Ok((data, keys))
 }
 
-fn write_part(from: &From<'_>, of: Option<&str>, path: &Path, part: Part) -> Result<Checked, String> {
+fn write_part(from: &Origin, of: Option<&str>, path: &Path, part: Part) -> Result<Checked, String> {
     let writing = |error: std::io::Error| format!("writing {}: {error}", path.display());
     let mode = if part == Part::Keys { 0o600 } else { 0o644 };
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path).map_err(writing)?;
