@@ -1,108 +1,17 @@
 //! Interlinkers that ask the world outside: granted, recorded, going on after a kill, run again to be looked at.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::client::{Ask, Client};
 use crate::given::{asset, id_of, library, running, text};
+use crate::outside::Outside;
 use crate::server::{Server, printed};
-
-const WEBHOOK: &[u8] = include_bytes!("../../../interlinkers/dist/webhook.wasm");
-
-/// A service outside: counts what it is asked, and answers what waits at a gate only once it is opened.
-struct Outside {
-    port: u16,
-    /// By path: the idempotency keys of its requests, in order.
-    asked: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
-    open: Arc<AtomicBool>,
-}
-
-impl Outside {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let (asked, open): (Arc<Mutex<BTreeMap<String, Vec<String>>>>, _) =
-            (Arc::default(), Arc::new(AtomicBool::new(true)));
-        let (counted, gate) = (Arc::clone(&asked), Arc::clone(&open));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (counted, gate) = (Arc::clone(&counted), Arc::clone(&gate));
-                std::thread::spawn(move || serve(stream, &counted, &gate));
-            }
-        });
-        Self { port, asked, open }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}/{path}", self.port)
-    }
-
-    fn keys(&self, path: &str) -> Vec<String> {
-        self.asked.lock().get(&format!("/{path}")).cloned().unwrap_or_default()
-    }
-
-    fn grant(&self, server: &Server) {
-        let origin = format!("http://127.0.0.1:{}", self.port);
-        let grants = json!({"http": [{"origin": origin, "methods": ["POST"]}]});
-        let path = "/v1/interlinkers/webhook/grants";
-        let put = Ask::new("PUT", path).body("application/json", grants.to_string());
-        server.operator().ask(&put).is(200);
-    }
-}
-
-fn serve(mut stream: TcpStream, asked: &Mutex<BTreeMap<String, Vec<String>>>, open: &AtomicBool) {
-    let mut reader = BufReader::new(stream.try_clone().expect("cloned"));
-    let mut line = String::new();
-    if reader.read_line(&mut line).is_err() {
-        return;
-    }
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-    let (mut key, mut length) = (String::new(), 0);
-    loop {
-        let mut header = String::new();
-        if reader.read_line(&mut header).is_err() || header.trim().is_empty() {
-            break;
-        }
-        let (name, value) = header.split_once(':').unwrap_or_default();
-        match name.to_ascii_lowercase().as_str() {
-            "idempotency-key" => key = value.trim().to_owned(),
-            "content-length" => length = value.trim().parse().unwrap_or(0),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    if reader.read_exact(&mut body).is_err() {
-        return;
-    }
-    let number = {
-        let mut asked = asked.lock();
-        let keys = asked.entry(path.clone()).or_default();
-        keys.push(key);
-        keys.len()
-    };
-    let begun = Instant::now();
-    while path.starts_with("/gate") && !open.load(Ordering::Acquire) && begun.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let body = json!({"path": path, "number": number}).to_string();
-    // Whoever asked may be gone.
-    let _ = write!(
-        stream,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
-}
 
 fn published() -> Server {
     let server = library();
-    server.operator().send("/v1/interlinkers", "application/wasm", WEBHOOK).is(201);
+    crate::given::publish_webhook(&server);
     server
 }
 
@@ -118,7 +27,7 @@ fn what_an_interlinker_asks_outside_is_granted_recorded_and_can_be_run_again() {
     let hook = webhook(&ana, &process, &[outside.url("one"), outside.url("two")]);
     let send = format!("{hook}/actions/send");
     let refused = ana.post(&send, &json!({"text": "hello"})).refused(409, "not-granted");
-    assert!(outside.asked.lock().is_empty(), "{refused}");
+    assert!(outside.arrived().is_empty(), "{refused}");
     let path = "/v1/interlinkers/webhook/grants";
     ana.ask(&Ask::new("PUT", path).body("application/json", "{}")).refused(403, "forbidden");
     server
@@ -157,7 +66,7 @@ fn a_call_that_a_kill_interrupts_goes_on_and_no_recorded_request_is_sent_again()
     outside.grant(&server);
     let hook = webhook(&ana, &process, &[outside.url("one"), outside.url("gate"), outside.url("three")]);
     for round in 1..=3 {
-        outside.open.store(false, Ordering::Release);
+        outside.open(false);
         let (path, key) = (format!("{hook}/actions/send"), format!("send-{round}"));
         let body = json!({"text": format!("round {round}")});
         let asking = std::thread::spawn({
@@ -172,7 +81,7 @@ fn a_call_that_a_kill_interrupts_goes_on_and_no_recorded_request_is_sent_again()
         }
         server.kill();
         assert!(asking.join().expect("it ended").is_none(), "nothing was answered");
-        outside.open.store(true, Ordering::Release);
+        outside.open(true);
         server.launch();
         // Another call of the asset waits for the one that goes on; the same key has its answer.
         let answered = ana.ask(&Ask::post(&path, &body).key(key.clone()));

@@ -59,6 +59,13 @@ pub fn library() -> Server {
     server
 }
 
+/// Publishes the Interlinker that calls services outside. What it may ask has to be granted.
+#[track_caller]
+pub fn publish_webhook(server: &Server) {
+    const WEBHOOK: &[u8] = include_bytes!("../../../interlinkers/dist/webhook.wasm");
+    server.operator().send("/v1/interlinkers", "application/wasm", WEBHOOK).is(201);
+}
+
 /// Path of a new process of the schema, not begun.
 #[track_caller]
 pub fn created(client: &Client, name: &str) -> String {

@@ -1,4 +1,5 @@
-//! The server is killed again and again while people, timers, Interlinkers and processes within processes are at work.
+//! The server is killed again and again while people, timers, Interlinkers, what these ask outside and processes within
+//! processes are at work.
 //!
 //! `KILLS=200 cargo test -p interlink-tests --release a_mixed_load -- --nocapture` kills so often and prints what it saw.
 
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use self::load::Writer;
 use crate::client::Client;
+use crate::given::publish_webhook;
+use crate::outside::Outside;
 use crate::server::Server;
 
 /// Kills of a run where `KILLS` does not say otherwise.
@@ -19,6 +22,10 @@ const KILLS: usize = 12;
 const WRITERS: usize = 4;
 /// The longest that a server lives.
 const LIFE_MS_MAX: u64 = 900;
+/// The longest that a service outside takes over its answer.
+const ANSWER_MS_MAX: u64 = 40;
+/// Kills of a run in which some certainly hit a request that was under way.
+const KILLS_MANY: usize = 100;
 /// One kill of so many is followed by another, while the server starts.
 const TWICE_EVERY: usize = 4;
 
@@ -58,13 +65,16 @@ fn a_mixed_load_goes_on_over_every_kill_and_nothing_is_lost_doubled_or_made_up()
     for schema in schemas() {
         operator.send("/v1/schemas", "application/yaml", schema).is(201);
     }
+    publish_webhook(&server);
+    let outside = Outside::with_pause(|| Duration::from_millis(random_below(ANSWER_MS_MAX)));
+    outside.grant(&server);
     let people: Vec<Client> = (0..WRITERS).map(|number| server.member(&format!("writer-{number}"))).collect();
     let begun = Instant::now();
     let stop = AtomicBool::new(false);
     let writers: Vec<_> = std::thread::scope(|scope| {
         let working = people.iter().enumerate().map(|(number, client)| {
-            let stop = &stop;
-            scope.spawn(move || Writer::new(number, client).work(stop))
+            let (stop, outside) = (&stop, &outside);
+            scope.spawn(move || Writer::new(number, client, outside).work(stop))
         });
         let working: Vec<_> = working.collect();
         kill_again_and_again(&mut server, kills);
@@ -75,15 +85,21 @@ fn a_mixed_load_goes_on_over_every_kill_and_nothing_is_lost_doubled_or_made_up()
 
     let fired = everything_holds(&operator, &people, &writers);
     server.audit();
+    let arrived = outside.arrived();
+    let calls = writers.iter().flat_map(|writer| &writer.asked).filter(|asked| !asked.ticks);
+    let asked_again: usize = calls.map(|asked| held::requests(&arrived, asked)).sum();
     let sum = |of: fn(&Writer<'_>) -> usize| writers.iter().map(of).sum::<usize>();
     let (told, repeated) = (sum(|writer| writer.told.len()), sum(|writer| writer.repeated));
     println!(
-        "{kills} kills in {:.0} s: {told} commands ({repeated} sent again) on {} processes, {fired} timers; with checks {:.0} s",
+        "{kills} kills in {:.0} s: {told} commands ({repeated} sent again) on {} processes, {fired} timers, {} requests \
+         outside ({asked_again} sent again); with checks {:.0} s",
         killing.as_secs_f64(),
         sum(|writer| writer.asked.len()),
+        arrived.len(),
         begun.elapsed().as_secs_f64(),
     );
     assert!(repeated > 0, "no kill hit a command: the test looks at nothing");
+    assert!(asked_again > 0 || kills < KILLS_MANY, "no kill hit a request: the test looks at nothing");
 }
 
 /// SIGKILL after a random while, again and again; now and then another strikes the start that follows.

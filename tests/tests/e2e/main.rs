@@ -3,6 +3,7 @@
 mod client;
 mod files;
 mod given;
+mod outside;
 mod server;
 mod zips;
 

@@ -1,6 +1,6 @@
 //! What must hold of the processes that were under way while the server was killed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::load::Asked;
 use crate::client::Client;
 use crate::given::{id_of, text};
+use crate::outside::Arrived;
 
 /// How long what happens by itself may take, once nobody kills the server any more.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -52,7 +53,7 @@ pub fn busy(client: &Client, asked: &Asked) -> String {
         all.filter(|asset| asset["task"] == task).map(|asset| text(&asset["id"]).to_owned()).collect()
     };
     assert_eq!(of("ask").len(), 1, "the asset of a task is there once: {assets}");
-    assert_eq!(of("plan"), asked.by_hand.iter().cloned().collect::<Vec<_>>(), "and what a person made: {assets}");
+    assert_eq!(of("plan"), asked.by_hand, "and what a person made: {assets}");
     let poll = client.get(&format!("/v1/assets/{}/view", of("ask")[0])).is(200);
     assert_eq!(poll["votes"]["North"], json!(1), "one vote counts once");
     text(&task("inner")["subprocess"]).to_owned()
@@ -105,6 +106,28 @@ pub fn timers(client: &Client, process: &str) -> usize {
     let missing: Vec<_> = armed.iter().filter(|(_, due_at)| running && **due_at < until).collect();
     assert!(missing.is_empty(), "{process}: these never fired: {missing:?}");
     fired.len()
+}
+
+/// Of every call of services outside: each was asked, in order, again only while its answer was not recorded, and with the
+/// same key then. A service's answer is recorded before the next one is asked. Answers how many requests were sent again.
+#[track_caller]
+pub fn requests(arrived: &[Arrived], asked: &Asked) -> usize {
+    let mut keys: Vec<Vec<&str>> = vec![Vec::new(); asked.services.len()];
+    let mut under_way = 0;
+    for request in arrived {
+        let service = asked.services.iter().position(|service| request.path[1..] == **service);
+        let Some(service) = service else { continue };
+        assert!(service >= under_way, "{} was asked again after it had been recorded", request.path);
+        under_way = service;
+        keys[service].push(&request.key);
+    }
+    for (service, keys) in asked.services.iter().zip(&keys) {
+        assert!(keys.first().is_some_and(|first| !first.is_empty()), "{service} was asked, with a key");
+        assert!(keys.iter().all(|key| *key == keys[0]), "{service} was asked again with another key: {keys:?}");
+    }
+    let different: BTreeSet<_> = keys.iter().map(|keys| keys[0]).collect();
+    assert_eq!(different.len(), keys.len(), "each request of a call has its own key");
+    keys.iter().map(|keys| keys.len() - 1).sum()
 }
 
 /// The processes that are there are those that were asked for, and no other.

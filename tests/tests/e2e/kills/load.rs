@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Ask, Client};
-use crate::given::{id_of, text};
+use crate::given::text;
+use crate::outside::Outside;
 
 /// How long one command may stay without an answer: the server is down for a part of it.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -15,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(10);
 /// One process of so many has a task that comes again every second.
 const TICKING_EVERY: usize = 4;
+
+/// What each process calls outside, one after the other.
+const SERVICES: [&str; 3] = ["one", "two", "three"];
 
 /// A command with its answer.
 pub struct Told {
@@ -40,14 +44,17 @@ pub struct Asked {
     pub process: String,
     /// Whether it is of the schema whose task comes again; otherwise of the one with every kind of work.
     pub ticks: bool,
-    /// The asset that a person put on its first task.
-    pub by_hand: Option<String>,
+    /// The assets that a person put on its first task.
+    pub by_hand: Vec<String>,
+    /// The services that one of them calls, in order.
+    pub services: Vec<String>,
 }
 
 /// Somebody at work.
 pub struct Writer<'a> {
     number: usize,
     client: &'a Client,
+    outside: &'a Outside,
     /// Everything that was asked and answered.
     pub told: Vec<Told>,
     /// Every process that was asked for.
@@ -58,8 +65,8 @@ pub struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// Somebody who has done nothing yet.
-    pub fn new(number: usize, client: &'a Client) -> Self {
-        Self { number, client, told: Vec::new(), asked: Vec::new(), repeated: 0 }
+    pub fn new(number: usize, client: &'a Client, outside: &'a Outside) -> Self {
+        Self { number, client, outside, told: Vec::new(), asked: Vec::new(), repeated: 0 }
     }
 
     /// Works on one process after another until told to stop; ends what was begun.
@@ -72,11 +79,13 @@ impl<'a> Writer<'a> {
             answered = begun;
             if self.asked.len().is_multiple_of(TICKING_EVERY) {
                 let process = self.begin("ticking");
-                self.asked.push(Asked { process, ticks: true, by_hand: None });
+                self.asked.push(Asked { process, ticks: true, by_hand: Vec::new(), services: Vec::new() });
             } else {
                 let process = self.begin("busy");
-                let by_hand = Some(self.everything_in(&process));
-                self.asked.push(Asked { process, ticks: false, by_hand });
+                let services =
+                    SERVICES.map(|service| format!("{}/{}/{service}", self.number, self.asked.len())).to_vec();
+                let by_hand = self.everything_in(&process, &services);
+                self.asked.push(Asked { process, ticks: false, by_hand, services });
             }
         }
         self.answer_polls(answered..self.asked.len());
@@ -100,18 +109,26 @@ impl<'a> Writer<'a> {
         process
     }
 
-    /// Drives a process through every kind of work, up to what waits for time and for others.
-    fn everything_in(&mut self, process: &str) -> String {
+    /// Drives a process through every kind of work, up to what waits for time and for others. Answers the assets that
+    /// this put on its first task.
+    fn everything_in(&mut self, process: &str, services: &[String]) -> Vec<String> {
         let task = |path: &str| format!("{process}/tasks/{path}");
         self.tell(&task("plan/claim"), json!({}), 200);
         let input = json!({"question": "Which evening?", "options": ["Monday", "Thursday"], "quorum": 2});
-        let body = json!({"interlinker": "poll", "name": "Evening", "input": input});
-        let made = self.tell(&task("plan/assets"), body, 201);
-        let asset = format!("/v1/assets/{}", text(&made.json()["id"]));
-        self.tell(&format!("{asset}/actions/vote"), json!({"option": "Monday"}), 200);
+        let poll = self.asset(&task("plan"), "poll", input);
+        self.tell(&format!("/v1/assets/{poll}/actions/vote"), json!({"option": "Monday"}), 200);
+        let urls: Vec<_> = services.iter().map(|service| self.outside.url(service)).collect();
+        let hook = self.asset(&task("plan"), "webhook", json!({ "urls": urls }));
+        self.tell(&format!("/v1/assets/{hook}/actions/send"), json!({"text": "It begins."}), 200);
         self.tell(&task("plan/complete"), json!({"comment": "as agreed"}), 200);
         self.tell(&task("choose/vote"), json!({"choice": "approve"}), 200);
-        id_of(&asset).to_owned()
+        vec![poll, hook]
+    }
+
+    /// Puts an asset on a task.
+    fn asset(&mut self, task: &str, interlinker: &str, input: Value) -> String {
+        let body = json!({"interlinker": interlinker, "name": "By hand", "input": input});
+        text(&self.tell(&format!("{task}/assets"), body, 201).json()["id"]).to_owned()
     }
 
     /// The asset that a task of kind `interlinker` wants, once it is there.
