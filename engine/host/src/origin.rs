@@ -173,6 +173,10 @@ mod tests {
     #[test]
     fn what_two_readers_could_take_for_different_hosts_is_refused() {
         let long = format!("https://{}.org", "a".repeat(LABEL_BYTES_MAX + 1));
+        let host = |bytes: usize| format!("https://{}{}", "ab.".repeat(bytes / 3 - 1), "a".repeat(3 + bytes % 3));
+        assert!(of_url(&host(HOST_BYTES_MAX)).is_ok());
+        let longest = host(HOST_BYTES_MAX + 1);
+        assert_eq!(of_url(&longest), Err(OriginError::Host), "{} bytes", longest.len() - 8);
         for (url, why) in [
             ("ftp://example.org", OriginError::Scheme),
             ("HTTPS://example.org", OriginError::Scheme),

@@ -371,7 +371,10 @@ fn subject(effect: &Effect) -> &str {
         EffectKind::Instantiate { interlinker, .. } => interlinker.split('@').next().unwrap_or_default(),
         EffectKind::Compensate { .. } => "compensation",
         EffectKind::Subprocess { schema, .. } => schema.split('@').next().unwrap_or_default(),
-        EffectKind::TellParent { .. } | EffectKind::CancelSubprocess { .. } => "processes",
+        EffectKind::TellParent { .. }
+        | EffectKind::CancelSubprocess { .. }
+        | EffectKind::CompensateSubprocess { .. }
+        | EffectKind::TellCompensated { .. } => "processes",
     }
 }
 

@@ -87,6 +87,8 @@ impl Workshop {
             EffectKind::Subprocess { schema, process } => self.start(cell, number, effect, schema, *process).await,
             EffectKind::TellParent { process, task } => self.tell_parent(cell, number, *process, task).await,
             EffectKind::CancelSubprocess { process } => self.cancel(cell, number, *process).await,
+            EffectKind::CompensateSubprocess { process } => self.undo(cell, number, *process).await,
+            EffectKind::TellCompensated { process, task } => self.tell_undone(cell, number, *process, task).await,
         };
         let told = match attempt {
             Ok(()) => return Attempted::Told,
@@ -245,7 +247,12 @@ impl Workshop {
             let made = self.processes.create(Actor::System, making, |_, _, _| None, answer, permit).await;
             made.map_err(Failed::from)?;
         }
-        self.done(cell, number).await
+        self.done(cell, number).await?;
+        // Dropped while it was made: whoever cancels it may have looked before it was there.
+        match cell.process().knows_subprocess(id) {
+            true => Ok(()),
+            false => self.cancel_sub(id).await,
+        }
     }
 
     async fn tell_parent(
@@ -280,17 +287,49 @@ impl Workshop {
     }
 
     async fn cancel(&self, cell: &Arc<ProcessCell>, number: u64, sub: ProcessId) -> Result<(), Failed> {
+        self.cancel_sub(sub).await?;
+        self.done(cell, number).await
+    }
+
+    async fn cancel_sub(&self, sub: ProcessId) -> Result<(), Failed> {
         match self.process(sub) {
             Ok(sub) => match self.tell(&sub, &Command::Cancel).await {
-                Ok(()) => {}
                 // It ended by itself.
                 Err(Trouble::Rejected(rejection, _))
-                    if matches!(rejection.rule, Rule::ProcessEnded | Rule::ProcessArchived) => {}
-                Err(trouble) => return Err(trouble.into()),
+                    if matches!(rejection.rule, Rule::ProcessEnded | Rule::ProcessArchived) =>
+                {
+                    Ok(())
+                }
+                told => told.map_err(Failed::from),
             },
-            Err(Trouble::NotFound { .. }) => {}
-            Err(trouble) => return Err(trouble.into()),
+            Err(Trouble::NotFound { .. }) => Ok(()),
+            Err(trouble) => Err(trouble.into()),
         }
+    }
+}
+
+impl Workshop {
+    /// Tells a process that did a task's work to make undone what it did. One that was archived is brought back by an
+    /// operator first: the attempt fails, and says so.
+    async fn undo(&self, cell: &Arc<ProcessCell>, number: u64, sub: ProcessId) -> Result<(), Failed> {
+        match self.tell(&self.process(sub)?, &Command::Compensate).await {
+            Ok(()) => self.done(cell, number).await,
+            Err(Trouble::Rejected(rejection, _)) if rejection.rule == Rule::ProcessArchived => {
+                Err(failure("subprocess-archived", format!("process {sub} is archived: bring it back first"), true))
+            }
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    async fn tell_undone(
+        &self,
+        cell: &Arc<ProcessCell>,
+        number: u64,
+        parent: ProcessId,
+        task: &str,
+    ) -> Result<(), Failed> {
+        let command = Command::SubprocessCompensated { task: task.into(), process: cell.id };
+        self.tell(&self.process(parent)?, &command).await?;
         self.done(cell, number).await
     }
 }

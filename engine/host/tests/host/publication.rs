@@ -290,6 +290,31 @@ fn a_schema_that_doubles_at_every_reference_is_refused() {
 }
 
 #[test]
+fn references_lead_so_deep_and_no_deeper() {
+    let levels = |many: usize| {
+        let mut defs: serde_json::Map<String, Value> =
+            (1..many).map(|at| (format!("d{at}"), json!({"$ref": format!("#/$defs/d{}", at + 1)}))).collect();
+        defs.insert(format!("d{many}"), json!({"type": "object"}));
+        json!({"input": {"$ref": "#/$defs/d1", "$defs": defs}})
+    };
+    let mut deep = manifest();
+    deep["instantiate"] = levels(64);
+    let guest = Guest::new().with_manifest(Some(deep.to_string().as_bytes()));
+    assert!(shared().host.load(&guest.bytes()).is_ok());
+    says(&unfit_with("/instantiate", levels(65)), &["instantiate/input", "64 levels of references"]);
+}
+
+#[test]
+fn so_many_places_of_an_input_are_told_and_no_more() {
+    let mut manifest = manifest();
+    manifest["instantiate"] = json!({"input": {"type": "array", "items": {"type": "string"}}});
+    let guest = Guest::new().with_manifest(Some(manifest.to_string().as_bytes()));
+    let loaded = shared().host.load(&guest.bytes()).expect("it is sound");
+    let wrong = |many: usize| loaded.check_instantiate(&json!(vec![0; many])).expect_err("no text").len();
+    assert_eq!([wrong(49), wrong(50), wrong(51)], [49, 50, 50]);
+}
+
+#[test]
 fn a_schema_whose_pattern_goes_back_and_forth_is_bounded() {
     let text = json!(format!("{}!", "a".repeat(40)));
     for pattern in ["^(a+)+$", "^(a|a)*$", "^(?=(a+)+$)", r"^(a*)*\1$", "(((a{100}){100}){100}){100}"] {

@@ -65,6 +65,21 @@ fn an_answer_of_a_hundred_megabytes_is_not_taken() {
 }
 
 #[test]
+fn an_answer_that_changes_something_is_kept_and_so_is_smaller_than_one_that_only_shows() {
+    let limits = Limits { output_bytes: 1_000, ..small() };
+    let text = |bytes: usize| {
+        format!(
+            r#"(i32.store8 (i32.const 4096) (i32.const 34)) (memory.fill (i32.const 4097) (i32.const 97) (i32.const {})) (i32.store8 (i32.const {}) (i32.const 34)) (call $answer (i32.const 4096) (i32.const {bytes}))"#,
+            bytes - 2,
+            4_096 + bytes - 1
+        )
+    };
+    let given = given(limits);
+    assert_eq!(done(given.act(&Guest::calling(&text(1_000)))).output, json!("a".repeat(998)));
+    assert_eq!(fault(given.act(&Guest::calling(&text(1_001)))), Fault::Transfer { max: 1_000 });
+}
+
+#[test]
 fn an_answer_that_is_not_there_or_no_text_is_a_trap() {
     let bad = r#"(data (i32.const 4096) "\ff\fe")"#;
     for body in [

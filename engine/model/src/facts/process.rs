@@ -149,6 +149,18 @@ pub enum EffectKind {
         /// That process.
         process: ProcessId,
     },
+    /// A process that did a task's work makes undone what it did.
+    CompensateSubprocess {
+        /// That process.
+        process: ProcessId,
+    },
+    /// The process that wanted it is told that what this one did is undone.
+    TellCompensated {
+        /// That process.
+        process: ProcessId,
+        /// Its task.
+        task: String,
+    },
 }
 
 impl EffectKind {
@@ -160,6 +172,8 @@ impl EffectKind {
             Self::Subprocess { .. } => "subprocess",
             Self::TellParent { .. } => "tell_parent",
             Self::CancelSubprocess { .. } => "cancel_subprocess",
+            Self::CompensateSubprocess { .. } => "compensate_subprocess",
+            Self::TellCompensated { .. } => "tell_compensated",
         }
     }
 }
@@ -572,6 +586,15 @@ events! {
             /// Whether it was completed; otherwise it was cancelled.
             pub completed: bool,
         } sealed(),
+        /// What the process that was started for a task did is undone, as far as it can be.
+        SubprocessCompensated {
+            /// The task.
+            pub task: String,
+            /// The process.
+            pub process: ProcessId,
+        } sealed(),
+        /// The process for which this one was started wants undone what it did.
+        CompensationWanted {} sealed(),
         /// What the Interlinker of a task declared is known to the process.
         OutcomeNoted {
             /// The task.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, SetDates, Stage, Sub, TaskState, Timer,
-    TimerKey, Vote,
+    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, Reversal, SetDates, Stage, Sub, TaskState,
+    Timer, TimerKey, Vote,
 };
 use crate::event::Stamp;
 use crate::facts::*;
@@ -40,6 +40,7 @@ impl Process {
             data: event.data.clone(),
             parent: event.parent.clone(),
             told_parent: false,
+            reversal: Reversal::Unwanted,
             set_aside: imbl::OrdMap::new(),
             moved: None,
             lineage: None,
@@ -200,6 +201,12 @@ impl Process {
                     sub.ended = true;
                 }
             }
+            ProcessEvent::SubprocessCompensated(event) => {
+                if let Some(sub) = self.number(&event.task).and_then(|number| self.subprocesses.get_mut(&number)) {
+                    sub.compensating = false;
+                }
+            }
+            ProcessEvent::CompensationWanted(_) => self.reversal = Reversal::Wanted,
             ProcessEvent::VoteOpened(event) => {
                 if let Some(number) = self.number(&event.task) {
                     let VoteOpened { round, rules, .. } = event.clone();
@@ -231,10 +238,8 @@ impl Process {
                 }
             }
             ProcessEvent::EffectSucceeded(event) => {
-                if let Some(effect) = self.effects.remove(&event.effect)
-                    && let (EffectKind::Subprocess { process, .. }, Some(task)) = (effect.kind, effect.task)
-                {
-                    self.subprocesses.insert(task, Sub { process, ended: false, cancelled: false });
+                if let Some(effect) = self.effects.remove(&event.effect) {
+                    self.effect_succeeded(effect);
                 }
             }
             ProcessEvent::EffectDropped(event) => {
@@ -265,7 +270,9 @@ impl Process {
                         }
                     }
                     Resolution::Skipped | Resolution::Resolved | Resolution::Dropped => {
-                        self.effects.remove(&effect);
+                        if let Some(effect) = self.effects.remove(&effect) {
+                            self.effect_given_up(&effect);
+                        }
                     }
                 }
             }
@@ -273,16 +280,43 @@ impl Process {
         }
     }
 
+    fn effect_succeeded(&mut self, effect: Effect) {
+        match (effect.kind, effect.task) {
+            (EffectKind::Subprocess { process, .. }, Some(task)) => {
+                let sub = Sub { process, ended: false, cancelled: false, compensating: false };
+                self.subprocesses.insert(task, sub);
+            }
+            (EffectKind::CompensateSubprocess { process }, Some(task)) => {
+                if let Some(sub) = self.subprocesses.get_mut(&task).filter(|sub| sub.process == process) {
+                    sub.compensating = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An operator gave up on an effect: nobody waits for what would have come of it.
+    fn effect_given_up(&mut self, effect: &Effect) {
+        if let (EffectKind::CancelSubprocess { process }, Some(task)) = (&effect.kind, effect.task)
+            && let Some(sub) = self.subprocesses.get_mut(&task).filter(|sub| sub.process == *process)
+        {
+            sub.ended = true;
+        }
+    }
+
     fn effect_requested(&mut self, event: &EffectRequested, stamp: &Stamp) {
         let task = event.task.as_deref().and_then(|task| self.number(task));
         match (&event.effect, task) {
-            (EffectKind::Compensate { .. }, Some(task)) => self.tasks[task as usize].compensated = true,
-            (EffectKind::CancelSubprocess { .. }, Some(task)) => {
-                if let Some(sub) = self.subprocesses.get_mut(&task) {
+            (EffectKind::Compensate { .. } | EffectKind::CompensateSubprocess { .. }, Some(task)) => {
+                self.tasks[task as usize].compensated = true;
+            }
+            (EffectKind::CancelSubprocess { process }, Some(task)) => {
+                if let Some(sub) = self.subprocesses.get_mut(&task).filter(|sub| sub.process == *process) {
                     sub.cancelled = true;
                 }
             }
             (EffectKind::TellParent { .. }, _) => self.told_parent = true,
+            (EffectKind::TellCompensated { .. }, _) => self.reversal = Reversal::Told,
             _ => {}
         }
         let effect = Effect {

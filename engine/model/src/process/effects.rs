@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::decide::{Context, Rejection, Rule};
 use super::draft::Draft;
-use super::{Process, ProcessStatus, Stage};
+use super::{Process, ProcessStatus, Reversal, Stage, plan};
 use crate::facts::*;
 use crate::id::{AssetId, IncidentId, Micros, ProcessId};
 use crate::schema::work::{OnFailure, Retry, Work};
@@ -173,7 +173,7 @@ impl Process {
         }
     }
 
-    /// Completed tasks that are to be made undone, the last completed first.
+    /// The completed task that is to be made undone next: the last completed first.
     fn to_compensate(&self) -> Option<usize> {
         let failed: Vec<_> = (0..self.tasks.len())
             .filter(|task| {
@@ -181,38 +181,61 @@ impl Process {
             })
             .map(|task| self.plan.outline.tasks[task].objective)
             .collect();
-        let everything = self.status == ProcessStatus::Cancelled;
+        let everything = self.status == ProcessStatus::Cancelled || self.reversal == Reversal::Wanted;
         let tasks = (0..self.tasks.len()).filter(|task| {
             let state = &self.tasks[*task];
             state.stage == Stage::Completed
                 && !state.compensated
                 && (everything || failed.contains(&self.plan.outline.tasks[*task].objective))
-                && matches!(&self.plan.task(*task).work, Work::Interlinker(by) if by.compensation.is_some())
+                && plan::is_undone_by_itself(&self.plan.task(*task).work)
         });
         tasks.max_by_key(|task| (self.tasks[*task].finished_at, *task))
+    }
+
+    /// Whether something is being made undone, an incident on the way included, or is about to end and be undone with all
+    /// the rest: what was done before it waits for that.
+    fn awaits_compensation(&self) -> bool {
+        let of_effect = |effect: &Effect| {
+            matches!(effect.kind, EffectKind::Compensate { .. } | EffectKind::CompensateSubprocess { .. })
+        };
+        self.effects.values().any(of_effect)
+            || self.subprocesses.values().any(|sub| sub.compensating)
+            || (self.status == ProcessStatus::Cancelled && self.subprocesses.values().any(|sub| !sub.ended))
     }
 }
 
 /// Makes completed tasks undone, one after the other, the last completed first.
 pub(super) fn compensate(draft: &mut Draft<'_>) {
-    if !draft.process.plan.compensates
-        || draft.process.effects.values().any(|effect| matches!(effect.kind, EffectKind::Compensate { .. }))
-    {
+    if !draft.process.plan.compensates || draft.process.awaits_compensation() {
         return;
     }
     while let Some(number) = draft.process.to_compensate() {
-        let plan = std::sync::Arc::clone(&draft.process.plan);
-        let Work::Interlinker(by) = &plan.task(number).work else { return };
-        let Some(compensation) = &by.compensation else { return };
-        let asset = draft.process.assets.iter().find(|(_, held)| held.task as usize == number && held.is_work);
-        let Some((asset, _)) = asset else {
-            // Removed by hand: nothing is there to be made undone.
-            let task = plan.outline.tasks[number].id.clone();
-            draft.push(CompensationSkipped { task });
-            continue;
-        };
-        let effect = EffectKind::Compensate { asset: *asset, action: compensation.action.clone() };
-        return request(draft, Some(number), effect, None);
+        match draft.process.compensation_of(number) {
+            Some(effect) => return request(draft, Some(number), effect, None),
+            None => {
+                let task = draft.process.plan.outline.tasks[number].id.clone();
+                draft.push(CompensationSkipped { task });
+            }
+        }
+    }
+}
+
+impl Process {
+    /// What makes a completed task undone. Nothing, where what did it was removed by hand or never was: an operator may
+    /// have said that the task is done.
+    fn compensation_of(&self, number: usize) -> Option<EffectKind> {
+        match &self.plan.task(number).work {
+            Work::Interlinker(by) => {
+                let asset = self.assets.iter().find(|(_, held)| held.task as usize == number && held.is_work);
+                let action = by.compensation.as_ref()?.action.clone();
+                asset.map(|(asset, _)| EffectKind::Compensate { asset: *asset, action })
+            }
+            Work::Subprocess(_) => {
+                let sub = self.subprocesses.get(&(number as u32));
+                sub.map(|sub| EffectKind::CompensateSubprocess { process: sub.process })
+            }
+            Work::Human | Work::Approval(_) | Work::Timer(_) => None,
+        }
     }
 }
 
@@ -227,8 +250,13 @@ pub(super) fn tidy(draft: &mut Draft<'_>) {
         .map(|(number, _)| *number)
         .collect();
     for effect in unneeded {
-        let incident = draft.process.effects.get(&effect).and_then(|effect| effect.incident);
+        let Some(known) = draft.process.effects.get(&effect).cloned() else { continue };
+        let incident = known.incident;
         draft.push(EffectDropped { effect });
+        // It may be under way, or have been made by an attempt whose word did not arrive.
+        if let EffectKind::Subprocess { process, .. } = known.kind {
+            request(draft, known.task.map(|task| task as usize), EffectKind::CancelSubprocess { process }, None);
+        }
         if let Some(incident) = incident {
             draft.push(IncidentClosed { incident, resolution: Resolution::Dropped, reason: None });
         }
@@ -236,12 +264,26 @@ pub(super) fn tidy(draft: &mut Draft<'_>) {
     for (task, process) in draft.process.orphans() {
         request(draft, Some(task), EffectKind::CancelSubprocess { process }, None);
     }
-    if let Some(parent) = draft.process.parent.clone().filter(|_| ended && !draft.process.told_parent) {
-        request(draft, None, EffectKind::TellParent { process: parent.process, task: parent.task }, None);
+    // One that was cancelled has ended when what it did is undone: whoever started it undoes nothing earlier before that.
+    let Some(parent) = draft.process.parent.clone().filter(|_| ended && !draft.process.awaits_compensation()) else {
+        return;
+    };
+    let (process, task) = (parent.process, parent.task);
+    if !draft.process.told_parent {
+        request(draft, None, EffectKind::TellParent { process, task: task.clone() }, None);
+    }
+    if draft.process.reversal == Reversal::Wanted {
+        request(draft, None, EffectKind::TellCompensated { process, task }, None);
     }
 }
 
 impl Process {
+    /// Whether a process was started for a task of this one, a task that its schema no longer has included.
+    pub fn knows_subprocess(&self, id: ProcessId) -> bool {
+        let aside = self.set_aside.values().filter_map(|aside| aside.subprocess());
+        self.subprocesses.values().chain(aside).any(|sub| sub.process == id)
+    }
+
     /// Whether an effect is for a task that no longer waits for it.
     fn is_unneeded(&self, effect: &Effect) -> bool {
         let of_work = matches!(effect.kind, EffectKind::Instantiate { .. } | EffectKind::Subprocess { .. });

@@ -289,6 +289,13 @@ impl Process {
     }
 }
 
+impl SetAside {
+    /// The process that was started for the task.
+    pub(super) fn subprocess(&self) -> Option<&Sub> {
+        self.subprocess.as_ref()
+    }
+}
+
 impl Moved {
     /// What becomes of items on the way back: what was mapped goes back to where it came from.
     pub fn back(&self) -> Mapping {

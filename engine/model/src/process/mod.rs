@@ -168,6 +168,21 @@ pub struct Sub {
     pub ended: bool,
     /// Whether it was asked to be cancelled.
     pub cancelled: bool,
+    /// Whether it is making undone what it did.
+    #[serde(default)]
+    pub compensating: bool,
+}
+
+/// Whether a process that was started for another is to make undone what it did, however it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Reversal {
+    /// Nobody wants that.
+    #[default]
+    Unwanted,
+    /// The other wants it.
+    Wanted,
+    /// It is undone, and the other is told.
+    Told,
 }
 
 /// An asset as its process knows it.
@@ -234,6 +249,8 @@ pub struct Process {
     pub parent: Option<Parent>,
     /// Whether that process was told how this one ended.
     pub told_parent: bool,
+    /// Whether that process wants undone what this one did.
+    pub reversal: Reversal,
     /// Work on tasks that its schema no longer has.
     pub set_aside: imbl::OrdMap<String, SetAside>,
     /// Its last move to another schema, until it is taken back.

@@ -45,10 +45,7 @@ impl Plan {
         let timed_tasks: Vec<_> = places.iter().map(|place| is_timed(task(place))).collect();
         let automatic = |task: &Task| task.when.is_some() || !matches!(task.work, Work::Human | Work::Timer(_));
         let automatic_tasks: Vec<_> = places.iter().map(|place| automatic(task(place))).collect();
-        let compensates = places
-            .iter()
-            .map(task)
-            .any(|task| matches!(&task.work, Work::Interlinker(by) if by.compensation.is_some()));
+        let compensates = places.iter().map(task).any(|task| is_undone_by_itself(&task.work));
         let fails = places.iter().map(task).any(|task| task.on_failure != OnFailure::Wait);
         let opens = |opening: &Opening| *opening != Opening::default();
         let phases = schema.phases.iter().enumerate().filter(|(_, phase)| opens(&phase.opening));
@@ -103,6 +100,15 @@ impl Plan {
             ItemRef::Objective(number) => &self.objective(number).opening,
             ItemRef::Task(number) => &self.task(number).opening,
         }
+    }
+}
+
+/// Whether what was done for a task can be made undone by the engine. Of a process within a process only that one knows.
+pub(super) fn is_undone_by_itself(work: &Work) -> bool {
+    match work {
+        Work::Interlinker(by) => by.compensation.is_some(),
+        Work::Subprocess(_) => true,
+        Work::Human | Work::Approval(_) | Work::Timer(_) => false,
     }
 }
 

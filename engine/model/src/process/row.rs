@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, Recurring, SetAside, SetDates, Sub, TaskState,
-    Timer, TimerKey, Vote,
+    AssetOnTask, Effect, Incident, Moved, Plan, Process, ProcessStatus, Recurring, Reversal, SetAside, SetDates, Sub,
+    TaskState, Timer, TimerKey, Vote,
 };
 use crate::event::Actor;
 use crate::facts::{Dates, Lineage, Parent, ProcessForked, SchemaRef};
@@ -59,9 +59,10 @@ struct Row {
     moved: Option<Moved>,
     #[serde(default)]
     lineage: Option<Lineage>,
-    /// The last, so that the row of a process that is not archived is what it was before there were archives.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     archived_at: Option<Micros>,
+    #[serde(default)]
+    reversal: Reversal,
 }
 
 fn entries<K: Ord + Clone, V: Clone>(map: &imbl::OrdMap<K, V>) -> Vec<(K, V)> {
@@ -100,6 +101,7 @@ impl Process {
             moved: self.moved.clone(),
             lineage: self.lineage,
             archived_at: self.archived_at,
+            reversal: self.reversal,
         }
     }
 
@@ -123,7 +125,7 @@ impl Process {
         state.subprocesses = imbl::OrdMap::new();
         state.assets = imbl::OrdMap::new();
         state.incidents = imbl::OrdMap::new();
-        (state.parent, state.told_parent) = (None, false);
+        (state.parent, state.told_parent, state.reversal) = (None, false, Reversal::Unwanted);
         state.archived_at = None;
         ProcessForked { lineage: Lineage { process: self.id, version: self.version }, state: state.to_snapshot() }
     }
@@ -185,6 +187,7 @@ impl Process {
             moved: row.moved,
             lineage: row.lineage,
             archived_at: row.archived_at,
+            reversal: row.reversal,
         })
     }
 }

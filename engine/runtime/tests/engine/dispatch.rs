@@ -10,20 +10,20 @@ use serde_json::json;
 use super::*;
 
 const DAY_US: i64 = 86_400_000_000;
-const POLL: &[u8] = include_bytes!("../../../../interlinkers/dist/poll.wasm");
+pub const POLL: &[u8] = include_bytes!("../../../../interlinkers/dist/poll.wasm");
 
-fn schema_of(name: &str, tasks: &str) -> String {
+pub fn schema_of(name: &str, tasks: &str) -> String {
     format!("name: {name}\nversion: 1.0.0\nphases:\n  - id: p\n    objectives:\n      - id: o\n        tasks:\n{tasks}")
 }
 
-async fn import(engine: &Engine, source: &str) {
+pub async fn import(engine: &Engine, source: &str) {
     let parsed = parse(source.as_bytes(), Syntax::Yaml).unwrap_or_else(|refusal| panic!("{:?}", refusal.findings));
     let permit = Permit::default();
     let imported = engine.import_schema(parsed, SchemaSource::Authored, Actor::System, |_| answer(201), &permit);
     imported.await.expect("imported");
 }
 
-async fn started(engine: &Engine, caller: &Caller, schema: &str) -> ProcessId {
+pub async fn started(engine: &Engine, caller: &Caller, schema: &str) -> ProcessId {
     let schema = engine.schema(schema).expect("there");
     let new = NewProcess { name: "P".into(), ..NewProcess::default() };
     let made = engine.create_process(caller, &schema, new, |_, _| answer(201), Permit::default()).await;
@@ -33,7 +33,7 @@ async fn started(engine: &Engine, caller: &Caller, schema: &str) -> ProcessId {
 }
 
 /// Waits until something holds of a process; a test that waits long has failed.
-async fn until(engine: &Engine, id: ProcessId, what: &str, holds: impl Fn(&Process) -> bool) -> Arc<Process> {
+pub async fn until(engine: &Engine, id: ProcessId, what: &str, holds: impl Fn(&Process) -> bool) -> Arc<Process> {
     let begun = Instant::now();
     loop {
         let process = engine.process(id).expect("there").process;
@@ -45,7 +45,7 @@ async fn until(engine: &Engine, id: ProcessId, what: &str, holds: impl Fn(&Proce
     }
 }
 
-fn status(process: &Process, task: &str) -> &'static str {
+pub fn status(process: &Process, task: &str) -> &'static str {
     process.task_status(process.plan.outline.task_index(task).expect("a task")).as_str()
 }
 

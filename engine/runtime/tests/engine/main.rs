@@ -1,6 +1,7 @@
 //! The engine on a real directory, with a clock that the test moves.
 
 mod calls;
+mod compensation;
 mod disk;
 mod dispatch;
 mod simulation;

@@ -43,7 +43,7 @@ impl Process {
     /// Whether something outside of the process is under way for it, or waits for an operator.
     pub fn is_awaited(&self) -> bool {
         self.pending_effects().next().is_some()
-            || self.subprocesses.values().any(|sub| !sub.ended)
+            || self.subprocesses.values().any(|sub| !sub.ended || sub.compensating)
             || self.incidents.values().any(|incident| incident.closed.is_none())
             || self.next_timer().is_some()
     }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::dates::SetDates;
 use super::draft::Draft;
 use super::effects::{self, AttemptFailure};
-use super::{Mapping, Plan, Process, ProcessStatus, Stage, votes};
+use super::{Mapping, Plan, Process, ProcessStatus, Reversal, Stage, votes};
 use crate::event::Actor;
 use crate::facts::*;
 use crate::id::{AssetId, IncidentId, Micros, ProcessId};
@@ -111,6 +111,15 @@ pub enum Command {
         completed: bool,
         /// What came back from it.
         outputs: BTreeMap<String, Value>,
+    },
+    /// Make undone what was done: the process for which this one was started wants it.
+    Compensate,
+    /// What the process that was started for a task did is undone.
+    SubprocessCompensated {
+        /// The task.
+        task: String,
+        /// The process.
+        process: ProcessId,
     },
     /// An Interlinker of a task declared an outcome.
     NoteOutcome(AssetId),
@@ -432,6 +441,8 @@ fn follow(
         Command::SubprocessEnded { task, process: sub, completed, outputs } => {
             return subprocess_ended(draft, task, *sub, *completed, outputs, context);
         }
+        Command::Compensate => vec![want_compensation(process)?],
+        Command::SubprocessCompensated { task, process: sub } => subprocess_compensated(process, task, *sub)?,
         Command::NoteOutcome(asset) => note_outcome(process, *asset).into_iter().collect(),
         Command::CloseIncident { incident, resolution } => {
             return effects::close_incident(draft, *incident, *resolution, note);
@@ -618,6 +629,35 @@ fn subprocess_ended(
         _ => {}
     }
     Ok(())
+}
+
+/// Only a process that was started for another, and has ended, is told to undo what it did.
+fn want_compensation(process: &Process) -> Result<ProcessEvent, Rejection> {
+    if process.parent.is_none() || process.reversal != Reversal::Unwanted {
+        return Err(old_news());
+    }
+    match process.status {
+        ProcessStatus::Completed | ProcessStatus::Cancelled => Ok(CompensationWanted {}.into()),
+        ProcessStatus::Created | ProcessStatus::Running | ProcessStatus::Suspended => {
+            let detail = format!("it is {}; cancel it instead", process.status.as_str());
+            Err(Rejection::new(Rule::ProcessNotEnded, detail))
+        }
+    }
+}
+
+/// The word that it is undone may be faster than the word that it was told to.
+fn subprocess_compensated(process: &Process, task: &str, sub: ProcessId) -> Result<Vec<ProcessEvent>, Rejection> {
+    let number = number(process, task)?;
+    let told = process.effects.iter().find(|(_, effect)| {
+        matches!(&effect.kind, EffectKind::CompensateSubprocess { process } if *process == sub)
+            && effect.incident.is_none()
+    });
+    let told = told.map(|(effect, _)| EffectSucceeded { effect: *effect }.into());
+    let known = process.subprocesses.get(&(number as u32)).filter(|known| known.process == sub);
+    if told.is_none() && !known.is_some_and(|known| known.compensating) {
+        return Err(old_news());
+    }
+    Ok(told.into_iter().chain([SubprocessCompensated { task: task.into(), process: sub }.into()]).collect())
 }
 
 /// Noted whatever the process's status: an outcome is a fact. It completes the task as soon as that may be. One that was
