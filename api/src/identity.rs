@@ -156,6 +156,19 @@ mod tests {
     }
 
     #[test]
+    fn so_many_checked_tokens_are_remembered_and_then_all_are_checked_again() {
+        let now = jsonwebtoken::get_current_timestamp();
+        let identities = Identities::new(&[1; 32]);
+        let token = |number: usize| mint(&[1; 32], &format!("p{number}"), Role::Member, now, 60).expect("minted");
+        (0..TOKENS_MAX).for_each(|number| drop(identities.of(&bearer(&token(number)), now).expect("sound")));
+        assert_eq!(identities.known.read().len(), TOKENS_MAX);
+        assert!(
+            identities.of(&bearer(&token(TOKENS_MAX)), now).is_ok() && identities.of(&bearer(&token(0)), now).is_ok()
+        );
+        assert_eq!(identities.known.read().len(), 2);
+    }
+
+    #[test]
     fn a_login_that_is_none_is_refused() {
         for login in ["", "a\nb", &"x".repeat(257)] {
             assert!(mint(&[1; 32], login, Role::Member, 0, 60).is_err());

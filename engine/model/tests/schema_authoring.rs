@@ -557,6 +557,7 @@ fn an_accept_language_header_is_read_by_its_weights() {
     assert_eq!(accepted("fr;q=0.5, pt-BR, en;q=0.8, *;q=0.1, de;q=0"), ["pt-br", "en", "fr"]);
     assert_eq!(accepted("es , es;q=0.3,,;;q=1,x y,it;q=nan,lv;q=7"), ["es"]);
     assert!(accepted("").is_empty());
-    let many: Vec<_> = (0..40).map(|n| format!("a{}{}", char::from(b'a' + n / 26), char::from(b'a' + n % 26))).collect();
+    let many: Vec<_> =
+        (0..40).map(|n| format!("a{}{}", char::from(b'a' + n / 26), char::from(b'a' + n % 26))).collect();
     assert_eq!(accepted(&many.join(",")), many[..32], "so many are looked at, and no more");
 }

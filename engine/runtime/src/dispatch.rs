@@ -22,15 +22,10 @@ use crate::effects::{Attempted, Workshop};
 use crate::processes::Ticked;
 use crate::schedule::{self, Planned};
 use crate::state::table;
+use crate::under_way::{EffectId, UnderWay};
 
 /// Ticks that may wait for their sync at once.
 pub const TICKS_MAX: usize = 512;
-/// Effects that may be under way at once.
-pub const EFFECTS_UNDER_WAY_MAX: usize = 64;
-/// Effects of one Interlinker, or of one schema, that may be under way at once.
-pub const EFFECTS_OF_ONE_MAX: usize = 8;
-/// Effects of one process that may be under way at once.
-pub const EFFECTS_OF_PROCESS_MAX: usize = 4;
 /// Places of an index that are looked at in one go.
 const PLACES_AT_ONCE: usize = 256;
 /// Pages of places that are looked at for effects in one turn.
@@ -39,9 +34,6 @@ const PAGES_IN_A_TURN: usize = 16;
 const NAP: Duration = Duration::from_millis(100);
 /// Pause after something could not be written, and of an effect that needs what is busy.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// Which effect.
-type EffectId = (ProcessId, u64);
 
 /// The dispatcher's thread.
 pub(crate) struct Dispatcher {
@@ -119,11 +111,9 @@ struct Turns {
     broken: HashSet<ProcessId>,
     /// Processes whose place in the index is not to be relied on before they have had their sync.
     put_off: HashSet<ProcessId>,
-    under_way: HashSet<EffectId>,
+    under_way: UnderWay,
     /// Effects that wait a little before they are tried again, and until when: nobody else waits for them.
     resting: HashMap<EffectId, tokio::time::Instant>,
-    of_process: HashMap<ProcessId, usize>,
-    of_one: HashMap<String, usize>,
     /// Where the last look at the effects ended: everybody's turn comes.
     seen: Option<Planned>,
     done: mpsc::UnboundedSender<(EffectId, String, Attempted)>,
@@ -142,10 +132,8 @@ impl Turns {
             fates: VecDeque::new(),
             broken: HashSet::new(),
             put_off: HashSet::new(),
-            under_way: HashSet::new(),
+            under_way: UnderWay::default(),
             resting: HashMap::new(),
-            of_process: HashMap::new(),
-            of_one: HashMap::new(),
             seen: None,
             done,
             ended,
@@ -293,7 +281,7 @@ impl Turns {
             let places = schedule::places(&core.state, table::WORK, self.seen, PLACES_AT_ONCE);
             let is_end = places.len() < PLACES_AT_ONCE;
             for place in places {
-                if self.under_way.len() >= EFFECTS_UNDER_WAY_MAX {
+                if self.under_way.is_full() {
                     return;
                 }
                 self.seen = Some(place);
@@ -327,21 +315,16 @@ impl Turns {
         for (number, effect) in process.pending_effects() {
             let id = (place.process, number);
             let of = subject(effect);
-            let process_count = self.of_process.get(&place.process).copied().unwrap_or(0);
-            let one_count = self.of_one.get(of).copied().unwrap_or(0);
-            if process_count >= EFFECTS_OF_PROCESS_MAX || self.under_way.len() >= EFFECTS_UNDER_WAY_MAX {
+            if !self.under_way.admits(place.process) {
                 return;
             }
-            if self.under_way.contains(&id)
+            if !self.under_way.admits_one(id, of)
                 || self.resting.contains_key(&id)
-                || one_count >= EFFECTS_OF_ONE_MAX
                 || self.workshop.is_paused(&process, effect)
             {
                 continue;
             }
-            self.under_way.insert(id);
-            *self.of_process.entry(place.process).or_default() += 1;
-            *self.of_one.entry(of.to_owned()).or_default() += 1;
+            self.under_way.begin(id, of);
             let (workshop, cell, effect, done) =
                 (self.workshop.clone(), Arc::clone(&cell), effect.clone(), self.done.clone());
             self.begun.push(Box::pin(async move {
@@ -353,9 +336,7 @@ impl Turns {
     }
 
     fn end(&mut self, effect: EffectId, of: &str, attempted: Attempted) {
-        self.under_way.remove(&effect);
-        count_down(&mut self.of_process, &effect.0);
-        count_down(&mut self.of_one, of);
+        self.under_way.end(effect, of);
         let later = tokio::time::Instant::now() + PAUSE;
         match attempted {
             Attempted::Told => {}
@@ -375,18 +356,5 @@ fn subject(effect: &Effect) -> &str {
         | EffectKind::CancelSubprocess { .. }
         | EffectKind::CompensateSubprocess { .. }
         | EffectKind::TellCompensated { .. } => "processes",
-    }
-}
-
-fn count_down<K, Q>(counts: &mut HashMap<K, usize>, key: &Q)
-where
-    K: std::hash::Hash + Eq + std::borrow::Borrow<Q>,
-    Q: ?Sized + std::hash::Hash + Eq,
-{
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
     }
 }

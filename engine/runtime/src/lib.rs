@@ -33,11 +33,12 @@ mod recover;
 mod schedule;
 mod scrub;
 pub mod state;
+mod under_way;
 pub mod usage;
 
 pub use assets::{Acted, NewAsset};
 pub use calls::CallView;
-pub use dispatch::{Begun, ByHand, EFFECTS_OF_ONE_MAX, EFFECTS_OF_PROCESS_MAX, EFFECTS_UNDER_WAY_MAX};
+pub use dispatch::{Begun, ByHand};
 pub use engine::{
     Answers, AssetView, Drive, Engine, Happened, IncidentView, OpenError, Opened, Options, ProcessView, Replayed,
 };
@@ -46,3 +47,4 @@ pub use gate::{ANSWER_BYTES_MAX, Answer, Entry, Permit, REMEMBERED_US, Request};
 pub use past::{AsOf, Diff, FORKED_BYTES_MAX, Fork};
 pub use people::Caller;
 pub use processes::Done;
+pub use under_way::{EFFECTS_OF_ONE_MAX, EFFECTS_OF_PROCESS_MAX, EFFECTS_UNDER_WAY_MAX};

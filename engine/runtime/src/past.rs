@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use interlink_journal::Position;
+use interlink_journal::{Position, Record};
 use interlink_model::asset::Asset;
-use interlink_model::event::Stamp;
+use interlink_model::event::{Stamp, envelope};
 use interlink_model::facts::*;
 use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
 use interlink_model::keyvalues::prefixes;
@@ -72,9 +72,9 @@ impl Engine {
                 let at = stream(StreamKind::Process, id.bytes());
                 let damaged = |_| Trouble::Damaged { what: "process", id: id.to_string() };
                 let records = self.core.journal.read_stream(&at, version, Position::MAX).map_err(damaged)?;
-                let found = records.first().filter(|record| record.version == version).map(|record| record.position);
+                let found = records.into_iter().next().filter(|record| record.version == version);
                 let gone = || Trouble::NotFound { what: "version of the process", id: version.to_string() };
-                return found.ok_or_else(gone);
+                return found.map(|record| self.with_its_assets(id, &record)).ok_or_else(gone);
             }
             AsOf::Time(_) => self.streams_of(id)?,
         };
@@ -84,8 +84,7 @@ impl Engine {
         for at in streams {
             let damaged = |_| Trouble::Damaged { what: "stream", id: at.to_string() };
             for record in self.core.journal.read_stream(&at, 0, Position::MAX).map_err(damaged)? {
-                let is_later =
-                    interlink_model::event::envelope(&record.body).is_ok_and(|(_, _, stamp)| stamp.at > time);
+                let is_later = envelope(&record.body).is_ok_and(|(_, _, stamp)| stamp.at > time);
                 if is_later {
                     first_later = first_later.min(record.position);
                     break;
@@ -93,6 +92,24 @@ impl Engine {
             }
         }
         Ok(first_later.saturating_sub(1))
+    }
+
+    /// The position up to which an event of a process and what its assets did in the same append are: there a process's
+    /// event comes first.
+    fn with_its_assets(&self, id: ProcessId, event: &Record) -> Position {
+        let at = |record: &Record| envelope(&record.body).ok().map(|(_, _, stamp)| stamp.at);
+        let (moment, mut last) = (at(event), event.position);
+        // Where the records behind it cannot be read, what is known is the event itself.
+        let _ = self.core.journal.read_all(Some(event.position), &mut |record| {
+            let is_of_asset = record.stream.kind == StreamKind::Asset as u8 && at(&record) == moment;
+            let is_beside = record.stream.kind == StreamKind::Snapshot as u8;
+            let goes_on = record.process == id.bytes() && (is_of_asset || is_beside);
+            if goes_on {
+                last = record.position;
+            }
+            goes_on
+        });
+        last
     }
 
     /// The streams of a process and its assets, those that it had and has no more among them.

@@ -22,6 +22,7 @@ mod handbook;
 mod idempotency;
 mod kills;
 mod lifecycle;
+mod limits;
 mod migrations;
 mod past;
 mod polls;

@@ -121,3 +121,17 @@ fn a_fork_goes_on_from_a_past_moment_with_copies_of_its_assets_and_the_original_
     assert_eq!(crate::given::tasks(&ana.get(&format!("{fork}/tree")).is(200))[1]["status"], "completed");
     server.audit();
 }
+
+#[test]
+fn a_fork_from_the_version_that_brought_an_asset_has_it_with_what_it_was_made_with() {
+    let server = library();
+    let ana = server.member("ana");
+    let process = running(&ana, "Original");
+    poll(&ana, &process, "find-room", 5);
+    let version = ana.get(&process).is(200)["version"].clone();
+    let fork = ana.post(&format!("{process}/fork"), &json!({"as_of": version, "name": "F", "assets": true}));
+    fork.is(201);
+    let copies = ana.get(&format!("{}/assets", fork.header("location"))).is(200)["items"].clone();
+    let copy = format!("/v1/assets/{}/view", crate::given::text(&copies[0]["id"]));
+    assert_eq!(ana.get(&copy).is(200)["quorum"], 5);
+}

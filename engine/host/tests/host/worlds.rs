@@ -183,6 +183,7 @@ fn what_cannot_be_granted_is_refused_when_it_is_published() {
         (http("https://example.org", &["GET", "GET"], "why"), "twice"),
         (http("https://example.org", &["get"], "why"), "methods are"),
         (http("https://example.org", &["CONNECT"], "why"), "methods are"),
+        (http("https://example.org", &[&"M".repeat(21)], "why"), "methods are"),
         (http("https://example.org", &["GET"], " "), "without a reason"),
         (http("https://example.org", &["GET"], &long), "more than 500 bytes"),
         (json!({"secrets": [{"name": "a b", "reason": {"en": "why"}}]}), "a name is letters"),
@@ -196,5 +197,6 @@ fn what_cannot_be_granted_is_refused_when_it_is_published() {
         assert!(matches!(error, PublishError::Manifest { .. }), "{error:?}");
         assert!(error.to_string().contains(said), "{error} does not say {said:?}");
     }
+    assert!(asking_for(http("https://example.org", &[&"M".repeat(20)], "why")).is_ok(), "nobody knows all of them");
     assert!(asking_for(origins(16)).is_ok() && asking_for(secrets(16)).is_ok());
 }

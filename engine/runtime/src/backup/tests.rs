@@ -1,5 +1,6 @@
 //! Backups of directories that hold what the tests put there: what is refused, what is erased again, how fast it is.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -140,4 +141,22 @@ fn a_second_restore_of_one_backup_is_another_life_than_the_first() {
     let journal = FileJournal::open_with(&wanted.data, SEGMENT_BYTES_MIN).expect("opens");
     assert_eq!(journal.identity().incarnation, first.incarnation);
     assert_eq!(journal.durable(), place.journal.durable());
+}
+
+#[test]
+fn a_manifest_that_claims_to_be_larger_than_any_is_not_read() {
+    let place = tempfile::tempdir().expect("a directory");
+    let file = place.path().join("b");
+    for (bytes, is_read) in [(MANIFEST_BYTES_MAX, true), (MANIFEST_BYTES_MAX + 1, false)] {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(pack::MANIFEST).expect("a path");
+        header.set_size(bytes);
+        header.set_cksum();
+        let packed = File::create(&file).expect("made");
+        (&packed).write_all(header.as_bytes()).expect("written");
+        packed.set_len(512 + bytes + 1_024).expect("made long");
+        let refused = check(&file, Part::Data).expect_err("it is no manifest").to_string();
+        // Once it was read, what is missed is its checksum.
+        assert_eq!(refused.contains(pack::MANIFEST_SUM), is_read, "{refused}");
+    }
 }

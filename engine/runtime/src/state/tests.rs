@@ -106,3 +106,21 @@ async fn commands_wait_where_too_much_waits_and_go_on_after_a_checkpoint() {
     waiter.await.expect("there is room again");
     assert!(!state.is_full());
 }
+
+#[test]
+fn a_look_at_more_rows_than_one_takes_goes_on_and_finds_each_once() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (state, _) = open(data.path());
+    let many = SCANNED_AT_ONCE_MAX as u32 + 10;
+    let key = |number: u32| [b"t".as_slice(), &number.to_be_bytes()].concat();
+    // Half on disk, half in memory, and a few that are gone again.
+    state.put(1, (0..many).filter(|number| number % 2 == 0).map(|number| (key(number), Value::bytes(*b"disk"))));
+    state.advance(1);
+    checkpoint(&state);
+    state.put(2, (0..many).filter(|number| number % 2 == 1).map(|number| (key(number), Value::bytes(*b"memory"))));
+    state.put(3, [0, 1, many - 1].map(|number| (key(number), Value::Gone)));
+    let found = state.scan(b"t", None, usize::MAX);
+    assert_eq!(found.len() as u32, many - 3);
+    assert!(found.iter().zip(2..).all(|((at, _), number)| *at == key(number)), "in order, each once");
+    assert_eq!(state.scan(b"t", Some(&key(5)), 3).len(), 3);
+}

@@ -4,6 +4,7 @@ mod calls;
 mod compensation;
 mod disk;
 mod dispatch;
+mod limits;
 mod simulation;
 
 use std::path::Path;
