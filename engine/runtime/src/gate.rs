@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use interlink_journal::{Body, NewRecord, Position, RecordKind, Stream};
+use interlink_journal::{Body, NewRecord, Position, Record, RecordKind, Stream};
 use interlink_model::facts::AnswerScope;
 use interlink_model::id::{Micros, StreamKind};
 use parking_lot::Mutex;
@@ -21,7 +21,7 @@ use crate::error::{Outcome, Trouble};
 use crate::keys::{mac, mac_id};
 use crate::people::Caller;
 use crate::state::{State, Value, key, table};
-use crate::usage::bytes_of;
+use crate::usage::{bytes_of, position_of};
 
 /// How long an answer is remembered: a week, so that a client that was off over a weekend is served.
 pub const REMEMBERED_US: i64 = 7 * 24 * 3_600 * 1_000_000;
@@ -152,7 +152,7 @@ impl Gate {
             return Ok(Entry::New(permit));
         }
         let Some(remembered) = look_up(core, &stream)? else { return Ok(Entry::New(permit)) };
-        if core.now().0 - remembered.at.0 > REMEMBERED_US {
+        if remembered.is_over(core.now()) {
             return Ok(Entry::New(permit));
         }
         if remembered.body_mac.as_slice() != body_mac {
@@ -180,6 +180,34 @@ fn look_up(core: &Core, stream: &Stream) -> Outcome<Option<Remembered>> {
         }
     };
     Ok(body.and_then(|body| rmp_serde::from_slice(&body).ok()))
+}
+
+impl Remembered {
+    fn is_over(&self, now: Micros) -> bool {
+        now.0 - self.at.0 > REMEMBERED_US
+    }
+}
+
+/// Takes answers that are remembered no more out of the state, among at most `limit` behind a row; says which row was looked
+/// at last, nothing at the end. The journal keeps them: a row that is taken out while its key is used anew is found there.
+pub(crate) fn forget_answers(state: &State, now: Micros, after: Option<&[u8]>, limit: usize) -> Option<Vec<u8>> {
+    let rows = state.scan(&[table::ANSWER], after, limit);
+    let last = rows.last().map(|(row_key, _)| row_key.clone());
+    for (row_key, found) in rows {
+        let is_over = |row: &[u8]| rmp_serde::from_slice::<Remembered>(row).is_ok_and(|row| row.is_over(now));
+        if is_over(&bytes_of(&found)) {
+            state.put(position_of(&found), [(row_key, Value::Gone)]);
+        }
+    }
+    last
+}
+
+/// Puts an answer that was read from the journal into the state, while it is remembered.
+pub(crate) fn put_answer_again(core: &Core, record: &Record) {
+    let is_over = rmp_serde::from_slice::<Remembered>(&record.body).is_ok_and(|answer| answer.is_over(core.now()));
+    if !is_over {
+        put_answer(&core.state, record.position, &record.stream, record.body.clone());
+    }
 }
 
 /// Puts an answer that is durable into the state.

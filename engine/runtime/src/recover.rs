@@ -48,7 +48,7 @@ pub(crate) fn replay(core: &Core, catalogue: &Catalogue, after: Position, progre
 /// Takes in one record. What cannot be read is left out: its stream refuses work by itself.
 fn take_in(core: &Core, catalogue: &Catalogue, record: &Record) {
     if record.kind == RecordKind::Answer {
-        return crate::gate::put_answer(&core.state, record.position, &record.stream, record.body.clone());
+        return crate::gate::put_answer_again(core, record);
     }
     let (event, stamp) = match AnyEvent::decode(&record.stream, &record.body) {
         Ok(Some(decoded)) => decoded,

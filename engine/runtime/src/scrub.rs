@@ -4,6 +4,8 @@
 //! A place in an index is not asked for by name: a timer whose place sled lost would never fire, and nobody would know. So
 //! after each start, and once a day, every process is held against its places. What is missing is put back and told; the
 //! state is then made again at the next start.
+//!
+//! The same walk takes out of the state what is remembered no more.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -13,6 +15,7 @@ use interlink_model::id::{ProcessId, StreamKind};
 
 use crate::archive;
 use crate::core::Core;
+use crate::gate;
 use crate::processes::Processes;
 use crate::schedule;
 
@@ -35,7 +38,8 @@ impl Scrubber {
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new().name("scrub".into()).spawn(move || {
             loop {
-                if !walk(&core, &processes, &stopped, PACE) || !pause(&stopped, INTERVAL) {
+                let goes_on = walk(&core, &processes, &stopped, PACE) && forget(&core, &stopped, PACE);
+                if !goes_on || !pause(&stopped, INTERVAL) {
                     return;
                 }
             }
@@ -68,6 +72,20 @@ fn walk(core: &Arc<Core>, processes: &Processes, stopped: &Receiver<()>, pace: D
         after = Some(last.id);
         for stream in &streams {
             look_at(core, processes, ProcessId::from_bytes(stream.id));
+        }
+        if !pause(stopped, pace) {
+            return false;
+        }
+    }
+}
+
+/// Takes out answers that are remembered no more; says whether it came to its end.
+fn forget(core: &Core, stopped: &Receiver<()>, pace: Duration) -> bool {
+    let mut after = None;
+    loop {
+        after = gate::forget_answers(&core.state, core.now(), after.as_deref(), PAGE);
+        if after.is_none() {
+            return true;
         }
         if !pause(stopped, pace) {
             return false;

@@ -10,6 +10,7 @@ mod simulation;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use interlink_model::event::Actor;
 use interlink_model::facts::SchemaSource;
@@ -128,6 +129,41 @@ async fn an_answer_is_remembered_for_a_week_over_a_restart_and_no_longer() {
     drop(permit);
     ambient.now.fetch_add(REMEMBERED_US + 1, Ordering::Relaxed);
     assert!(matches!(engine.enter(&ana, request).await.expect("entered"), Entry::New(_)));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_remembered_no_more_leaves_the_state_and_its_key_is_new_once() {
+    let data = tempfile::tempdir().expect("a directory");
+    let ambient = given();
+    let rows = || {
+        let sled = sled::open(data.path().join("state")).expect("sled");
+        sled.scan_prefix([interlink_runtime::state::table::ANSWER]).count()
+    };
+    let request = Request { method: "POST", path: "/v1/processes", key: "k", body: b"{}" };
+    let answered = async || {
+        let engine = open(data.path(), &ambient);
+        let ana = caller(&engine, "ana").await;
+        let Ok(Entry::New(permit)) = engine.enter(&ana, request).await else { panic!("a new key is new") };
+        process(&engine, &ana, permit).await;
+        assert!(matches!(engine.enter(&ana, request).await, Ok(Entry::Answered(_))));
+        // The walk that every start begins comes to the answers behind the processes.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        engine.close();
+    };
+    answered().await;
+    assert_eq!(rows(), 1);
+    ambient.now.fetch_add(REMEMBERED_US + 1, Ordering::Relaxed);
+    let engine = open(data.path(), &ambient);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    engine.close();
+    drop(engine);
+    assert_eq!(rows(), 0);
+    answered().await;
+    assert_eq!(rows(), 1);
+    interlink_runtime::state::remove_state(data.path()).expect("removed");
+    ambient.now.fetch_add(REMEMBERED_US + 1, Ordering::Relaxed);
+    open(data.path(), &ambient).close();
+    assert_eq!(rows(), 0, "what is made again from the journal has it neither");
 }
 
 #[tokio::test]
