@@ -4,6 +4,7 @@ mod backup;
 mod data;
 mod incident;
 mod interlinker;
+mod offload;
 mod process;
 mod provision;
 mod schedule;
@@ -104,6 +105,8 @@ enum Command {
     Backup(backup::Backup),
     /// Makes a data directory from a backup.
     Restore(backup::Restore),
+    /// Moves old history of a data directory to another disk; links stay in its place.
+    Offload(offload::Offload),
     /// Measures this machine.
     Bench(crate::cli::bench::Bench),
 }
@@ -144,6 +147,7 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         Command::State(command) => data::state(&command),
         Command::Backup(wanted) => backup::backup(&wanted, client, output),
         Command::Restore(wanted) => backup::restore(&wanted, output),
+        Command::Offload(wanted) => offload::run(&wanted, output),
         Command::Bench(bench) => bench::run(&bench, output),
     }
 }

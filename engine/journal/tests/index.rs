@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use interlink_journal::suite::{append, commit};
 use interlink_journal::{
-    AppendError, DamageKind, FileJournal, Journal, ReadError, SEGMENT_BYTES_MIN, Stream, TIER_TABLES, verify,
+    AppendError, DamageKind, FileJournal, Journal, ReadError, SEGMENT_BYTES_MIN, Stream, TIER_TABLES, offload, verify,
 };
 use proptest::prelude::*;
 
@@ -409,4 +409,47 @@ proptest! {
             model.check(&open(place.path()));
         });
     }
+}
+
+#[test]
+fn old_segments_lie_on_another_disk_with_links_in_their_places_and_nothing_is_missed() {
+    let (place, elsewhere) = (fresh(), fresh());
+    let mut model = lives(place.path(), 5);
+    let sizes: Vec<_> = segments(place.path()).iter().map(|path| fs::metadata(path).expect("there").len()).collect();
+    // A crash may have left a copy, or a link that was not in its place yet.
+    let first = segments(place.path()).remove(0);
+    fs::copy(&first, elsewhere.path().join(first.file_name().expect("named"))).expect("copied");
+    std::os::unix::fs::symlink("nowhere", first.with_extension("segment.link")).expect("linked");
+    let moved = offload(place.path(), elsewhere.path(), 2).expect("moved");
+    assert_eq!(moved.iter().map(|segment| segment.bytes).collect::<Vec<_>>(), sizes[..sizes.len() - 2]);
+    assert_eq!(offload(place.path(), elsewhere.path(), 2).expect("again"), []);
+    let is_link = |path: &PathBuf| fs::symlink_metadata(path).expect("there").is_symlink();
+    assert_eq!(segments(place.path()).iter().filter(|path| is_link(path)).count(), moved.len());
+    for _ in 0..2 {
+        let journal = open(place.path());
+        model.check(&journal);
+        model.check_records(&journal);
+        model.append(&journal, 20);
+    }
+    let report = verify(place.path()).expect("readable");
+    assert!(report.damage.is_empty() && report.torn.is_empty(), "{report:?}");
+
+    let away = elsewhere.path().join("away");
+    fs::create_dir(&away).expect("made");
+    fs::rename(&moved[1].to, away.join("x")).expect("moved");
+    let Err(refused) = FileJournal::open_with(place.path(), SEGMENT_BYTES_MIN) else { panic!("it opens without it") };
+    assert!(refused.to_string().contains(&*moved[1].to.file_name().expect("named").to_string_lossy()), "{refused}");
+    fs::rename(away.join("x"), &moved[1].to).expect("back");
+    model.check_records(&open(place.path()));
+}
+
+#[test]
+fn a_file_of_the_same_name_that_holds_something_else_is_not_taken_for_a_segment() {
+    let (place, elsewhere) = (fresh(), fresh());
+    let model = lives(place.path(), 3);
+    let first = segments(place.path()).remove(0);
+    fs::write(elsewhere.path().join(first.file_name().expect("named")), "another").expect("written");
+    let refused = offload(place.path(), elsewhere.path(), 1).expect_err("it holds something else");
+    assert!(refused.to_string().contains("holds something else"), "{refused}");
+    model.check_records(&open(place.path()));
 }

@@ -25,6 +25,7 @@ mod gate;
 mod history;
 pub mod keys;
 mod mailbox;
+mod offload;
 mod past;
 mod people;
 mod processes;
@@ -44,6 +45,7 @@ pub use engine::{
 };
 pub use error::{Outcome, Trouble};
 pub use gate::{ANSWER_BYTES_MAX, Answer, Entry, Permit, REMEMBERED_US, Request};
+pub use offload::offload;
 pub use past::{AsOf, Diff, FORKED_BYTES_MAX, Fork};
 pub use people::Caller;
 pub use processes::Done;

@@ -148,6 +148,45 @@ fn an_archive_outlives_a_kill_and_a_state_that_is_made_again() {
 }
 
 #[test]
+fn old_history_on_another_disk_is_read_audited_and_backed_up_as_before() {
+    let mut server = library();
+    let operator = server.operator().clone();
+    let mut shown_before = Vec::new();
+    for life in 0..4 {
+        let (process, _) = completed(&server, &format!("Of life {life}"));
+        operator.tell(&format!("{process}/archive")).is(200);
+        shown_before.push((process.clone(), seen(&operator, &process)));
+        // Every start begins a segment.
+        server.crash();
+    }
+    let slow = tempfile::tempdir().expect("a directory");
+    let letters = |path: &std::path::Path| path.to_str().expect("a path of letters").to_owned();
+    let offload = |server: &Server| server.on_data(&["offload", "--to", &letters(slow.path()), "--keep", "1"]);
+    let refused = offload(&server);
+    assert!(!refused.status.success() && printed(&refused).contains("another"), "{}", printed(&refused));
+    server.kill();
+    let moved = offload(&server);
+    assert!(moved.status.success() && printed(&moved).contains("4 segments moved"), "{}", printed(&moved));
+    server.audit();
+    server.launch();
+    for (process, before) in &shown_before {
+        assert_eq!(seen(&operator, process), *before);
+    }
+    let place = tempfile::tempdir().expect("a directory");
+    let (file, again) = (letters(&place.path().join("b")), letters(&place.path().join("again")));
+    let backup = server.cli(&["backup", &file]);
+    assert!(backup.status.success(), "{}", printed(&backup));
+    let restored = crate::server::interlink(&["restore", &file, "--data", &again]);
+    assert!(restored.status.success(), "{}", printed(&restored));
+    let audited = crate::server::interlink(&["audit", "verify", "--data", &again]);
+    assert!(audited.status.success(), "{}", printed(&audited));
+    server.kill();
+    std::fs::remove_dir_all(slow.path()).expect("the other disk is gone");
+    let refused = server.on_data(&["audit", "verify"]);
+    assert!(!refused.status.success() && printed(&refused).contains(".segment"), "{}", printed(&refused));
+}
+
+#[test]
 fn votes_that_race_with_an_archive_are_counted_or_refused() {
     const VOTERS: usize = 12;
     let mut server = library();

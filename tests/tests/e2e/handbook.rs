@@ -172,7 +172,7 @@ impl Shelf {
 
 /// Whether a command wants a directory that no server has.
 fn wants_no_server(line: &str) -> bool {
-    ["audit verify", "state rebuild", "backup town.backup --data"].iter().any(|words| line.contains(words))
+    ["audit verify", "state rebuild", "offload", "backup town.backup --data"].iter().any(|words| line.contains(words))
 }
 
 #[test]
@@ -190,6 +190,8 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
     // The ledger of a directory in which nothing was erased.
     std::fs::write(server.place("keys/erased"), "").expect("written");
     let mut shelf = Shelf { directory: tempfile::tempdir().expect("a directory"), backups: 0, restored: 0 };
+    let slow = tempfile::tempdir().expect("a directory");
+    let slow = slow.path().to_str().expect("a path of letters").to_owned();
     let of_page = commands(&page("operating.md"));
     let (offline, online): (Vec<_>, Vec<_>) =
         of_page.iter().filter(|line| !line.starts_with("interlink serve")).partition(|line| wants_no_server(line));
@@ -211,7 +213,8 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
     }
     server.stop();
     for line in offline {
-        let names = shelf.names(line).into_iter().chain([("/var/lib/interlink", data.clone())]).collect();
+        let of_line = [("/var/lib/interlink", data.clone()), ("/mnt/slow", slow.clone())];
+        let names = shelf.names(line).into_iter().chain(of_line).collect();
         Stage { server: &server, names }.run(line);
     }
 }
