@@ -11,7 +11,7 @@ use serde_json::Value;
 use wasmtime::ResourceLimiter;
 
 use crate::call::{Call, Change, Entry, LogLine};
-use crate::durable::{Durable, Kind};
+use crate::durable::Kind;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::outside::{Outside, Sent};
@@ -55,7 +55,7 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// The guest of a call. A view has no outside, whatever it is given.
-    pub fn new(limits: Arc<Limits>, call: &Call, durable: Option<Durable>, began: Instant) -> Self {
+    pub fn new(limits: Arc<Limits>, call: &Call, outside: Option<Outside>, began: Instant) -> Self {
         let is_view = matches!(call.entry, Entry::View { .. });
         Self {
             limits,
@@ -68,7 +68,7 @@ impl Guest {
             outcome: None,
             logs: Vec::new(),
             last_error: None,
-            outside: durable.filter(|_| !is_view).map(Outside::new),
+            outside: outside.filter(|_| !is_view),
             began,
             host_calls: 0,
             host_bytes: 0,
@@ -77,10 +77,10 @@ impl Guest {
         }
     }
 
-    /// When the call ends at the latest: what its requests took, each up to its own timeout, does not count.
+    /// When the call ends at the latest: the time that it spent outside does not count.
     fn deadline(&self) -> Instant {
-        let http_time = self.outside.as_ref().map_or(Duration::ZERO, Outside::http_time);
-        self.began + Duration::from_millis(self.limits.deadline_ms) + http_time
+        let away = self.outside.as_ref().map_or(Duration::ZERO, Outside::away);
+        self.began + Duration::from_millis(self.limits.deadline_ms) + away
     }
 
     /// Ticks until the deadline, and one more: the first may be almost over.

@@ -26,6 +26,7 @@ mod outbound;
 mod outside;
 mod precompiled;
 mod publish;
+mod queue;
 mod run;
 mod threads;
 

@@ -44,7 +44,7 @@ pub struct Limits {
     pub http_response_bytes: usize,
     /// The longest timeout of a request in milliseconds, and that of a request that names none.
     pub http_timeout_ms: u64,
-    /// What all requests of a call may take together, in milliseconds: the call holds a thread meanwhile.
+    /// What all requests of a call may take together, in milliseconds: the call holds its memory meanwhile.
     pub http_total_ms: u64,
     /// Log lines of a call; more are dropped.
     pub log_lines: usize,
@@ -54,6 +54,10 @@ pub struct Limits {
     pub component_bytes: usize,
     /// Calls of one Interlinker that may wait for a thread.
     pub waiting_calls: usize,
+    /// Calls under way that may ask the world outside, of all Interlinkers: each keeps a thread and its instance.
+    pub calls_outside: usize,
+    /// Those of one Interlinker: a service outside that does not answer holds up no more.
+    pub calls_outside_of_one: usize,
 }
 
 impl Default for Limits {
@@ -84,6 +88,8 @@ impl Default for Limits {
             log_line_bytes: 4 << 10,
             component_bytes: 32 << 20,
             waiting_calls: 4_096,
+            calls_outside: 32,
+            calls_outside_of_one: 8,
         }
     }
 }

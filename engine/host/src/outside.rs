@@ -1,5 +1,6 @@
 //! The world outside an asset, as one call sees it: asked, recorded, or fed from the record.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use crate::fault::Fault;
 use crate::http::{Answer, Asked};
 use crate::limits::Limits;
 use crate::publish::digest;
+use crate::queue::Place;
 
 /// What `http.send` answers: a head in JSON and a body, or why not.
 pub(crate) type Sent = Result<(String, Vec<u8>), Problem>;
@@ -20,12 +22,15 @@ pub(crate) struct Outside {
     /// Host calls of these kinds so far, fed ones included.
     calls: u32,
     random_bytes: usize,
+    /// How long requests took so far, each up to its own timeout.
     http_time: Duration,
+    away: Duration,
+    place: Arc<Place>,
 }
 
 impl Outside {
-    pub fn new(durable: Durable) -> Self {
-        Self { durable, calls: 0, random_bytes: 0, http_time: Duration::ZERO }
+    pub fn new(durable: Durable, place: Arc<Place>) -> Self {
+        Self { durable, calls: 0, random_bytes: 0, http_time: Duration::ZERO, away: Duration::ZERO, place }
     }
 
     /// Whether there are recorded answers that the guest has not had yet.
@@ -33,9 +38,10 @@ impl Outside {
         (self.calls as usize) < self.durable.recorded.len()
     }
 
-    /// How long requests took so far, each up to its own timeout.
-    pub fn http_time(&self) -> Duration {
-        self.http_time
+    /// How long the call was away so far: for requests, each up to its own timeout, for its record, and for a place to
+    /// come back to.
+    pub fn away(&self) -> Duration {
+        self.away
     }
 
     /// The time, in microseconds since 1970.
@@ -82,7 +88,7 @@ impl Outside {
             Err(problem) => return Ok(Err(problem)),
         };
         let before = self.http_time;
-        let mut took = Duration::ZERO;
+        let (mut took, mut overran) = (Duration::ZERO, Duration::ZERO);
         let answer = self.answer(Kind::Http, &asked.canonical(), limits, |durable, number| {
             if !durable.grants.allow(&asked.method, &asked.origin) {
                 return Ok(asked.not_granted().to_bytes());
@@ -91,10 +97,13 @@ impl Outside {
             let key = format!("{}-{number}", durable.id);
             let began = Instant::now();
             let sent = durable.outbound.send(&asked.to_send(key, timeout, limits));
-            took = began.elapsed().min(timeout);
+            let spent = began.elapsed();
+            took = spent.min(timeout);
+            overran = spent - took;
             Ok(Answer::of(sent, limits).to_bytes())
         })?;
         self.http_time += took;
+        self.away = self.away.saturating_sub(overran);
         self.read(Answer::from_bytes(&answer)).map(Answer::given)
     }
 
@@ -125,11 +134,15 @@ impl Outside {
         let answer = match durable.recorded.get(self.calls as usize) {
             Some(recorded) => fed(recorded, number, kind, request)?,
             None => {
+                let since = Instant::now();
+                let left = self.place.left();
                 if number == 1 {
                     durable.record.started().map_err(Fault::NotRecorded)?;
                 }
                 let answer = ask(durable, number)?;
                 durable.record.answered(number, kind, request, &answer).map_err(Fault::NotRecorded)?;
+                drop(left);
+                self.away += since.elapsed();
                 answer
             }
         };

@@ -13,6 +13,8 @@ use crate::guest::{Changed, Guest};
 use crate::imports::WitProblem;
 use crate::interlinker::Interlinker;
 use crate::limits::Limits;
+use crate::outside::Outside;
+use crate::queue::Place;
 
 type Answer = (Result<String, WitProblem>,);
 
@@ -23,12 +25,15 @@ pub(crate) fn run(
     interlinker: &Interlinker,
     call: Call,
     durable: Option<Durable>,
+    place: Place,
     since: Instant,
 ) -> Called {
     let began = Instant::now();
     let micros = |from: Instant| u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
     let mut cost = Cost { wait_us: micros(since), ..Cost::default() };
-    let mut store = Store::new(engine, Guest::new(Arc::clone(limits), &call, durable, began));
+    let place = Arc::new(place);
+    let outside = durable.map(|durable| Outside::new(durable, Arc::clone(&place)));
+    let mut store = Store::new(engine, Guest::new(Arc::clone(limits), &call, outside, began));
     store.limiter(|guest| guest);
     store.set_hostcall_fuel(limits.transfer_bytes);
     let ticks = store.data().ticks_left();

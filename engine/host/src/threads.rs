@@ -1,16 +1,14 @@
 //! The host itself: an engine, and threads of its own on which guests run.
 //!
-//! Guests compute; an asynchronous worker that ran one would serve nobody else meanwhile. One Interlinker holds at most
-//! half of the threads, and Interlinkers that wait take turns, so that a busy one cannot starve the others.
+//! Guests compute; an asynchronous worker that ran one would serve nobody else meanwhile. Which call runs when is the
+//! [queue](crate::queue)'s.
 
-use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -23,6 +21,7 @@ use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 use crate::precompiled::Cache;
 use crate::publish::{Inspected, PublishError, digest, read};
+use crate::queue::{Full, Job, Queue, Tell};
 use crate::run::run;
 
 /// Memory that an instance's slot keeps from call to call: clearing it is cheaper than asking for it again.
@@ -30,7 +29,7 @@ const KEEP_RESIDENT_BYTES: usize = 256 << 10;
 
 /// How a host is made.
 pub struct HostConfig {
-    /// Threads on which guests run; at least two.
+    /// Guests that compute at the same time; at least two. Those that wait for the world outside have threads beside.
     pub threads: usize,
     /// Where native code is kept from one start to the next.
     pub cache: Option<PathBuf>,
@@ -69,107 +68,34 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.queue.waiting.lock().stop = true;
-        self.queue.wake.notify_all();
-    }
-}
-
-/// Told what came of a call, on the guest's thread.
-type Tell = Box<dyn FnOnce(Called) + Send>;
-
-struct Job {
-    interlinker: Arc<Interlinker>,
-    call: Call,
-    durable: Option<Durable>,
-    tell: Tell,
-    since: Instant,
-}
-
-#[derive(Default)]
-struct Waiting {
-    /// Calls that wait, by the digest of their Interlinker.
-    jobs: HashMap<String, VecDeque<Job>>,
-    /// Interlinkers with calls that wait, in turn.
-    turns: VecDeque<String>,
-    running: HashMap<String, usize>,
-    stop: bool,
-}
-
-struct Queue {
-    waiting: Mutex<Waiting>,
-    wake: Condvar,
-    share: usize,
-}
-
-impl Queue {
-    /// The next call that may run: of the Interlinker whose turn it is and that holds less than its share.
-    fn take(&self) -> Option<Job> {
-        let mut waiting = self.waiting.lock();
-        loop {
-            if waiting.stop {
-                return None;
-            }
-            let free = |waiting: &Waiting, name: &String| waiting.running.get(name).copied().unwrap_or(0) < self.share;
-            let turn = waiting.turns.iter().position(|name| free(&waiting, name));
-            if let Some(name) = turn.and_then(|at| waiting.turns.remove(at)) {
-                let jobs = waiting.jobs.get_mut(&name);
-                let (job, more) = match jobs {
-                    Some(jobs) => (jobs.pop_front(), !jobs.is_empty()),
-                    None => (None, false),
-                };
-                if more {
-                    waiting.turns.push_back(name.clone());
-                } else {
-                    waiting.jobs.remove(&name);
-                }
-                if let Some(job) = job {
-                    *waiting.running.entry(name).or_default() += 1;
-                    return Some(job);
-                }
-                continue;
-            }
-            self.wake.wait(&mut waiting);
-        }
-    }
-
-    fn done(&self, name: &str) {
-        let mut waiting = self.waiting.lock();
-        if let Some(running) = waiting.running.get_mut(name) {
-            *running -= 1;
-            if *running == 0 {
-                waiting.running.remove(name);
-            }
-        }
-        if !waiting.turns.is_empty() {
-            self.wake.notify_one();
-        }
+        self.queue.stop();
     }
 }
 
 impl Host {
     /// Makes a host and starts its threads.
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
-        let HostConfig { threads, cache, secret, limits } = config;
-        let threads = threads.max(2);
+        let HostConfig { threads: places, cache, secret, limits } = config;
+        let places = places.max(2);
+        // A call that waits for the world outside gives up its place, and keeps its thread and its instance.
+        let threads = places + limits.calls_outside;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = Engine::new(&engine_config(threads, &limits)).map_err(failed)?;
         let linker = linker(&engine).map_err(failed)?;
         let limits = Arc::new(limits);
-        let queue = Queue { waiting: Mutex::default(), wake: Condvar::new(), share: threads.div_ceil(2) };
-        let queue = Arc::new(queue);
+        let queue = Arc::new(Queue::new(places, &limits));
         let stop = Arc::new(AtomicBool::new(false));
         let running = Arc::new(());
         for number in 0..threads {
             let (engine, limits, queue) = (engine.clone(), Arc::clone(&limits), Arc::clone(&queue));
             let running = Arc::clone(&running);
             std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
-                while let Some(Job { interlinker, call, durable, tell, since }) = queue.take() {
+                while let Some((Job { interlinker, call, durable, tell, since }, place)) = queue.take() {
                     let digest = interlinker.digest();
                     // A panic in here is a defect of ours; it costs its call, and no thread.
-                    let ran = || run(&engine, &limits, &interlinker, call, durable, since);
+                    let ran = || run(&engine, &limits, &interlinker, call, durable, place, since);
                     let called = catch_unwind(AssertUnwindSafe(ran));
                     let called = called.unwrap_or_else(|_| failed_here(digest));
-                    queue.done(digest);
                     if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
                         tracing::error!(digest, "what came of a call was told, and the telling panicked");
                     }
@@ -235,22 +161,7 @@ impl Host {
 
     fn enqueue(&self, job: Job) {
         let Inner { queue, limits, .. } = &*self.inner;
-        let refused = {
-            let mut waiting = queue.waiting.lock();
-            let name = job.interlinker.digest().to_owned();
-            let many = waiting.jobs.get(&name).map_or(0, VecDeque::len);
-            if many >= limits.waiting_calls {
-                Some((job.tell, many))
-            } else {
-                waiting.jobs.entry(name.clone()).or_default().push_back(job);
-                if many == 0 {
-                    waiting.turns.push_back(name);
-                }
-                queue.wake.notify_one();
-                None
-            }
-        };
-        if let Some((tell, waiting)) = refused {
+        if let Err(Full { tell, waiting }) = queue.put(job, limits.waiting_calls) {
             let result = Err(Failure::Failed(Fault::Busy { waiting }));
             tell(Called { result, logs: Vec::new(), cost: Cost::default() });
         }

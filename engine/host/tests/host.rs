@@ -2,6 +2,7 @@
 
 mod host {
     mod asking;
+    mod away;
     mod cache;
     mod compute;
     mod determinism;
