@@ -22,6 +22,11 @@ impl Client {
         Ok(Self { server: server.trim_end_matches('/').into(), token, agent: config.into() })
     }
 
+    /// The server.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
     /// Reads something.
     pub fn get(&self, path: &str) -> Result<Value, String> {
         let url = format!("{}{path}", self.server);

@@ -6,29 +6,23 @@
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
-use crate::component;
+use interlink_author::{Crate, Toolchain, build_crate, find, named};
+
 use crate::sources::{self, hex_sha256};
-use crate::toolchain::{self, TARGET, Toolchain};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// The environment variable by which the SDK's generated test is told where to write the manifest.
-const MANIFEST_VARIABLE: &str = "INTERLINK_MANIFEST_OUT";
-/// The SDK's generated test.
-const MANIFEST_TEST: &str = "interlink_manifest";
 
 /// Runs the command with these options.
 pub fn run(options: &[&str]) -> Outcome<()> {
     let root = workspace_root();
     match options {
         ["--check"] => check(&root),
-        [] => build(&root, toolchain::find()?, false),
-        ["--ship"] => build(&root, toolchain::find()?, true),
-        ["--toolchain", name] => build(&root, toolchain::named(name)?, false),
-        ["--ship", "--toolchain", name] => build(&root, toolchain::named(name)?, true),
+        [] => build(&root, find()?, false),
+        ["--ship"] => build(&root, find()?, true),
+        ["--toolchain", name] => build(&root, named(name)?, false),
+        ["--ship", "--toolchain", name] => build(&root, named(name)?, true),
         _ => Err(format!("these options are not known: {}", options.join(" ")).into()),
     }
 }
@@ -41,9 +35,8 @@ fn build(root: &Path, toolchain: Toolchain, ship: bool) -> Outcome<()> {
     let mut built = Vec::new();
     for guest in sources::guests(root)? {
         let start = Instant::now();
-        let manifest = manifest(root, &target, &guest.package)?;
-        let module = compile(root, &target, &toolchain, &guest.package)?;
-        let component = component::make(&module, &manifest).map_err(|error| format!("{}: {error}", guest.name))?;
+        let of = Crate { root, package: &guest.package, target: &target };
+        let (component, _) = build_crate(&of, &toolchain)?;
         let path = components.join(&guest.name).with_extension("wasm");
         fs::write(&path, &component)?;
         let (name, size_kib, seconds) = (&guest.name, component.len() / 1024, start.elapsed().as_secs_f32());
@@ -87,36 +80,6 @@ fn check(root: &Path) -> Outcome<()> {
     }
     println!("interlinkers/dist is up to date");
     Ok(())
-}
-
-/// The guest's manifest, which its own code writes, natively: the test that `#[interlinker]` adds to the crate.
-fn manifest(root: &Path, target: &Path, package: &str) -> Outcome<String> {
-    let path = target.join("guests").join(package).with_extension("manifest.json");
-    if path.exists() {
-        fs::remove_file(&path)?;
-    }
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["test", "--quiet", "--package", package, "--lib", "--target-dir"]).arg(target).arg(MANIFEST_TEST);
-    let output = command.current_dir(root).env(MANIFEST_VARIABLE, &path).output()?;
-    if !output.status.success() {
-        let (log, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        return Err(format!("{package} does not write its manifest:\n{log}{errors}").into());
-    }
-    fs::read_to_string(&path)
-        .map_err(|_| format!("{package} has no `#[interlinker]`, or a library without tests").into())
-}
-
-/// The guest as a core module.
-fn compile(root: &Path, target: &Path, toolchain: &Toolchain, package: &str) -> Outcome<Vec<u8>> {
-    let target = target.join("guest-build").join(toolchain.name());
-    let mut command = toolchain.cargo(root);
-    command.args(["build", "--quiet", "--profile", "guest", "--target", TARGET, "--package", package]);
-    command.arg("--target-dir").arg(&target).current_dir(root);
-    if !command.status()?.success() {
-        return Err(format!("{package} does not compile for {TARGET}").into());
-    }
-    let module = target.join(TARGET).join("guest").join(package.replace('-', "_")).with_extension("wasm");
-    fs::read(&module).map_err(|error| format!("{}: {error}", module.display()).into())
 }
 
 /// The folder that this program's workspace is in.

@@ -1,10 +1,8 @@
 //! `cargo xtask …`: what this repository needs done that cargo alone does not do.
 
-mod component;
 mod demo;
 mod guests;
 mod sources;
-mod toolchain;
 
 use std::process::ExitCode;
 

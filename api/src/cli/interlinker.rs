@@ -1,14 +1,44 @@
-//! `interlink interlinker replay`: a recorded call, run again.
+//! `interlink interlinker`: writing one, and looking at what they did.
 
-use clap::Subcommand;
-use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, Subcommand, ValueEnum};
+use interlink_author::{Built, Language, Project, create};
+use serde_json::{Value, json};
 
 use super::{Output, print_json, print_table, text};
 use crate::client::Client;
 
+/// How often a watched folder is looked at.
+const WATCHED_EVERY: Duration = Duration::from_millis(300);
+
 /// What is done with Interlinkers.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Makes a folder with a small Interlinker that works, its tests, and the SDK of its language.
+    New {
+        /// Its name: lower-case letters, digits and `-`.
+        name: String,
+        /// What it is written in.
+        #[arg(long, value_enum, default_value_t = Lang::Rust)]
+        lang: Lang,
+    },
+    /// Builds the component of the Interlinker in a folder, into `dist/`.
+    Build(Folder),
+    /// Runs the tests of the Interlinker in a folder.
+    Test(Folder),
+    /// Builds the Interlinker in a folder and publishes it on a server; of a `.wasm` file, what it holds.
+    Publish {
+        /// The folder, or a component.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Builds and publishes again whenever a file changes.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Lists the Interlinkers of a server.
+    List,
     /// Runs a recorded call of an asset again, fed with its record, and shows each question to the world outside.
     Replay {
         /// The asset.
@@ -18,9 +48,143 @@ pub enum Command {
     },
 }
 
+/// Where an Interlinker lies.
+#[derive(Debug, Args)]
+pub struct Folder {
+    /// The folder.
+    #[arg(default_value = ".")]
+    path: PathBuf,
+}
+
+/// What an Interlinker is written in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Lang {
+    /// Rust.
+    Rust,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::Rust => Self::Rust,
+        }
+    }
+}
+
 /// Runs the command.
-pub fn run(command: &Command, client: &Client, output: Output) -> Result<(), String> {
-    let Command::Replay { asset, call } = command;
+pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output: Output) -> Result<(), String> {
+    match command {
+        Command::New { name, lang } => new(&name, lang),
+        Command::Build(Folder { path }) => {
+            let built = build(&open(&path)?)?;
+            show_built(&built, output);
+            Ok(())
+        }
+        Command::Test(Folder { path }) => open(&path)?.test().map_err(|error| error.to_string()),
+        Command::Publish { path, watch: false } => publish(&path, &client()?, output),
+        Command::Publish { path, watch: true } => watch(&open(&path)?, &client()?, output),
+        Command::List => list(&client()?, output),
+        Command::Replay { asset, call } => replay(&asset, &call, &client()?, output),
+    }
+}
+
+fn open(path: &Path) -> Result<Project, String> {
+    Project::open(path).map_err(|error| error.to_string())
+}
+
+fn new(name: &str, lang: Lang) -> Result<(), String> {
+    let here = std::env::current_dir().map_err(|error| format!("the current directory: {error}"))?;
+    let folder = create(&here, name, lang.into()).map_err(|error| error.to_string())?;
+    let folder = folder.strip_prefix(&here).unwrap_or(&folder).display().to_string();
+    println!("{folder}/ holds an Interlinker that works. Next:\n");
+    println!("  cd {folder}");
+    println!("  interlink interlinker test");
+    println!("  interlink interlinker publish    # INTERLINK_TOKEN is an operator's");
+    Ok(())
+}
+
+/// Builds a project, and says on the way what takes long.
+fn build(project: &Project) -> Result<Built, String> {
+    let mut tell = |step: &str| eprintln!("{step}…");
+    project.build(&mut tell).map_err(|error| error.to_string())
+}
+
+fn show_built(built: &Built, output: Output) {
+    let [name, version] = ["name", "version"].map(|key| text(&built.manifest[key]));
+    if output == Output::Json {
+        print_json(&json!({
+            "name": name, "version": version, "path": built.path.display().to_string(), "bytes": built.bytes,
+            "digest": format!("sha256:{}", built.sha256), "manifest": built.manifest,
+        }));
+    } else {
+        let (kib, seconds) = (built.bytes.div_ceil(1024), built.took.as_secs_f64());
+        println!("{name} {version}  {}  {kib} KiB  {seconds:.1} s  sha256:{}", built.path.display(), built.sha256);
+    }
+}
+
+/// Publishes a component, or what is built of a folder.
+fn publish(path: &Path, client: &Client, output: Output) -> Result<(), String> {
+    let component = if path.extension().is_some_and(|extension| extension == "wasm") {
+        path.to_owned()
+    } else {
+        let built = build(&open(path)?)?;
+        show_built(&built, if output == Output::Json { Output::Table } else { output });
+        built.path
+    };
+    let bytes = std::fs::read(&component).map_err(|error| format!("{}: {error}", component.display()))?;
+    let published = client.post("/v1/interlinkers", "application/wasm", &bytes)?;
+    if output == Output::Json {
+        print_json(&published);
+    } else {
+        println!("published {} {} on {}", text(&published["name"]), text(&published["version"]), client.server());
+    }
+    Ok(())
+}
+
+/// Builds and publishes again and again. What does not build is told, and the next change is waited for.
+fn watch(project: &Project, client: &Client, output: Output) -> Result<(), String> {
+    let mut seen = None;
+    loop {
+        let now = newest(project);
+        if seen != Some(now) {
+            seen = Some(now);
+            match publish(&project.folder, client, output) {
+                Ok(()) => println!("waiting for a change"),
+                Err(message) => println!("{message}\nwaiting for a change"),
+            }
+        }
+        std::thread::sleep(WATCHED_EVERY);
+    }
+}
+
+/// When a source changed last, and how many there are.
+fn newest(project: &Project) -> (Option<SystemTime>, usize) {
+    let sources = project.sources();
+    let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|about| about.modified()).ok();
+    (sources.iter().filter_map(changed).max(), sources.len())
+}
+
+fn list(client: &Client, output: Output) -> Result<(), String> {
+    let mut all = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = client.get(&format!("/v1/interlinkers?limit=100{after}"))?;
+        all.extend(page["items"].as_array().cloned().unwrap_or_default());
+        match page["next_cursor"].as_str() {
+            Some(cursor) => after = format!("&cursor={cursor}"),
+            None => break,
+        }
+    }
+    if output == Output::Json {
+        print_json(&json!({ "items": all }));
+        return Ok(());
+    }
+    let row = |one: &Value| ["name", "version", "nature", "title"].map(|key| text(&one[key])).to_vec();
+    print_table(&["name", "version", "nature", "title"], &all.iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}
+
+fn replay(asset: &str, call: &str, client: &Client, output: Output) -> Result<(), String> {
     let replayed = client.post(&format!("/v1/assets/{asset}/calls/{call}/replay"), "application/json", b"")?;
     if output == Output::Json {
         print_json(&replayed);

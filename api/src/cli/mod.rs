@@ -82,7 +82,7 @@ enum Command {
     /// Shows what a schedule comes to.
     #[command(subcommand)]
     Schedule(schedule::Command),
-    /// Looks at what Interlinkers did.
+    /// Writes Interlinkers, publishes them, and looks at what they did.
     #[command(subcommand)]
     Interlinker(interlinker::Command),
     /// Deals with what failed past its policy.
@@ -138,7 +138,7 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         Command::Schema(command) => schema::run(command, client, output),
         Command::Process(command) => process::run(command, &client()?, output),
         Command::Schedule(command) => schedule::run(&command, output),
-        Command::Interlinker(command) => interlinker::run(&command, &client()?, output),
+        Command::Interlinker(command) => interlinker::run(command, client, output),
         Command::Incident(command) => incident::run(command, &client()?, output),
         Command::Usage(usage) => usage::run(&usage, &client()?, output),
         Command::Adoption => usage::adoption(&client()?, output),

@@ -1,9 +1,9 @@
 //! From a core module to a component that says what it is and imports nothing but its world.
 
-use std::error::Error;
-
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
+
+use crate::{AuthorError, Outcome};
 
 /// The custom section of the manifest.
 const MANIFEST_SECTION: &str = "interlink:manifest";
@@ -11,31 +11,42 @@ const MANIFEST_SECTION: &str = "interlink:manifest";
 const WORLD_PACKAGE: &str = "interlink:interlinker/";
 
 /// Makes a component of a core module that wit-bindgen has written its world into, and appends the manifest.
-pub fn make(module: &[u8], manifest: &str) -> Result<Vec<u8>, Box<dyn Error>> {
-    let encoder = ComponentEncoder::default().validate(true).module(module).map_err(describe)?.encode();
-    let mut component = encoder.map_err(describe)?;
+///
+/// # Errors
+///
+/// A module that is none of our world, or imports what no host offers.
+pub fn component_of_module(module: &[u8], manifest: &str) -> Outcome<Vec<u8>> {
+    let encoded = ComponentEncoder::default().validate(true).module(module).and_then(|encoder| encoder.encode());
+    with_manifest(
+        encoded.map_err(|error| AuthorError::Asked(format!("no component can be made of it: {error:?}")))?,
+        manifest,
+    )
+}
+
+/// Appends the manifest to a component.
+///
+/// # Errors
+///
+/// A component that imports what no host offers.
+pub fn with_manifest(mut component: Vec<u8>, manifest: &str) -> Outcome<Vec<u8>> {
     refuse_foreign_imports(&component)?;
     append_section(&mut component, MANIFEST_SECTION, manifest.as_bytes());
     Ok(component)
 }
 
 /// Fails when a component imports what no host offers, such as WASI.
-fn refuse_foreign_imports(component: &[u8]) -> Result<(), Box<dyn Error>> {
-    let mut foreign = imports(component)?;
+fn refuse_foreign_imports(component: &[u8]) -> Outcome<()> {
+    let foreign = imports(component);
+    let mut foreign = foreign.map_err(|error| AuthorError::Asked(format!("it is no component: {error}")))?;
     foreign.retain(|name| !name.starts_with(WORLD_PACKAGE));
     if foreign.is_empty() {
         return Ok(());
     }
-    Err(format!("it imports what no host offers: {}", foreign.join(", ")).into())
-}
-
-/// An error with its causes in one line.
-fn describe(error: impl std::fmt::Debug) -> String {
-    format!("{error:?}")
+    Err(AuthorError::Asked(format!("it imports what no host offers: {}", foreign.join(", "))))
 }
 
 /// The names of what the outermost component imports.
-fn imports(component: &[u8]) -> Result<Vec<String>, Box<dyn Error>> {
+fn imports(component: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
     let mut names = Vec::new();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(component) {

@@ -3,19 +3,19 @@
 //! The current toolchain's own target is used where it is installed, or rustup can install it. Where it cannot (a
 //! network without rustup's server), Debian's packages build the standard library from its source.
 
-use std::error::Error;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use crate::rust::cargo;
+use crate::{AuthorError, Outcome};
 
 /// The target of all guests.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Debian's packages: a compiler newer than the distribution's own, its source, and a linker.
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// What compiles guests.
 pub enum Toolchain {
@@ -42,16 +42,29 @@ impl fmt::Display for Toolchain {
 }
 
 /// The first toolchain that works here.
+///
+/// # Errors
+///
+/// Why there is none, and how one is had.
 pub fn find() -> Outcome<Toolchain> {
-    rustup().or_else(|rustup| debian().map_err(|debian| format!("no compiler for {TARGET}: {rustup}; {debian}").into()))
+    rustup().or_else(|rustup| {
+        debian().map_err(|debian| {
+            let why = format!("{rustup}; {debian}. `rustup target add {TARGET}` is the usual way");
+            AuthorError::Missing { tool: format!("a compiler for {TARGET}"), why }
+        })
+    })
 }
 
 /// The toolchain of a name: `rustup` or `debian`.
+///
+/// # Errors
+///
+/// Another name; a toolchain that is not here.
 pub fn named(name: &str) -> Outcome<Toolchain> {
     match name {
         "rustup" => rustup(),
         "debian" => debian(),
-        other => Err(format!("there are the toolchains `rustup` and `debian`, but not `{other}`").into()),
+        other => Err(asked(format!("there are the toolchains `rustup` and `debian`, but not `{other}`"))),
     }
 }
 
@@ -73,7 +86,7 @@ impl Toolchain {
             cut.push(format!("--remap-path-prefix={}=cargo", home.display()));
         }
         let mut command = match self {
-            Self::Rustup => Command::new(env!("CARGO")),
+            Self::Rustup => cargo(),
             Self::Debian { linker, .. } => {
                 let mut command = Command::new("/usr/bin/cargo");
                 command.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
@@ -100,13 +113,13 @@ fn rustup() -> Outcome<Toolchain> {
     if !installed()? {
         output_of(Command::new("rustup").args(["target", "add", TARGET]))?;
     }
-    if installed()? { Ok(Toolchain::Rustup) } else { Err(format!("rustup does not install {TARGET}").into()) }
+    if installed()? { Ok(Toolchain::Rustup) } else { Err(asked(format!("rustup does not install {TARGET}"))) }
 }
 
 /// The rustc of the cargo that runs this program.
 fn rustc_beside_cargo() -> PathBuf {
-    let beside = Path::new(env!("CARGO")).with_file_name("rustc");
-    if beside.exists() { beside } else { PathBuf::from("rustc") }
+    let beside = std::env::var_os("CARGO").map(|cargo| Path::new(&cargo).with_file_name("rustc"));
+    beside.filter(|beside| beside.exists()).unwrap_or_else(|| PathBuf::from("rustc"))
 }
 
 fn debian() -> Outcome<Toolchain> {
@@ -117,8 +130,8 @@ fn debian() -> Outcome<Toolchain> {
     }
     let version = output_of(Command::new("/usr/bin/rustc").arg("--version"))?;
     let version = version.split_whitespace().nth(1).unwrap_or_default().to_owned();
-    let source = standard_library_source().ok_or("Debian's rustc has no source in /usr/src")?;
-    let linker = linker().ok_or("there is no wasm-ld in /usr/lib/llvm-*/bin")?;
+    let source = standard_library_source().ok_or_else(|| asked("Debian's rustc has no source in /usr/src"))?;
+    let linker = linker().ok_or_else(|| asked("there is no wasm-ld in /usr/lib/llvm-*/bin"))?;
     let link = Path::new("/usr/lib/rustlib/src/rust");
     if !link.join("library").exists() {
         output_of(Command::new("ln").arg("-sfn").arg(&source).arg(link))?;
@@ -146,9 +159,13 @@ fn linker() -> Option<PathBuf> {
 /// What a command prints, or what it complains about.
 fn output_of(command: &mut Command) -> Outcome<String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|error| asked(format!("{program}: {error}")))?;
     if output.status.success() {
-        return Ok(String::from_utf8(output.stdout)?);
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim()).into())
+    Err(asked(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim())))
+}
+
+fn asked(what: impl Into<String>) -> AuthorError {
+    AuthorError::Asked(what.into())
 }

@@ -1,0 +1,22 @@
+//! The author's way: from an empty folder to a component that is tested and published.
+//!
+//! [`create`] writes a new Interlinker into a folder, with the SDK of its language beside it; [`Project`] is such a folder, and
+//! is built and tested. What goes wrong is told in the author's terms: which file, which line, what to change.
+
+mod component;
+mod create;
+mod error;
+mod project;
+mod rust;
+mod sdk;
+mod toolchain;
+
+pub use component::{component_of_module, with_manifest};
+pub use create::create;
+pub use error::AuthorError;
+pub use project::{Built, Language, Project};
+pub use rust::{Crate, build_crate};
+pub use toolchain::{TARGET, Toolchain, find, named};
+
+/// What the functions of this crate come to.
+pub type Outcome<T> = Result<T, AuthorError>;
