@@ -32,6 +32,18 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Outcome<PathBuf>
                 write(&folder.join(path), &filled(text, name))?;
             }
         }
+        Language::JavaScript => {
+            sdk::write_js(&folder.join(sdk::FOLDER))?;
+            for (path, text) in [
+                ("package.json", include_str!("../templates/js/package.json")),
+                ("__name__.js", include_str!("../templates/js/interlinker.js")),
+                ("__name__.test.js", include_str!("../templates/js/interlinker.test.js")),
+                (".gitignore", include_str!("../templates/js/gitignore")),
+                ("README.md", include_str!("../templates/js/README.md")),
+            ] {
+                write(&folder.join(filled(path, name)), &filled(text, name))?;
+            }
+        }
     }
     Ok(folder)
 }

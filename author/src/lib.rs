@@ -6,10 +6,12 @@
 mod component;
 mod create;
 mod error;
+mod javascript;
 mod project;
 mod rust;
 mod sdk;
 mod toolchain;
+mod tools;
 
 pub use component::{component_of_module, with_manifest};
 pub use create::create;

@@ -8,23 +8,26 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{AuthorError, Outcome, rust};
+use crate::{AuthorError, Outcome, javascript, rust};
 
 /// What an Interlinker is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     /// Rust: the smallest and quickest.
     Rust,
+    /// JavaScript, in QuickJS.
+    JavaScript,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Rust];
+    pub const ALL: [Self; 2] = [Self::Rust, Self::JavaScript];
 
     /// The word for it on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::JavaScript => "js",
         }
     }
 
@@ -32,6 +35,7 @@ impl Language {
     fn mark(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
+            Self::JavaScript => "package.json",
         }
     }
 }
@@ -66,6 +70,25 @@ pub struct Built {
     pub took: Duration,
 }
 
+/// What runs a project's component for its tests.
+pub(crate) struct Runner<'a> {
+    project: &'a Project,
+    binary: &'a Path,
+}
+
+impl Runner<'_> {
+    /// Builds the component and runs tests with it.
+    pub fn with_component(
+        &self,
+        tell: &mut dyn FnMut(&str),
+        tests: impl FnOnce(&Path, &Path) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let built = self.project.build(tell)?;
+        tell("the same tests in the component");
+        tests(&built.path, self.binary)
+    }
+}
+
 impl Project {
     /// The project in a folder.
     ///
@@ -96,6 +119,7 @@ impl Project {
         let began = Instant::now();
         let (component, manifest) = match self.language {
             Language::Rust => rust::build(&self.folder, tell)?,
+            Language::JavaScript => javascript::build(&self.folder, tell)?,
         };
         let manifest: Value = serde_json::from_str(&manifest)
             .map_err(|error| AuthorError::Asked(format!("its manifest is no JSON: {error}")))?;
@@ -108,14 +132,17 @@ impl Project {
         Ok(Built { path, manifest, bytes: component.len(), sha256, took: began.elapsed() })
     }
 
-    /// Runs its tests.
+    /// Runs its tests: of its code as it is, then of its component, which `binary run COMPONENT` runs under the host of
+    /// servers.
     ///
     /// # Errors
     ///
     /// What failed, and where; a tool that is not here.
-    pub fn test(&self) -> Outcome<()> {
+    pub fn test(&self, binary: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<()> {
+        let runner = Runner { project: self, binary };
         match self.language {
-            Language::Rust => rust::test(&self.folder),
+            Language::Rust => rust::test(&self.folder, &runner, tell),
+            Language::JavaScript => javascript::test(&self.folder, &runner, tell),
         }
     }
 

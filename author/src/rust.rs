@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::component::component_of_module;
+use crate::project::Runner;
 use crate::toolchain::{self, TARGET, Toolchain};
+use crate::tools::{under, watched};
 use crate::{AuthorError, Outcome, sdk};
 
 /// The environment variable by which the SDK's generated test is told where to write the manifest.
@@ -59,11 +61,19 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u
 }
 
 /// Runs the tests of the project in a folder.
-pub(crate) fn test(folder: &Path) -> Outcome<()> {
+pub(crate) fn test(folder: &Path, runner: &Runner<'_>, tell: &mut dyn FnMut(&str)) -> Outcome<()> {
     sdk::write_rust(&folder.join(sdk::FOLDER))?;
-    let status = cargo().arg("test").current_dir(folder).env_remove("RUSTFLAGS").status();
-    let status = status.map_err(|error| missing_cargo(&error))?;
-    if status.success() { Ok(()) } else { Err(AuthorError::Asked("its tests failed".into())) }
+    let tests = || {
+        let mut tests = cargo();
+        tests.arg("test").current_dir(folder).env_remove("RUSTFLAGS");
+        tests
+    };
+    watched(&mut tests(), "its tests failed")?;
+    runner.with_component(tell, |component, binary| {
+        let mut tests = tests();
+        under(&mut tests, component, binary, folder);
+        watched(&mut tests, "its tests failed in the component")
+    })
 }
 
 /// The cargo that runs this program, or the one that is found.

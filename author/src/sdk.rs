@@ -29,6 +29,11 @@ pub(crate) fn write_rust(folder: &Path) -> Outcome<()> {
     write(&folder.join("Cargo.toml"), workspace().as_bytes())
 }
 
+/// Writes the SDK's JavaScript modules and the WIT of the world into a folder.
+pub(crate) fn write_js(folder: &Path) -> Outcome<()> {
+    ["js", "wit"].iter().filter_map(|below| SDK.get_dir(below)).try_for_each(|found| write_dir(found, folder))
+}
+
 /// The workspace of the SDK's crates: members, and the tables that they inherit.
 fn workspace() -> String {
     let whole: Table = WORKSPACE.parse().expect("the workspace's manifest was read to compile this");

@@ -1,5 +1,7 @@
 //! `interlink interlinker`: writing one, and looking at what they did.
 
+mod run;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use interlink_author::{Built, Language, Project, create};
 use serde_json::{Value, json};
 
-use super::{Output, print_json, print_table, text};
+use crate::cli::{Output, print_json, print_table, text};
 use crate::client::Client;
 
 /// How often a watched folder is looked at.
@@ -39,6 +41,11 @@ pub enum Command {
     },
     /// Lists the Interlinkers of a server.
     List,
+    /// Runs a component for a test, which speaks with it line by line: `test` does so.
+    Run {
+        /// The component.
+        component: PathBuf,
+    },
     /// Runs a recorded call of an asset again, fed with its record, and shows each question to the world outside.
     Replay {
         /// The asset.
@@ -61,12 +68,15 @@ pub struct Folder {
 pub enum Lang {
     /// Rust.
     Rust,
+    /// JavaScript.
+    Js,
 }
 
 impl From<Lang> for Language {
     fn from(lang: Lang) -> Self {
         match lang {
             Lang::Rust => Self::Rust,
+            Lang::Js => Self::JavaScript,
         }
     }
 }
@@ -80,9 +90,10 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
             show_built(&built, output);
             Ok(())
         }
-        Command::Test(Folder { path }) => open(&path)?.test().map_err(|error| error.to_string()),
+        Command::Test(Folder { path }) => test(&open(&path)?),
         Command::Publish { path, watch: false } => publish(&path, &client()?, output),
         Command::Publish { path, watch: true } => watch(&open(&path)?, &client()?, output),
+        Command::Run { component } => run::run(&component),
         Command::List => list(&client()?, output),
         Command::Replay { asset, call } => replay(&asset, &call, &client()?, output),
     }
@@ -101,6 +112,12 @@ fn new(name: &str, lang: Lang) -> Result<(), String> {
     println!("  interlink interlinker test");
     println!("  interlink interlinker publish    # INTERLINK_TOKEN is an operator's");
     Ok(())
+}
+
+fn test(project: &Project) -> Result<(), String> {
+    let this = std::env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
+    let mut tell = |step: &str| eprintln!("{step}…");
+    project.test(&this, &mut tell).map_err(|error| error.to_string())
 }
 
 /// Builds a project, and says on the way what takes long.

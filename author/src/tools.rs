@@ -1,0 +1,123 @@
+//! Programs that other languages need: fetched once, in versions that are known to work, into a folder of this user's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::{AuthorError, Outcome};
+
+/// The environment variable that says where tools are kept.
+const TOOLS_VARIABLE: &str = "INTERLINK_TOOLS_DIR";
+/// What JavaScript needs: QuickJS in a component, the compiler that reads types, a checker of inputs for tests.
+const NPM: [&str; 3] = ["componentize-qjs@0.4.5", "typescript@5.9.3", "ajv@8.20.0"];
+/// The oldest node that they run on.
+const NODE_MAJOR_MIN: u32 = 20;
+
+/// Where tools of a kind, in these versions, are kept.
+fn place(kind: &str, versions: &[&str]) -> PathBuf {
+    let own = std::env::var_os(TOOLS_VARIABLE).map(PathBuf::from);
+    let of_user = || std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(home()?.join(".cache")));
+    let root = own.or_else(|| Some(of_user()?.join("interlink/tools"))).unwrap_or_else(|| ".interlink/tools".into());
+    let named: String = versions.join("-").replace(['@', '/', '='], "-");
+    root.join(kind).join(named)
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from)
+}
+
+/// What is used of JavaScript's tools.
+pub(crate) struct Npm {
+    modules: PathBuf,
+}
+
+impl Npm {
+    /// The tools, fetched where they are not there yet.
+    pub fn find(tell: &mut dyn FnMut(&str)) -> Outcome<Self> {
+        check_node()?;
+        let place = place("npm", &NPM);
+        let modules = place.join("node_modules");
+        if !place.join("complete").is_file() {
+            tell(&format!("fetching {}", NPM.join(", ")));
+            fs::create_dir_all(&place).map_err(AuthorError::writing(&place))?;
+            let mut install = Command::new("npm");
+            install
+                .args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"])
+                .arg(&place)
+                .args(NPM);
+            said(&mut install, "npm", "it comes with Node.js")?;
+            fs::write(place.join("complete"), "").map_err(AuthorError::writing(&place))?;
+        }
+        Ok(Self { modules })
+    }
+
+    /// The command line of QuickJS's componentizer.
+    pub fn componentize(&self) -> Command {
+        let mut command = Command::new("node");
+        command.arg(self.modules.join("componentize-qjs/bin/componentize-qjs"));
+        command
+    }
+
+    /// The compiler, as a module.
+    pub fn typescript(&self) -> PathBuf {
+        self.modules.join("typescript/lib/typescript.js")
+    }
+
+    /// The checker of inputs, as a module.
+    pub fn ajv(&self) -> PathBuf {
+        self.modules.join("ajv/dist/2020.js")
+    }
+}
+
+fn check_node() -> Outcome<()> {
+    let version = said(Command::new("node").arg("--version"), "node", "Interlinkers in JavaScript need Node.js")?;
+    let major: Option<u32> =
+        version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    if major.is_some_and(|major| major >= NODE_MAJOR_MIN) {
+        return Ok(());
+    }
+    let why = format!("Node.js {NODE_MAJOR_MIN} or newer is needed, and this is {}", version.trim());
+    Err(AuthorError::Missing { tool: "node".into(), why })
+}
+
+/// What a program prints. One that is not there, or fails, is missing: it is no fault of the author's code.
+pub(crate) fn said(command: &mut Command, tool: &str, why: &str) -> Outcome<String> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| AuthorError::Missing { tool: tool.into(), why: format!("{error}; {why}") })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(AuthorError::Missing { tool: tool.into(), why: format!("it says: {said}") })
+}
+
+/// What a program prints, of which the author's code is the cause where it fails.
+pub(crate) fn told(command: &mut Command, what: &str) -> Outcome<String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| AuthorError::Missing { tool: program, why: error.to_string() })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    Err(AuthorError::Code { what: what.into(), said: said.trim_end().into() })
+}
+
+/// Runs a program whose words go to whoever runs this.
+pub(crate) fn watched(command: &mut Command, failed: &str) -> Outcome<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.stdin(Stdio::null()).status();
+    let status = status.map_err(|error| AuthorError::Missing { tool: program, why: error.to_string() })?;
+    if status.success() { Ok(()) } else { Err(AuthorError::Asked(failed.into())) }
+}
+
+/// Has tests run a component, in place of the code that it was made of. Native code of it is kept for the next run.
+pub(crate) fn under(tests: &mut Command, component: &Path, binary: &Path, folder: &Path) {
+    tests.env("INTERLINK_TEST_COMPONENT", component).env("INTERLINK_TEST_BINARY", binary);
+    tests.env("INTERLINK_TEST_CACHE", folder.join(crate::sdk::FOLDER).join("cache"));
+}
+
+/// A path from one place to a file below it, as JavaScript imports it.
+pub(crate) fn below(path: &Path) -> String {
+    format!("./{}", path.to_string_lossy().replace('\\', "/"))
+}

@@ -1,0 +1,377 @@
+/**
+ * Write an Interlinker: a small tool for people who make something together, run by an Interlink server.
+ *
+ * An Interlinker is a class. `static about` says what it is; `instantiate`, the actions and `view` are its methods, and the
+ * JSDoc types of their parameters become the forms that people fill in. Each call runs in a fresh instance that has no files, no
+ * network, no clock and no randomness of its own. What it changes in `this.state` is kept together with its outcome, or, when it
+ * refuses or fails, not at all.
+ */
+
+import { byteLength } from "./utf8.js";
+
+/** The largest value of a key, in bytes of JSON. Larger content does not belong into a state. */
+export const VALUE_BYTES_MAX = 64 * 1024;
+/** The longest key, in bytes. */
+export const KEY_BYTES_MAX = 256;
+/** Entries that are read at once. */
+const PAGE = 1000;
+
+/**
+ * A whole number. In a form, nothing else is taken.
+ * @typedef {number} Integer
+ */
+
+/**
+ * What `static about` says of an Interlinker.
+ * @typedef {object} About
+ * @property {string} name The name that it is published under.
+ * @property {string} version Its version, as semver.
+ * @property {Text} [title] Its name for people.
+ * @property {Text} [description] What it does.
+ * @property {string} [licence] Its licence, as SPDX identifier.
+ * @property {string[]} [problems] The problem profiles that it helps with.
+ * @property {{title?: Text}} [instantiate] The title of its first form.
+ * @property {Record<string, {title?: Text, help?: Text, allow?: string[]}>} actions Its actions: methods of these names.
+ * @property {{http?: {origin: string, methods: string[], reason: Text}[], secrets?: {name: string, reason: Text}[]}} [grants]
+ *     What it asks the operator for, each with a reason in plain words.
+ */
+
+/**
+ * A text in some languages, by BCP 47 tag.
+ * @typedef {Record<string, string>} Text
+ */
+
+/** Why an Interlinker refuses, for people and for programs. Nothing is changed. */
+export class Refusal extends Error {
+  /**
+   * @param {string} detail A sentence for people.
+   * @param {{code?: string, at?: string, data?: unknown}} [more] A slug for programs; a JSON pointer into the input; facts.
+   */
+  constructor(detail, { code = "refused", at, data } = {}) {
+    super(detail);
+    this.name = "Refusal";
+    this.code = code;
+    this.at = at;
+    this.data = data;
+  }
+}
+
+/**
+ * Refuses the call.
+ * @param {string} detail A sentence for people.
+ * @param {{code?: string, at?: string, data?: unknown}} [more]
+ * @returns {never}
+ */
+export function refuse(detail, more) {
+  throw new Refusal(detail, more);
+}
+
+/**
+ * Refuses the call unless a condition holds.
+ * @param {unknown} condition
+ * @param {string} detail A sentence for people.
+ * @param {{code?: string, at?: string, data?: unknown}} [more]
+ * @returns {asserts condition}
+ */
+export function ensure(condition, detail, more) {
+  if (!condition) throw new Refusal(detail, more);
+}
+
+/** The state of one asset, by key: UTF-8, segments separated by `/`. Values are what JSON can say. */
+export class State {
+  #host;
+
+  /** @param {Host} host */
+  constructor(host) {
+    this.#host = host;
+  }
+
+  /**
+   * The value of a key, or undefined.
+   * @param {string} key
+   * @returns {any}
+   */
+  get(key) {
+    const text = this.#host.get(key);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  /**
+   * Gives a key a value.
+   * @param {string} key
+   * @param {unknown} value
+   */
+  set(key, value) {
+    const text = JSON.stringify(value);
+    ensure(text !== undefined, `\`${key}\` cannot be set to what JSON cannot say`, { code: "no-json" });
+    ensure(byteLength(key) <= KEY_BYTES_MAX, `the key \`${key}\` is longer than ${KEY_BYTES_MAX} bytes`, { code: "key-too-long" });
+    ensure(byteLength(text) <= VALUE_BYTES_MAX, `the value of \`${key}\` has more than ${VALUE_BYTES_MAX} bytes`, {
+      code: "value-too-large",
+    });
+    this.#host.set(key, text);
+  }
+
+  /**
+   * Removes a key, if it is there.
+   * @param {string} key
+   */
+  delete(key) {
+    this.#host.delete(key);
+  }
+
+  /**
+   * How many keys begin with a prefix, which is empty or ends in `/`. It costs the same however many there are.
+   * @param {string} [prefix]
+   */
+  count(prefix = "") {
+    return this.#host.count(prefix);
+  }
+
+  /**
+   * Entries whose key begins with a prefix, in the order of their keys.
+   * @param {string} [prefix]
+   * @returns {Generator<[string, any]>}
+   */
+  *entries(prefix = "") {
+    let after;
+    for (;;) {
+      const page = this.#host.range(prefix, after, PAGE);
+      for (const [key, text] of page) yield [key, JSON.parse(text)];
+      if (page.length < PAGE) return;
+      after = page[page.length - 1][0];
+    }
+  }
+
+  /**
+   * A map whose every entry is a key of its own, below a name: a large one costs no more than a small one.
+   * @param {string} name
+   */
+  map(name) {
+    return new StateMap(this, `${name}/`);
+  }
+}
+
+/** A map in the state. Its keys are any texts that are not empty. */
+export class StateMap {
+  #state;
+  #prefix;
+
+  /**
+   * @param {State} state
+   * @param {string} prefix
+   */
+  constructor(state, prefix) {
+    this.#state = state;
+    this.#prefix = prefix;
+  }
+
+  /** How many entries it has. */
+  get size() {
+    return this.#state.count(this.#prefix);
+  }
+
+  /** @param {string} key */
+  #key(key) {
+    ensure(key !== "", "a key is not empty", { code: "empty-key" });
+    return this.#prefix + encodeURIComponent(key);
+  }
+
+  /** @param {string} key */
+  has(key) {
+    return this.get(key) !== undefined;
+  }
+
+  /**
+   * @param {string} key
+   * @returns {any}
+   */
+  get(key) {
+    return this.#state.get(this.#key(key));
+  }
+
+  /**
+   * @param {string} key
+   * @param {unknown} value
+   */
+  set(key, value) {
+    this.#state.set(this.#key(key), value);
+  }
+
+  /** @param {string} key */
+  delete(key) {
+    this.#state.delete(this.#key(key));
+  }
+
+  /** @returns {Generator<[string, any]>} */
+  *entries() {
+    for (const [key, value] of this.#state.entries(this.#prefix)) {
+      yield [decodeURIComponent(key.slice(this.#prefix.length)), value];
+    }
+  }
+
+  /** @returns {Generator<string>} */
+  *keys() {
+    for (const [key] of this.entries()) yield key;
+  }
+
+  /** @returns {Generator<any>} */
+  *values() {
+    for (const [, value] of this.entries()) yield value;
+  }
+}
+
+/** What a service outside answered. */
+export class Response {
+  /**
+   * @param {number} status
+   * @param {[string, string][]} headers
+   * @param {string} body
+   */
+  constructor(status, headers, body) {
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  /** Whether the status is one of success. */
+  get ok() {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  /** The body as JSON. */
+  json() {
+    try {
+      return JSON.parse(this.body);
+    } catch (error) {
+      return refuse(`the service answered no JSON: ${error}`, { code: "no-json" });
+    }
+  }
+
+  /** This, where the status is one of success; otherwise the call is refused. */
+  success() {
+    ensure(this.ok, `the service answered ${this.status}`, { code: "bad-status", data: { status: this.status } });
+    return this;
+  }
+}
+
+/** What an Interlinker is: extend it. */
+export class Interlinker {
+  /** @type {About} */
+  static about;
+
+  #host;
+  /** The state of this asset, as the call has changed it so far. */
+  state;
+  /**
+   * Who calls, when, and on what. Where the server itself calls there is no person.
+   * @type {{person: {id: string, roles: string[]} | null, process: string, task: string, asset: string, language: string, at: string}}
+   */
+  call;
+
+  /** @param {Host} host */
+  constructor(host) {
+    this.#host = host;
+    this.state = new State(host);
+    this.call = host.context();
+  }
+
+  /** The id of the person who calls. A call without one is refused. */
+  get person() {
+    const person = this.call.person;
+    ensure(person, "a person does this", { code: "no-person" });
+    return person.id;
+  }
+
+  /**
+   * Says that the task has what it needed. A fact once the call has ended well.
+   * @param {unknown} outcome
+   */
+  declareOutcome(outcome) {
+    this.#host.declareOutcome(JSON.stringify(outcome ?? null));
+  }
+
+  /**
+   * A line for whoever operates or writes this Interlinker.
+   * @param {string} message
+   * @param {"debug" | "info" | "warn" | "error"} [level]
+   */
+  log(message, level = "info") {
+    this.#host.log(level, String(message));
+  }
+
+  /** The time. As all that comes from outside it is recorded: a call that was cut off is run again with the same answer. */
+  now() {
+    return new Date(this.#host.now() / 1000);
+  }
+
+  /**
+   * Bytes that nobody can guess.
+   * @param {Integer} count
+   */
+  random(count) {
+    return this.#host.random(count);
+  }
+
+  /**
+   * A secret that the operator has set and granted, or undefined.
+   * @param {string} name
+   */
+  secret(name) {
+    return this.#host.secret(name);
+  }
+
+  /**
+   * Sends a request to what the operator has granted. What does not come through refuses the call.
+   * @param {string} url
+   * @param {{method?: string, headers?: [string, string][], body?: string, json?: unknown, timeoutMs?: number}} [request]
+   */
+  http(url, { method, headers = [], body, json, timeoutMs } = {}) {
+    const isJson = json !== undefined;
+    const sent = isJson ? JSON.stringify(json) : body ?? "";
+    const all = isJson ? [...headers, /** @type {[string, string]} */ (["content-type", "application/json"])] : headers;
+    const request = { method: method ?? (sent === "" ? "GET" : "POST"), url, headers: all, timeout_ms: timeoutMs };
+    const { status, headers: received, body: answer } = this.#host.http(request, sent);
+    return new Response(status, received, answer);
+  }
+}
+
+/**
+ * What a call reaches: the imports of its world, or a test. Texts are UTF-8.
+ * @typedef {object} Host
+ * @property {(key: string) => string | undefined} get
+ * @property {(key: string, value: string) => void} set
+ * @property {(key: string) => void} delete
+ * @property {(prefix: string, after: string | undefined, limit: number) => [string, string][]} range
+ * @property {(prefix: string) => number} count
+ * @property {() => any} context
+ * @property {(outcome: string) => void} declareOutcome
+ * @property {(level: string, message: string) => void} log
+ * @property {() => number} now Microseconds since 1970.
+ * @property {(count: number) => Uint8Array} random
+ * @property {(name: string) => string | undefined} secret
+ * @property {(request: object, body: string) => {status: number, headers: [string, string][], body: string}} http
+ */
+
+/**
+ * Runs one call.
+ * @param {any} Kind The Interlinker.
+ * @param {Host} host
+ * @param {"instantiate" | "call" | "view"} what
+ * @param {string | undefined} action
+ * @param {string} input JSON.
+ * @returns {string} JSON.
+ */
+export function perform(Kind, host, what, action, input) {
+  const given = JSON.parse(input);
+  const it = new Kind(host);
+  const actions = Kind.about.actions ?? {};
+  if (what === "call" && !Object.hasOwn(actions, action ?? "")) {
+    refuse(`there is no action \`${action}\``, { code: "no-such-action", data: { known: Object.keys(actions) } });
+  }
+  const method = what === "call" ? action : what;
+  const answer = it[/** @type {string} */ (method)]?.(given);
+  if (typeof answer?.then === "function") {
+    throw new TypeError(`\`${method}\` is asynchronous: there is nothing to wait for here, leave \`async\` out`);
+  }
+  return JSON.stringify(answer ?? null);
+}
