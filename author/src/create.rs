@@ -20,30 +20,40 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Outcome<PathBuf>
         std::io::ErrorKind::AlreadyExists => AuthorError::Asked(format!("{} is there already", folder.display())),
         _ => AuthorError::writing(&folder)(error),
     })?;
-    match language {
+    let kept = folder.join(sdk::FOLDER);
+    let files: &[(&str, &str)] = match language {
         Language::Rust => {
-            sdk::write_rust(&folder.join(sdk::FOLDER))?;
-            for (path, text) in [
+            sdk::write_rust(&kept)?;
+            &[
                 ("Cargo.toml", include_str!("../templates/rust/Cargo.toml")),
                 ("src/lib.rs", include_str!("../templates/rust/lib.rs")),
                 (".gitignore", include_str!("../templates/rust/gitignore")),
                 ("README.md", include_str!("../templates/rust/README.md")),
-            ] {
-                write(&folder.join(path), &filled(text, name))?;
-            }
+            ]
         }
         Language::JavaScript => {
-            sdk::write_js(&folder.join(sdk::FOLDER))?;
-            for (path, text) in [
+            sdk::write_js(&kept)?;
+            &[
                 ("package.json", include_str!("../templates/js/package.json")),
                 ("__name__.js", include_str!("../templates/js/interlinker.js")),
                 ("__name__.test.js", include_str!("../templates/js/interlinker.test.js")),
                 (".gitignore", include_str!("../templates/js/gitignore")),
                 ("README.md", include_str!("../templates/js/README.md")),
-            ] {
-                write(&folder.join(filled(path, name)), &filled(text, name))?;
-            }
+            ]
         }
+        Language::Python => {
+            sdk::write_python(&kept)?;
+            &[
+                ("pyproject.toml", include_str!("../templates/python/pyproject.toml")),
+                ("__module__.py", include_str!("../templates/python/interlinker.py")),
+                ("test___module__.py", include_str!("../templates/python/test_interlinker.py")),
+                (".gitignore", include_str!("../templates/python/gitignore")),
+                ("README.md", include_str!("../templates/python/README.md")),
+            ]
+        }
+    };
+    for (path, text) in files {
+        write(&folder.join(filled(path, name)), &filled(text, name))?;
     }
     Ok(folder)
 }
@@ -65,7 +75,9 @@ fn filled(text: &str, name: &str) -> String {
     let words = name.split('-').filter(|word| !word.is_empty());
     let kind: String = words.map(|word| word[..1].to_uppercase() + &word[1..]).collect();
     let title = name[..1].to_uppercase() + &name[1..].replace('-', " ");
-    text.replace("__name__", name).replace("__Type__", &kind).replace("__Title__", &title)
+    let module = name.replace('-', "_");
+    let text = text.replace("__name__", name).replace("__module__", &module);
+    text.replace("__Type__", &kind).replace("__Title__", &title)
 }
 
 fn write(path: &Path, text: &str) -> Outcome<()> {
@@ -102,6 +114,7 @@ mod tests {
 
     #[test]
     fn a_template_says_its_name_as_each_language_wants_it() {
-        assert_eq!(filled("__name__ __Type__ __Title__", "street-party"), "street-party StreetParty Street party");
+        let filled = filled("__name__ __module__ __Type__ __Title__", "street-party");
+        assert_eq!(filled, "street-party street_party StreetParty Street party");
     }
 }

@@ -8,6 +8,7 @@ mod create;
 mod error;
 mod javascript;
 mod project;
+mod python;
 mod rust;
 mod sdk;
 mod toolchain;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{AuthorError, Outcome, javascript, rust};
+use crate::{AuthorError, Outcome, javascript, python, rust};
 
 /// What an Interlinker is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,17 +17,20 @@ pub enum Language {
     Rust,
     /// JavaScript, in QuickJS.
     JavaScript,
+    /// Python, in CPython.
+    Python,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Rust, Self::JavaScript];
+    pub const ALL: [Self; 3] = [Self::Rust, Self::JavaScript, Self::Python];
 
     /// The word for it on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rust => "rust",
             Self::JavaScript => "js",
+            Self::Python => "python",
         }
     }
 
@@ -36,6 +39,7 @@ impl Language {
         match self {
             Self::Rust => "Cargo.toml",
             Self::JavaScript => "package.json",
+            Self::Python => "pyproject.toml",
         }
     }
 }
@@ -120,6 +124,7 @@ impl Project {
         let (component, manifest) = match self.language {
             Language::Rust => rust::build(&self.folder, tell)?,
             Language::JavaScript => javascript::build(&self.folder, tell)?,
+            Language::Python => python::build(&self.folder, tell)?,
         };
         let manifest: Value = serde_json::from_str(&manifest)
             .map_err(|error| AuthorError::Asked(format!("its manifest is no JSON: {error}")))?;
@@ -143,6 +148,7 @@ impl Project {
         match self.language {
             Language::Rust => rust::test(&self.folder, &runner, tell),
             Language::JavaScript => javascript::test(&self.folder, &runner, tell),
+            Language::Python => python::test(&self.folder, &runner, tell),
         }
     }
 

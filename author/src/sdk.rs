@@ -31,7 +31,16 @@ pub(crate) fn write_rust(folder: &Path) -> Outcome<()> {
 
 /// Writes the SDK's JavaScript modules and the WIT of the world into a folder.
 pub(crate) fn write_js(folder: &Path) -> Outcome<()> {
-    ["js", "wit"].iter().filter_map(|below| SDK.get_dir(below)).try_for_each(|found| write_dir(found, folder))
+    write_below(folder, &["js", "wit"])
+}
+
+/// Writes the SDK's Python package and the WIT of the world into a folder.
+pub(crate) fn write_python(folder: &Path) -> Outcome<()> {
+    write_below(folder, &["python", "wit"])
+}
+
+fn write_below(folder: &Path, below: &[&str]) -> Outcome<()> {
+    below.iter().filter_map(|below| SDK.get_dir(below)).try_for_each(|found| write_dir(found, folder))
 }
 
 /// The workspace of the SDK's crates: members, and the tables that they inherit.
@@ -60,10 +69,15 @@ fn workspace() -> String {
 }
 
 fn write_dir(found: &Dir<'_>, root: &Path) -> Outcome<()> {
-    for file in found.files() {
+    // What Python leaves beside its sources is none of them.
+    let sources = found.files().filter(|file| file.path().extension().is_none_or(|extension| extension != "pyc"));
+    for file in sources {
         write(&root.join(file.path()), file.contents())?;
     }
-    found.dirs().filter(|below| !below.path().ends_with("tests")).try_for_each(|below| write_dir(below, root))
+    found
+        .dirs()
+        .filter(|below| !["tests", "__pycache__"].iter().any(|left| below.path().ends_with(left)))
+        .try_for_each(|below| write_dir(below, root))
 }
 
 fn write(path: &Path, contents: &[u8]) -> Outcome<()> {

@@ -10,6 +10,11 @@ use crate::{AuthorError, Outcome};
 const TOOLS_VARIABLE: &str = "INTERLINK_TOOLS_DIR";
 /// What JavaScript needs: QuickJS in a component, the compiler that reads types, a checker of inputs for tests.
 const NPM: [&str; 3] = ["componentize-qjs@0.4.5", "typescript@5.9.3", "ajv@8.20.0"];
+/// What Python needs: CPython in a component, a checker of inputs for tests.
+const PIP: [&str; 2] = ["componentize-py==0.25.1", "jsonschema==4.26.0"];
+/// Fails where Python is too old.
+const PYTHON_IS_NEW: &str =
+    "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'this is Python ' + sys.version)";
 /// The oldest node that they run on.
 const NODE_MAJOR_MIN: u32 = 20;
 
@@ -66,6 +71,44 @@ impl Npm {
     /// The checker of inputs, as a module.
     pub fn ajv(&self) -> PathBuf {
         self.modules.join("ajv/dist/2020.js")
+    }
+}
+
+/// What is used of Python's tools.
+pub(crate) struct Pip {
+    programs: PathBuf,
+}
+
+impl Pip {
+    /// The tools, fetched where they are not there yet.
+    pub fn find(tell: &mut dyn FnMut(&str)) -> Outcome<Self> {
+        let place = place("pip", &PIP);
+        let programs = place.join("bin");
+        if !place.join("complete").is_file() {
+            said(
+                Command::new("python3").args(["-c", PYTHON_IS_NEW]),
+                "python3",
+                "Interlinkers in Python need Python 3.11",
+            )?;
+            tell(&format!("fetching {}", PIP.join(", ")));
+            let venv = "Debian has it in the package python3-venv";
+            said(Command::new("python3").args(["-m", "venv"]).arg(&place), "python3 -m venv", venv)?;
+            let mut install = Command::new(programs.join("pip"));
+            install.args(["install", "--quiet", "--disable-pip-version-check"]).args(PIP);
+            said(&mut install, "pip", "it comes with Python")?;
+            fs::write(place.join("complete"), "").map_err(AuthorError::writing(&place))?;
+        }
+        Ok(Self { programs })
+    }
+
+    /// Python, with what was fetched.
+    pub fn python(&self) -> Command {
+        Command::new(self.programs.join("python"))
+    }
+
+    /// The command line of CPython's componentizer.
+    pub fn componentize(&self) -> Command {
+        Command::new(self.programs.join("componentize-py"))
     }
 }
 

@@ -68,7 +68,7 @@ impl Default for Limits {
             memory_bytes: 64 << 20,
             table_elements: 100_000,
             memories: 16,
-            core_instances: 32,
+            core_instances: 64,
             stack_bytes: 512 << 10,
             transfer_bytes: 1 << 20,
             output_bytes: 256 << 10,

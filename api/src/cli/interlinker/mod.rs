@@ -70,6 +70,8 @@ pub enum Lang {
     Rust,
     /// JavaScript.
     Js,
+    /// Python.
+    Python,
 }
 
 impl From<Lang> for Language {
@@ -77,6 +79,7 @@ impl From<Lang> for Language {
         match lang {
             Lang::Rust => Self::Rust,
             Lang::Js => Self::JavaScript,
+            Lang::Python => Self::Python,
         }
     }
 }

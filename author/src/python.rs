@@ -1,0 +1,101 @@
+//! Interlinkers in Python: the manifest from annotations, the component from CPython.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::component::with_manifest;
+use crate::project::Runner;
+use crate::tools::{Pip, told, under, watched};
+use crate::{AuthorError, Outcome, sdk};
+
+/// The world's name in its WIT.
+const WORLD: &str = "interlinker";
+/// The module that the component is made of.
+const ENTRY: &str = "interlink_entry";
+
+/// Builds the project in a folder.
+pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u8>, String)> {
+    let kept = folder.join(sdk::FOLDER);
+    sdk::write_python(&kept)?;
+    let module = module_of(folder)?;
+    let pip = Pip::find(tell)?;
+    tell("reading its types");
+    let manifest = describe(folder, &module, &pip)?;
+    tell("making a component of it");
+    let entry = kept.join("entry");
+    fs::create_dir_all(&entry).map_err(AuthorError::writing(&entry))?;
+    let entry_path = entry.join(ENTRY).with_extension("py");
+    let text = format!("import {module}\nfrom interlink._guest import serve\n\nAsset = serve({module})\n");
+    fs::write(&entry_path, text).map_err(AuthorError::writing(&entry_path))?;
+    let out = kept.join("component.wasm");
+    let mut componentize = pip.componentize();
+    componentize.arg("-q").arg("-d").arg(kept.join("wit")).args(["-w", WORLD, "componentize", ENTRY, "--stub-wasi"]);
+    for path in [&entry, &kept.join("python"), folder] {
+        componentize.arg("-p").arg(path);
+    }
+    told(componentize.arg("-o").arg(&out).current_dir(folder), "no component can be made of it")?;
+    let component = fs::read(&out).map_err(AuthorError::reading(&out))?;
+    Ok((with_manifest(component, &manifest)?, manifest))
+}
+
+/// Runs the tests of the project in a folder: with the class itself, then with its component.
+pub(crate) fn test(folder: &Path, runner: &Runner, tell: &mut dyn FnMut(&str)) -> Outcome<()> {
+    let kept = folder.join(sdk::FOLDER);
+    sdk::write_python(&kept)?;
+    let pip = Pip::find(tell)?;
+    let manifest = describe(folder, &module_of(folder)?, &pip)?;
+    let manifest_path = kept.join("manifest.json");
+    fs::write(&manifest_path, manifest).map_err(AuthorError::writing(&manifest_path))?;
+    let tests = || {
+        let mut tests = python(folder, &pip);
+        tests.args(["-m", "unittest"]).env("INTERLINK_TEST_MANIFEST", &manifest_path);
+        tests
+    };
+    watched(&mut tests(), "its tests failed")?;
+    runner.with_component(tell, |component, binary| {
+        let mut tests = tests();
+        under(&mut tests, component, binary, folder);
+        watched(&mut tests, "its tests failed in the component")
+    })
+}
+
+/// The module that `pyproject.toml` names.
+fn module_of(folder: &Path) -> Outcome<String> {
+    let path = folder.join("pyproject.toml");
+    let text = fs::read_to_string(&path).map_err(AuthorError::reading(&path))?;
+    let project: toml::Table = text.parse().map_err(|error| AuthorError::Code {
+        what: "pyproject.toml cannot be read".into(),
+        said: format!("{error}"),
+    })?;
+    let module = project.get("tool").and_then(|tool| tool.get("interlink")?.get("module")?.as_str());
+    let module = module.ok_or_else(|| {
+        AuthorError::Asked(
+            "pyproject.toml has no `module` under `[tool.interlink]`: the module of the Interlinker".into(),
+        )
+    })?;
+    let is_name = |part: &str| {
+        part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !part.starts_with(|first: char| first.is_ascii_digit())
+    };
+    if module.is_empty() || !module.split('.').all(|part| !part.is_empty() && is_name(part)) {
+        return Err(AuthorError::Asked(format!("pyproject.toml names {module:?}, which is no name of a module")));
+    }
+    Ok(module.to_owned())
+}
+
+/// Python with the SDK and the tools, in the project's folder.
+fn python(folder: &Path, pip: &Pip) -> Command {
+    let mut python = pip.python();
+    python
+        .current_dir(folder)
+        .env("PYTHONPATH", Path::new(sdk::FOLDER).join("python"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    python
+}
+
+/// The manifest, from the annotations and what `@interlinker` says.
+fn describe(folder: &Path, module: &str, pip: &Pip) -> Outcome<String> {
+    let mut describe = python(folder, pip);
+    told(describe.args(["-m", "interlink._describe", module]), "its types do not say what they should")
+}

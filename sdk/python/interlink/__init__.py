@@ -1,0 +1,361 @@
+"""Write an Interlinker: a small tool for people who make something together, run by an Interlink server.
+
+An Interlinker is a class under :func:`interlinker`, with one method under :func:`instantiate`, one under :func:`view` and any
+number under :func:`action`. The annotations of their parameters become the forms that people fill in. Each call runs in a fresh
+instance that has no files, no network, no clock and no randomness of its own. What it changes in ``self.state`` is kept together
+with its outcome, or, when it refuses or fails, not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable, NoReturn, Protocol, TypeVar
+from urllib.parse import quote, unquote
+
+from interlink._json import decode, encode
+
+__all__ = [
+    "Call",
+    "Field",
+    "Interlinker",
+    "Person",
+    "Refusal",
+    "Response",
+    "State",
+    "StateMap",
+    "action",
+    "ensure",
+    "instantiate",
+    "interlinker",
+    "refuse",
+    "view",
+]
+
+#: The largest value of a key, in bytes of JSON. Larger content does not belong into a state.
+VALUE_BYTES_MAX = 64 * 1024
+#: The longest key, in bytes.
+KEY_BYTES_MAX = 256
+#: Entries that are read at once.
+PAGE = 1000
+
+T = TypeVar("T")
+Text = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a form says of a field, and what it takes: stands in ``Annotated[int, Field("How many.", minimum=1)]``."""
+
+    help: str = ""
+    title: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    pattern: str | None = None
+    format: str | None = None
+
+
+class Refusal(Exception):
+    """Why an Interlinker refuses, for people and for programs. Nothing is changed."""
+
+    def __init__(self, detail: str, *, code: str = "refused", at: str | None = None, data: Any = None) -> None:
+        super().__init__(detail)
+        self.detail, self.code, self.at, self.data = detail, code, at, data
+
+
+def refuse(detail: str, *, code: str = "refused", at: str | None = None, data: Any = None) -> NoReturn:
+    """Refuses the call: a sentence for people, a slug for programs, a JSON pointer into the input, facts."""
+    raise Refusal(detail, code=code, at=at, data=data)
+
+
+def ensure(holds: Any, detail: str, *, code: str = "refused", at: str | None = None, data: Any = None) -> None:
+    """Refuses the call unless something holds."""
+    if not holds:
+        raise Refusal(detail, code=code, at=at, data=data)
+
+
+class Host(Protocol):
+    """What a call reaches: the imports of its world, or a test. Texts are UTF-8."""
+
+    def get(self, key: str) -> str | None: ...
+    def set(self, key: str, value: str) -> None: ...
+    def delete(self, key: str) -> None: ...
+    def range(self, prefix: str, after: str | None, limit: int) -> list[tuple[str, str]]: ...
+    def count(self, prefix: str) -> int: ...
+    def context(self) -> dict[str, Any]: ...
+    def declare_outcome(self, outcome: str) -> None: ...
+    def log(self, level: str, message: str) -> None: ...
+    def now(self) -> int: ...
+    def random(self, count: int) -> bytes: ...
+    def secret(self, name: str) -> str | None: ...
+    def http(self, request: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]: ...
+
+
+class State:
+    """The state of one asset, by key: UTF-8, segments separated by ``/``. Values are what JSON can say, and dataclasses."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def get(self, key: str, kind: type[T] | Any = Any) -> T | Any:
+        """The value of a key, as the type that is asked for; ``None`` where there is none."""
+        text = self._host.get(key)
+        return None if text is None else decode(kind, json.loads(text))
+
+    def set(self, key: str, value: Any) -> None:
+        """Gives a key a value."""
+        text = json.dumps(encode(value), ensure_ascii=False, separators=(",", ":"))
+        ensure(len(key.encode()) <= KEY_BYTES_MAX, f"the key `{key}` is longer than {KEY_BYTES_MAX} bytes", code="key-too-long")
+        size = len(text.encode())
+        ensure(size <= VALUE_BYTES_MAX, f"the value of `{key}` has more than {VALUE_BYTES_MAX} bytes", code="value-too-large")
+        self._host.set(key, text)
+
+    def delete(self, key: str) -> None:
+        """Removes a key, if it is there."""
+        self._host.delete(key)
+
+    def count(self, prefix: str = "") -> int:
+        """How many keys begin with a prefix, which is empty or ends in ``/``. It costs the same however many there are."""
+        return self._host.count(prefix)
+
+    def entries(self, prefix: str = "", kind: Any = Any) -> Iterator[tuple[str, Any]]:
+        """Entries whose key begins with a prefix, in the order of their keys."""
+        after: str | None = None
+        while True:
+            page = self._host.range(prefix, after, PAGE)
+            for key, text in page:
+                yield key, decode(kind, json.loads(text))
+            if len(page) < PAGE:
+                return
+            after = page[-1][0]
+
+    def map(self, name: str, kind: Any = Any) -> StateMap:
+        """A map whose every entry is a key of its own, below a name: a large one costs no more than a small one."""
+        return StateMap(self, f"{name}/", kind)
+
+
+class StateMap:
+    """A map in the state. Its keys are any texts that are not empty."""
+
+    def __init__(self, state: State, prefix: str, kind: Any) -> None:
+        self._state, self._prefix, self._kind = state, prefix, kind
+
+    def _key(self, key: str) -> str:
+        ensure(key != "", "a key is not empty", code="empty-key")
+        return self._prefix + quote(key, safe="")
+
+    def __len__(self) -> int:
+        return self._state.count(self._prefix)
+
+    def __contains__(self, key: str) -> bool:
+        return self._state._host.get(self._key(key)) is not None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, or what is given for one that is not there."""
+        found = self._state.get(self._key(key), self._kind)
+        return default if found is None else found
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._state.set(self._key(key), value)
+
+    def __delitem__(self, key: str) -> None:
+        self._state.delete(self._key(key))
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Its entries, in the order of their keys in the state."""
+        for key, value in self._state.entries(self._prefix, self._kind):
+            yield unquote(key[len(self._prefix) :]), value
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, _ in self.items())
+
+    def values(self) -> Iterator[Any]:
+        """Its values."""
+        return (value for _, value in self.items())
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who calls."""
+
+    id: str
+    roles: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Call:
+    """Who calls, when, and on what. Where the server itself calls there is no person."""
+
+    person: Person | None
+    process: str
+    task: str
+    asset: str
+    language: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a service outside answered."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= self.status < 300
+
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode(errors="replace")
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            refuse(f"the service answered no JSON: {error}", code="no-json")
+
+    def success(self) -> Response:
+        """This, where the status is one of success; otherwise the call is refused."""
+        ensure(self.ok, f"the service answered {self.status}", code="bad-status", data={"status": self.status})
+        return self
+
+
+class Interlinker:
+    """What an Interlinker is: extend it, under :func:`interlinker`."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.state = State(host)
+        self.call: Call = decode(Call, host.context())
+
+    @property
+    def person(self) -> str:
+        """The id of the person who calls. A call without one is refused."""
+        ensure(self.call.person, "a person does this", code="no-person")
+        assert self.call.person is not None
+        return self.call.person.id
+
+    def declare_outcome(self, outcome: Any) -> None:
+        """Says that the task has what it needed. A fact once the call has ended well."""
+        self._host.declare_outcome(json.dumps(encode(outcome), ensure_ascii=False))
+
+    def log(self, message: str, level: str = "info") -> None:
+        """A line for whoever operates or writes this Interlinker: ``debug``, ``info``, ``warn`` or ``error``."""
+        self._host.log(level, str(message))
+
+    def now(self) -> datetime:
+        """The time. As all that comes from outside it is recorded: a call that was cut off has the same answer again."""
+        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=self._host.now())
+
+    def random(self, count: int) -> bytes:
+        """Bytes that nobody can guess. Python's own ``random`` draws the same in every call."""
+        return self._host.random(count)
+
+    def secret(self, name: str) -> str | None:
+        """A secret that the operator has set and granted."""
+        return self._host.secret(name)
+
+    def http(
+        self,
+        url: str,
+        *,
+        method: str | None = None,
+        headers: list[tuple[str, str]] | None = None,
+        body: bytes | str = b"",
+        json_body: Any = None,
+        timeout_ms: int | None = None,
+    ) -> Response:
+        """Sends a request to what the operator has granted. What does not come through refuses the call."""
+        sent = list(headers or [])
+        raw = body.encode() if isinstance(body, str) else body
+        if json_body is not None:
+            raw = json.dumps(encode(json_body), ensure_ascii=False).encode()
+            sent.append(("content-type", "application/json"))
+        request: dict[str, Any] = {"method": method or ("POST" if raw else "GET"), "url": url, "headers": sent}
+        if timeout_ms is not None:
+            request["timeout_ms"] = timeout_ms
+        return Response(*self._host.http(request, raw))
+
+
+@dataclass
+class Says:
+    """What a method under a decorator says of itself."""
+
+    what: str
+    title: Text
+    help: Text | None
+    allow: list[str]
+
+
+def _method(what: str, title: Text | None, help: Text | None, allow: list[str] | None) -> Callable[[Callable], Callable]:
+    def mark(function: Callable) -> Callable:
+        function.__interlink__ = Says(what, title or {}, help, allow or [])  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def instantiate(function: Callable | None = None, *, title: Text | None = None) -> Any:
+    """The method that is called once, to make an asset."""
+    mark = _method("instantiate", title, None, None)
+    return mark if function is None else mark(function)
+
+
+def action(
+    function: Callable | None = None, *, title: Text | None = None, help: Text | None = None, allow: list[str] | None = None
+) -> Any:
+    """A method that people can run; ``allow`` names the roles that may, all where it is left out."""
+    mark = _method("action", title, help, allow)
+    return mark if function is None else mark(function)
+
+
+def view(function: Callable) -> Callable:
+    """The method that shows the asset."""
+    return _method("view", None, None, None)(function)
+
+
+def interlinker(
+    *,
+    name: str,
+    version: str,
+    title: Text | None = None,
+    description: Text | None = None,
+    licence: str = "",
+    problems: list[str] | None = None,
+    http: list[dict[str, Any]] | None = None,
+    secrets: list[dict[str, Any]] | None = None,
+) -> Callable[[type[Interlinker]], type[Interlinker]]:
+    """Says what an Interlinker is. ``http`` and ``secrets`` are what it asks the operator for, each with a reason:
+    ``{"origin": "https://example.org", "methods": ["POST"], "reason": {"en": "Sends the minutes."}}``,
+    ``{"name": "token", "reason": {"en": "Signs in."}}``.
+    """
+
+    def mark(kind: type[Interlinker]) -> type[Interlinker]:
+        kind.__about__ = {  # type: ignore[attr-defined]
+            "name": name,
+            "version": version,
+            "title": dict(title or {}),
+            "description": dict(description or {}),
+            "licence": licence,
+            "problem_profiles": list(problems or []),
+            "grants": {"http": list(http or []), "secrets": list(secrets or [])},
+        }
+        return kind
+
+    return mark
+
+
+def methods(kind: type[Interlinker], what: str) -> dict[str, Callable]:
+    """The methods of a class that stand under a decorator, by name, in their order."""
+    found = {name: getattr(kind, name) for base in reversed(kind.__mro__) for name in vars(base)}
+    return {name: one for name, one in found.items() if getattr(getattr(one, "__interlink__", None), "what", None) == what}
