@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from typing import Any
 
@@ -59,6 +60,18 @@ class _Host:
         return read["status"], [(name, value) for name, value in read["headers"]], answer
 
 
+def told(error: BaseException) -> str:
+    """An exception with its functions and lines, the innermost first. Python's own words for it would read the sources,
+    which are not there."""
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    # Sources lie in numbered folders there.
+    file = lambda code: re.sub(r"^/\d+/", "", code.co_filename)  # noqa: E731
+    places = [f"    at {code.co_qualname} ({file(code)}:{line})" for code, line in reversed(frames)]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    whole = "\n".join([f"{type(error).__name__}: {error}", *places])
+    return f"{whole}\ncaused by {told(cause)}" if cause else whole
+
+
 def serve(module: Any) -> type:
     """What the component exports: an Interlinker behind the functions of its world."""
     kind = kind_of(module)
@@ -75,7 +88,7 @@ def serve(module: Any) -> type:
             raise Err(Problem(refusal.code, refusal.detail, refusal.at, data)) from None
         except Exception as error:
             # What is said last as an error is what a call that fails is told with.
-            log.write("error", "".join(traceback.format_exception(error)).rstrip())
+            log.write("error", told(error))
             raise
 
     class Asset(exports.Asset):

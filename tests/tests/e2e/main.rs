@@ -8,6 +8,7 @@ mod server;
 mod zips;
 
 mod archives;
+mod authors;
 mod automation;
 mod backups;
 mod bundles;

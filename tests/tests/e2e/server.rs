@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_interlink-under-test");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_interlink-under-test");
 /// How long a start may take: the first compiles the Interlinkers, in a build that is not optimised.
 const START: Duration = Duration::from_secs(120);
 /// How long a stop may take.
@@ -202,6 +202,11 @@ impl Server {
         let output = interlink(&[&["token", login, "--data", data], options].concat());
         assert!(output.status.success(), "{}", printed(&output));
         String::from_utf8(output.stdout).expect("a token is ASCII").trim().to_owned()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        self.address.read().clone()
     }
 
     /// Runs a command of the command line against this server, as its operator.

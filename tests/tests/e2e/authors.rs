@@ -1,0 +1,157 @@
+//! The author's way, in each language: an empty folder, three commands, and a mistake that is found.
+//!
+//! Where a language's tools cannot be had, its test says so and is skipped.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::given::{asset, library, running};
+use crate::server::{BINARY, Server, printed};
+
+/// An author at work in a folder.
+struct Author<'a> {
+    folder: tempfile::TempDir,
+    server: &'a Server,
+    language: &'static str,
+}
+
+impl<'a> Author<'a> {
+    fn new(server: &'a Server, language: &'static str) -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), server, language }
+    }
+
+    fn project(&self) -> PathBuf {
+        self.folder.path().join("river-day")
+    }
+
+    /// Runs a command of the author's. What is fetched and compiled is kept from run to run.
+    fn run(&self, within: &Path, arguments: &[&str]) -> Output {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("author");
+        let mut command = Command::new(BINARY);
+        command.arg("interlinker").args(arguments).current_dir(within).stdin(Stdio::null());
+        command.env("INTERLINK_TOOLS_DIR", target.join("tools")).env("CARGO_TARGET_DIR", target.join("cargo"));
+        command.env("INTERLINK_SERVER", self.server.address()).env("INTERLINK_TOKEN", self.server.operator().token());
+        command.output().expect("the binary runs")
+    }
+
+    /// The same, which has to do what it says; nothing where the language's tools cannot be had.
+    #[track_caller]
+    fn does(&self, within: &Path, arguments: &[&str]) -> Option<String> {
+        let output = self.run(within, arguments);
+        let said = printed(&output);
+        if !output.status.success() && said.contains("is not here") {
+            eprintln!("skipped: {said}");
+            return None;
+        }
+        assert!(output.status.success(), "{} {arguments:?}: {said}", self.language);
+        Some(said)
+    }
+
+    fn change(&self, file: &str, from: &str, to: &str) {
+        let path = self.project().join(file);
+        let source = std::fs::read_to_string(&path).expect("the file is there");
+        assert!(source.contains(from), "{file} has no {from:?}");
+        std::fs::write(&path, source.replace(from, to)).expect("written");
+    }
+}
+
+/// What a language has different.
+struct Different {
+    language: &'static str,
+    file: &'static str,
+    /// A mistake in a type, and what is said of it.
+    mistyped: [&'static str; 2],
+    misfit: &'static str,
+    /// A mistake that shows when it runs, and what the author is told: function and place.
+    crash: [&'static str; 2],
+    told: [&'static str; 2],
+}
+
+fn joined(client: &Client, asset: &str) -> u16 {
+    client.post(&format!("{asset}/actions/join"), &json!({})).status
+}
+
+/// New, test, publish; used by people; a mistake that does not build; a mistake that fails in a call.
+fn goes_its_way(of: &Different) {
+    let server = library();
+    let author = Author::new(&server, of.language);
+    author.does(author.folder.path(), &["new", "river-day", "--lang", of.language]).expect("it needs nothing");
+    let project = author.project();
+    if author.does(&project, &["test"]).is_none() {
+        return;
+    }
+    let said = author.does(&project, &["publish"]).expect("its tools are here");
+    assert!(said.contains("published river-day 0.1.0"), "{said}");
+    let listed = author.does(&project, &["list"]).expect("it needs nothing");
+    assert!(listed.contains("river-day"), "{listed}");
+
+    let (ana, boris) = (server.member("ana"), server.member("boris"));
+    let process = running(&ana, "By the river");
+    let form = server.operator().get("/v1/interlinkers/river-day/actions").is(200);
+    let note = &form["items"][0]["input"]["properties"]["note"];
+    assert_eq!((&note["maxLength"], &note["description"]), (&json!(500), &json!("A word to the others.")), "{form}");
+    let new = |places: Value| json!({"interlinker": "river-day", "input": {"title": "Cleaning", "places": places}});
+    let path = format!("{process}/tasks/find-room/assets");
+    ana.post(&path, &new(json!(0))).points_at(422, "invalid-input", &["/input/places"]);
+    let list = asset(&ana, &process, "find-room", "river-day", &json!({"title": "Cleaning", "places": 2}));
+    assert_eq!([joined(&ana, &list), joined(&ana, &list), joined(&boris, &list)], [200, 409, 200]);
+    assert_eq!(ana.get(&list).is(200)["outcome"], json!({"people": 2}));
+    assert_eq!(ana.get(&format!("{list}/view")).is(200)["notes"], json!(["", ""]));
+
+    author.change(of.file, of.mistyped[0], of.mistyped[1]);
+    let refused = author.run(&project, &["build"]);
+    assert!(!refused.status.success() && printed(&refused).contains(of.misfit), "{}", printed(&refused));
+    author.change(of.file, of.mistyped[1], of.mistyped[0]);
+    author.change(of.file, of.crash[0], of.crash[1]);
+    author.change(of.file, "0.1.0", "0.1.1");
+    author.does(&project, &["publish"]).expect("its tools are here");
+    let list = asset(&ana, &process, "find-room", "river-day", &json!({"title": "Cleaning", "places": 2}));
+    let failed = ana.post(&format!("{list}/actions/join"), &json!({}));
+    assert!(failed.status >= 500, "{}", failed.text());
+    for told in of.told {
+        assert!(failed.text().contains(told), "{} does not say {told:?}", failed.text());
+    }
+    assert_eq!(ana.get(&format!("{list}/view")).is(200)["notes"], json!([]), "nothing was changed");
+}
+
+#[test]
+fn an_interlinker_in_rust_goes_from_an_empty_folder_to_a_server_in_three_commands() {
+    goes_its_way(&Different {
+        language: "rust",
+        file: "src/lib.rs",
+        mistyped: ["places: u64,\n    notes", "places: &'static Open,\n    notes"],
+        misfit: "src/lib.rs:",
+        crash: [
+            "let places = self.open.get().places;",
+            "let places = self.open.get().places; if places > 1 { panic!(\"one too many\") }",
+        ],
+        told: ["one too many", "src/lib.rs:"],
+    });
+}
+
+#[test]
+fn an_interlinker_in_javascript_goes_from_an_empty_folder_to_a_server_in_three_commands() {
+    goes_its_way(&Different {
+        language: "js",
+        file: "river-day.js",
+        mistyped: ["this.joined.size < places", "this.jioned.size < places"],
+        misfit: "river-day.js:",
+        crash: ["const { places } = this.state.get(\"open\");", "const { places } = this.state.get(\"opened\");"],
+        told: ["at join", "river-day.js:"],
+    });
+}
+
+#[test]
+fn an_interlinker_in_python_goes_from_an_empty_folder_to_a_server_in_three_commands() {
+    goes_its_way(&Different {
+        language: "python",
+        file: "river_day.py",
+        mistyped: ["places: int\n    notes", "places: set\n    notes"],
+        misfit: "river_day.py:",
+        crash: ["places = self.state.get(\"open\", Open).places", "places = self.state.get(\"opened\", Open).places"],
+        told: ["at RiverDay.join", "river_day.py:"],
+    });
+}
