@@ -26,6 +26,7 @@ mod heal;
 mod index;
 #[cfg(any(test, feature = "suite"))]
 mod memory;
+mod mend;
 mod open;
 mod prepare;
 mod queue;
@@ -48,6 +49,7 @@ pub use format::{
     SEGMENT_BYTES_MIN,
 };
 pub use index::keeper::TIER_TABLES;
+pub use mend::{Mended, Put, mend};
 pub use recovery::{Damage, DamageKind};
 pub use renewal::renew_incarnation;
 pub use verify::{Report, verify};

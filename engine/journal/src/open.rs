@@ -37,7 +37,7 @@ pub(crate) fn segment_names(directory: &Path) -> Result<Vec<String>, OpenError> 
 }
 
 /// Epoch and first position of a segment, as its name says.
-fn key_of(name: &str) -> Option<SegmentKey> {
+pub(crate) fn key_of(name: &str) -> Option<SegmentKey> {
     let (epoch, first) = name.strip_suffix(".segment")?.split_once('-')?;
     Some((epoch.parse().ok()?, first.parse().ok()?))
 }

@@ -171,7 +171,7 @@ pub(crate) fn walk(bytes: &[u8], header: &SegmentHeader, until: Option<Position>
 }
 
 /// The batch at the beginning of `bytes`, if it is whole, with its hash.
-fn whole_batch(bytes: &[u8], seal: Seal) -> Option<(BatchHead, [u8; 32])> {
+pub(crate) fn whole_batch(bytes: &[u8], seal: Seal) -> Option<(BatchHead, [u8; 32])> {
     let head = BatchHead::decode(bytes, End::Header, seal)?;
     let length = head.length as usize;
     let batch = bytes.get(..length)?;
@@ -206,7 +206,7 @@ fn records(bytes: &[u8], length: usize, base: usize, seal: Seal, visit: &mut dyn
 }
 
 /// The next sound batch header behind the beginning of `bytes`: how far it is, and what it says of the chain.
-fn next_batch(bytes: &[u8], least: Position, seal: Seal) -> Option<(usize, BatchHead)> {
+pub(crate) fn next_batch(bytes: &[u8], least: Position, seal: Seal) -> Option<(usize, BatchHead)> {
     (8..bytes.len().saturating_sub(BATCH_HEAD_BYTES)).step_by(8).find_map(|at| {
         let candidate = &bytes[at..];
         if !seal.marks_batch(candidate) {

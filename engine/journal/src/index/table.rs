@@ -135,6 +135,13 @@ impl About {
         })
     }
 
+    /// What the table says with which these bytes of a whole file end, if they do.
+    pub fn of(bytes: &[u8], seal: Seal) -> Option<Self> {
+        let about = Self::decode(bytes.last_chunk()?, seal)?;
+        let front = bytes.get(about.base as usize..)?;
+        (about.file_bytes() == bytes.len() as u64 && marks_front(front, seal)).then_some(about)
+    }
+
     /// Reads the tail of the table with which a file ends.
     pub fn read(file: &File, seal: Seal) -> Result<Self, Fault> {
         let length = file.metadata()?.len();
