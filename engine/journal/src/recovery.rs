@@ -56,6 +56,14 @@ impl Damage {
             _ => None,
         }
     }
+
+    /// The version in that stream.
+    pub fn version(&self) -> Option<u64> {
+        match &self.kind {
+            DamageKind::Body { version, .. } | DamageKind::Gap { version, .. } => Some(*version),
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Damage {

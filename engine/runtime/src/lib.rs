@@ -30,6 +30,7 @@ mod people;
 mod processes;
 pub mod provision;
 mod recover;
+pub mod repair;
 mod schedule;
 mod scrub;
 pub mod state;

@@ -1,0 +1,64 @@
+//! `interlink repair`: on a data directory that no server has.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use interlink_runtime::repair::{self, Fate, Mended, Place};
+use serde_json::json;
+
+use super::{Output, print_json};
+
+/// What is mended, and with what.
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// The data directory.
+    #[arg(long, default_value = "interlink-data", env = "INTERLINK_DATA_DIR")]
+    data: PathBuf,
+    /// A backup of the same journal: what is damaged here and sound there is put back. Its keys are not needed.
+    #[arg(long)]
+    from: Option<PathBuf>,
+}
+
+/// Mends a data directory; an error where anything is damaged still.
+pub fn repair(wanted: &Repair, output: Output) -> Result<(), String> {
+    let asked = repair::Repair { data: wanted.data.clone(), from: wanted.from.clone() };
+    let mended = repair::repair(&asked).map_err(|error| error.to_string())?;
+    let is_plan = asked.from.is_none();
+    if output == Output::Json {
+        let place = |place: &Place| {
+            json!({
+                "file": place.damage.file, "offset": place.damage.offset, "damage": place.damage.to_string(),
+                "stream": place.damage.stream().map(|stream| stream.to_string()), "version": place.damage.version(),
+                "done": done(&place.fate, is_plan),
+            })
+        };
+        let unused: Vec<_> =
+            mended.unused.iter().map(|(file, reason)| json!({"segment": file, "reason": reason})).collect();
+        print_json(&json!({"places": mended.places.iter().map(place).collect::<Vec<_>>(), "unused": unused}));
+    } else {
+        tell(&mended, is_plan);
+    }
+    let left = mended.places.iter().filter(|place| place.fate == Fate::Left).count();
+    if mended.is_whole() { Ok(()) } else { Err(format!("{left} places are damaged still")) }
+}
+
+fn tell(mended: &Mended, is_plan: bool) {
+    for Place { damage, fate } in &mended.places {
+        println!("{damage}: {}", done(fate, is_plan));
+    }
+    for (segment, reason) in &mended.unused {
+        println!("segment {segment} of the backup was not used: {reason}");
+    }
+    if mended.places.is_empty() {
+        println!("nothing is damaged");
+    }
+}
+
+/// What was done about damage, in words.
+fn done(fate: &Fate, is_plan: bool) -> &'static str {
+    match fate {
+        Fate::PutBack => "put back from the backup",
+        Fate::Left if is_plan => "a backup that has it puts it back (--from)",
+        Fate::Left => "damaged still",
+    }
+}

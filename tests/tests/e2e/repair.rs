@@ -1,0 +1,193 @@
+//! `interlink repair`: what the audit finds damaged in the journal is mended, from a backup or from the state.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::files::below;
+use crate::given::{asset, complete, library, poll, running, seen, vote};
+use crate::server::{Server, interlink, printed};
+
+/// A stopped server with work in it, and a backup of all of that.
+struct Hurt {
+    server: Server,
+    shelf: TempDir,
+    process: String,
+    poll: String,
+    before: Value,
+}
+
+impl Hurt {
+    fn new() -> Self {
+        let mut server = library();
+        let ana = server.member("ana");
+        let process = running(&ana, "A library of tools");
+        let poll = poll(&ana, &process, "find-room", 3);
+        vote(&ana, &poll, "Monday").is(200);
+        complete(&ana, &process, "find-room");
+        let document = json!({"title": "Rules", "sections": [{"id": "fees", "heading": "Fees", "text": "None."}]});
+        asset(&ana, &process, "set-rules", "document", &document);
+        let shelf = tempfile::tempdir().expect("a directory");
+        // Two lives, so that the segment of the first has its footer.
+        server.stop();
+        server.launch();
+        complete(&ana, &process, "set-rules");
+        let before = json!([seen(&ana, &process), ana.get(&format!("{poll}/view")).is(200)]);
+        server.stop();
+        let hurt = Self { server, shelf, process, poll, before };
+        let output = hurt.server.on_data(&["backup", letters(&hurt.backup())]);
+        assert!(output.status.success(), "{}", printed(&output));
+        hurt
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.shelf.path().join("town.backup")
+    }
+
+    fn now(&self) -> Value {
+        let client = self.server.member("ana");
+        json!([seen(&client, &self.process), client.get(&format!("{}/view", self.poll)).is(200)])
+    }
+
+    fn repair(&self, options: &[&str]) -> Output {
+        self.server.on_data(&[&["repair"], options].concat())
+    }
+
+    fn audit(&self) -> Output {
+        self.server.on_data(&["audit", "verify"])
+    }
+
+    /// Segments in which there is something, the oldest first.
+    fn segments(&self) -> Vec<PathBuf> {
+        let mut segments = below(&self.server.place("journal"));
+        segments.retain(|path| path.extension().is_some_and(|extension| extension == "segment"));
+        segments
+    }
+
+    /// The answers are those of before, the audit finds nothing, and work goes on.
+    #[track_caller]
+    fn is_as_before(&mut self) {
+        self.server.audit();
+        // The state would answer for what is damaged.
+        std::fs::remove_dir_all(self.server.place("state")).expect("it was there");
+        self.server.launch();
+        assert_eq!(self.now(), self.before);
+        let ana = self.server.member("ana");
+        ana.tell(&format!("{}/tasks/collect-tools/claim", self.process)).is(200);
+        self.server.audit();
+    }
+}
+
+fn letters(path: &Path) -> &str {
+    path.to_str().expect("a path of letters")
+}
+
+/// Flips a bit of a file.
+fn flip(file: &Path, at: usize) {
+    let mut bytes = std::fs::read(file).expect("it can be read");
+    bytes[at] ^= 4;
+    std::fs::write(file, bytes).expect("written");
+}
+
+/// Where a text stands in a file, for the first time.
+#[track_caller]
+fn place_of(file: &Path, text: &str) -> usize {
+    let bytes = std::fs::read(file).expect("it can be read");
+    let found = bytes.windows(text.len()).position(|window| window == text.as_bytes());
+    found.unwrap_or_else(|| panic!("{text} is not in {}", file.display()))
+}
+
+#[test]
+fn whatever_bit_of_the_journal_flipped_a_backup_puts_it_back_and_the_answers_are_the_same() {
+    let hurt = Hurt::new();
+    let segment = hurt.segments().remove(0);
+    let end = std::fs::metadata(&segment).expect("it is there").len() as usize;
+    let event = place_of(&segment, "TaskCompleted");
+    for (what, at) in [("an event", event), ("the header", 20), ("the frame of a batch", 8_192 + 20)] {
+        flip(&segment, at);
+        let said = hurt.audit();
+        assert_eq!(said.status.code(), Some(1), "{what}: {}", printed(&said));
+        // What would be done is said, and nothing is done.
+        let plan = hurt.repair(&[]);
+        assert_eq!(plan.status.code(), Some(1), "{}", printed(&plan));
+        assert!(printed(&plan).contains("a backup that has it puts it back"), "{what}: {}", printed(&plan));
+        assert_eq!(hurt.audit().status.code(), Some(1));
+        let output = hurt.repair(&["--from", letters(&hurt.backup())]);
+        assert!(output.status.success(), "{what}: {}", printed(&output));
+        assert!(printed(&output).contains("put back from the backup"), "{what}: {}", printed(&output));
+        assert!(hurt.audit().status.success(), "{what}: {}", printed(&hurt.audit()));
+    }
+    // The footer counts as nothing that is damaged: it is made again.
+    flip(&segment, end - 100);
+    let output = hurt.repair(&["--from", letters(&hurt.backup())]);
+    assert!(output.status.success(), "{}", printed(&output));
+    let mut hurt = hurt;
+    hurt.is_as_before();
+    let kept = below(&hurt.server.place("quarantine"));
+    assert_eq!(kept.len(), 3, "each segment that was mended is kept as it was: {kept:?}");
+    assert!(!hurt.server.place("repair.part").exists());
+}
+
+#[test]
+fn a_segment_that_is_gone_is_put_back_from_a_backup() {
+    let mut hurt = Hurt::new();
+    std::fs::remove_file(&hurt.segments()[0]).expect("it was there");
+    assert_eq!(hurt.audit().status.code(), Some(1));
+    let output = hurt.repair(&["--from", letters(&hurt.backup())]);
+    assert!(output.status.success(), "{}", printed(&output));
+    hurt.is_as_before();
+}
+
+#[test]
+fn a_backup_of_something_else_one_that_is_damaged_and_a_directory_in_use_are_refused() {
+    let mut hurt = Hurt::new();
+    let other = Hurt::new();
+    let segment = hurt.segments().remove(0);
+    flip(&segment, place_of(&segment, "TaskCompleted"));
+    let bytes = std::fs::read(&segment).expect("read");
+    let ids = [&hurt, &other].map(|hurt| {
+        let manifest = std::fs::read(hurt.backup()).expect("read");
+        let at = place_of(&hurt.backup(), "\"journal\": \"") + 12;
+        String::from_utf8(manifest[at..at + 32].to_vec()).expect("digits")
+    });
+    let output = hurt.repair(&["--from", letters(&other.backup())]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(ids.iter().all(|id| printed(&output).contains(id)), "{ids:?}: {}", printed(&output));
+
+    let sound = std::fs::read(hurt.backup()).expect("read");
+    flip(&hurt.backup(), sound.len() / 2);
+    let output = hurt.repair(&["--from", letters(&hurt.backup())]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(printed(&output).contains("is damaged"), "{}", printed(&output));
+    assert_eq!(std::fs::read(&segment).expect("read"), bytes, "a refused backup changes nothing");
+    std::fs::write(hurt.backup(), sound).expect("written");
+
+    hurt.server.launch();
+    let output = hurt.repair(&["--from", letters(&hurt.backup())]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(printed(&output).contains("in use by another interlink"), "{}", printed(&output));
+}
+
+#[test]
+fn a_later_life_of_the_journal_mends_an_earlier_one_and_the_other_way_round() {
+    let mut hurt = Hurt::new();
+    // Restored elsewhere, where it goes on as another life.
+    let again = hurt.shelf.path().join("again");
+    let output = interlink(&["restore", letters(&hurt.backup()), "--data", letters(&again)]);
+    assert!(output.status.success(), "{}", printed(&output));
+    let later = hurt.shelf.path().join("later.backup");
+    let output = interlink(&["backup", letters(&later), "--data", letters(&again)]);
+    assert!(output.status.success(), "{}", printed(&output));
+    let segment = hurt.segments().remove(0);
+    flip(&segment, place_of(&segment, "TaskCompleted"));
+    let output = hurt.repair(&["--from", letters(&later)]);
+    assert!(output.status.success(), "{}", printed(&output));
+    let theirs = again.join("journal").join(segment.file_name().expect("a name"));
+    flip(&theirs, place_of(&theirs, "TaskCompleted"));
+    let earlier = hurt.backup();
+    let output = interlink(&["repair", "--data", letters(&again), "--from", letters(&earlier)]);
+    assert!(output.status.success(), "{}", printed(&output));
+    hurt.is_as_before();
+}
