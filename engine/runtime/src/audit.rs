@@ -47,14 +47,14 @@ pub fn verify(data: &Path) -> Result<Audit, OpenError> {
     let (core, included) = read_only(data, &mut audit.differences)?;
     let io = |source| OpenError::Io { what: "reading components/".into(), source };
     let catalogue = Catalogue::new(data).map_err(io)?;
-    audit.differences.extend(catalogue.read(&core));
-    for found in core.journal.streams(StreamKind::Process as u8, None, usize::MAX) {
+    audit.differences.extend(catalogue.read(&core)?);
+    for found in core.journal.streams(StreamKind::Process as u8, None, usize::MAX)? {
         audit.processes += 1;
         if let Err(difference) = compare_process(&core, &catalogue, included, ProcessId::from_bytes(found.id)) {
             audit.differences.push(format!("process {}: {difference}", ProcessId::from_bytes(found.id)));
         }
     }
-    for found in core.journal.streams(StreamKind::Asset as u8, None, usize::MAX) {
+    for found in core.journal.streams(StreamKind::Asset as u8, None, usize::MAX)? {
         audit.assets += 1;
         let id = AssetId::from_bytes(found.id);
         if let Err(difference) = rows::compare(&core, included, id) {

@@ -83,7 +83,7 @@ pub(crate) fn fold(core: &Core, catalogue: &Catalogue, id: ProcessId, until: Pos
 
 fn last_snapshot(core: &Core, catalogue: &Catalogue, id: ProcessId, until: Position) -> Option<Process> {
     let at = stream(StreamKind::Snapshot, id.bytes());
-    let head = core.journal.head(&at)?;
+    let head = core.head(&at).ok()??;
     let from = if head.position <= until { head.version } else { 0 };
     let record = core.journal.read_stream(&at, from, until).ok()?.pop()?;
     let snapshot: Snapshot = rmp_serde::from_slice(&record.body).ok()?;
@@ -101,12 +101,15 @@ fn fold_on(
     let damaged = || Trouble::Damaged { what: "process", id: id.to_string() };
     let from = process.as_ref().map_or(0, |process| process.version + 1);
     let at = stream(StreamKind::Process, id.bytes());
-    let records = core.journal.read_stream(&at, from, until).map_err(|_| damaged())?;
+    let read = |from| {
+        let records = core.journal.read_stream(&at, from, until);
+        records.map_err(|error| Trouble::of_read(error, "process", &id))
+    };
+    let records = read(from)?;
     let mut number = records.first().map(|record| record.key);
     if number.is_none() {
         // Nothing has happened since the snapshot.
-        let first = core.journal.read_stream(&at, from.saturating_sub(1), until).map_err(|_| damaged())?;
-        number = first.first().map(|record| record.key);
+        number = read(from.saturating_sub(1))?.first().map(|record| record.key);
     }
     for record in records {
         let (event, stamp) = decode::<ProcessEvent>(&record.body).map_err(|_| damaged())?;

@@ -70,7 +70,7 @@ impl Engine {
         let streams = match at {
             AsOf::Version(version) => {
                 let at = stream(StreamKind::Process, id.bytes());
-                let damaged = |_| Trouble::Damaged { what: "process", id: id.to_string() };
+                let damaged = |error| Trouble::of_read(error, "process", &id);
                 let records = self.core.journal.read_stream(&at, version, Position::MAX).map_err(damaged)?;
                 let found = records.first().filter(|record| record.version == version).map(|record| record.position);
                 let gone = || Trouble::NotFound { what: "version of the process", id: version.to_string() };
@@ -82,7 +82,7 @@ impl Engine {
         // Everything before the first thing that happened later.
         let mut first_later = Position::MAX;
         for at in streams {
-            let damaged = |_| Trouble::Damaged { what: "stream", id: at.to_string() };
+            let damaged = |error| Trouble::of_read(error, "stream", &at);
             for record in self.core.journal.read_stream(&at, 0, Position::MAX).map_err(damaged)? {
                 let is_later =
                     interlink_model::event::envelope(&record.body).is_ok_and(|(_, _, stamp)| stamp.at > time);
@@ -126,7 +126,7 @@ impl Engine {
             AsOf::Time(_) => self.position_at(now.asset.process, at)?,
             AsOf::Version(version) => {
                 let at = stream(StreamKind::Asset, id.bytes());
-                let damaged = |_| Trouble::Damaged { what: "asset", id: id.to_string() };
+                let damaged = |error| Trouble::of_read(error, "asset", &id);
                 let records = self.core.journal.read_stream(&at, version, Position::MAX).map_err(damaged)?;
                 let found = records.first().filter(|record| record.version == version).map(|record| record.position);
                 found.ok_or_else(|| Trouble::NotFound { what: "version of the asset", id: version.to_string() })?

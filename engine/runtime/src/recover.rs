@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use interlink_journal::{Position, Record, RecordKind};
+use interlink_journal::{Position, ReadError, Record, RecordKind};
 use interlink_model::asset::Asset;
 use interlink_model::event::Stamp;
 use interlink_model::facts::{AssetEvent, CallEvent, LoginEvent, ProcessEvent};
@@ -25,9 +25,16 @@ use crate::state::{Found, Value, key, open_asset, open_process_row, table};
 use crate::usage;
 
 /// Brings the state up to the journal. `progress` is told how many records have been taken in, now and then.
-pub(crate) fn replay(core: &Core, catalogue: &Catalogue, after: Position, progress: &mut dyn FnMut(u64)) -> u64 {
+///
+/// A reading that fails ends it: a state that lacks what was not read would pass for one that has it.
+pub(crate) fn replay(
+    core: &Core,
+    catalogue: &Catalogue,
+    after: Position,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64, ReadError> {
     let mut taken = 0;
-    let read = core.journal.read_all(Some(after), &mut |record| {
+    core.journal.read_all(Some(after), &mut |record| {
         take_in(core, catalogue, &record);
         core.state.advance(record.position);
         taken += 1;
@@ -38,11 +45,8 @@ pub(crate) fn replay(core: &Core, catalogue: &Catalogue, after: Position, progre
             std::thread::sleep(Duration::from_millis(5));
         }
         true
-    });
-    if let Err(error) = read {
-        tracing::error!(%error, "the journal cannot be read to its end; what is behind is not in the state");
-    }
-    taken
+    })?;
+    Ok(taken)
 }
 
 /// Takes in one record. What cannot be read is left out: its stream refuses work by itself.
@@ -120,7 +124,7 @@ fn process(core: &Core, catalogue: &Catalogue, record: &Record, event: &ProcessE
             let position = if process.version == record.version {
                 record.position
             } else {
-                core.journal.head(&record.stream).map_or(record.position, |head| head.position)
+                core.head(&record.stream).ok().flatten().map_or(record.position, |head| head.position)
             };
             core.state.put(position, schedule::rows(before.as_ref(), &Arc::new(process), &key));
         }

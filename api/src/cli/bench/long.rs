@@ -62,7 +62,7 @@ pub async fn make(place: &Path, events: usize) -> Outcome<Value> {
 pub async fn look(place: &Path) -> Outcome<Value> {
     let text = |trouble: interlink_runtime::Trouble| trouble.to_string();
     let (engine, caller) = open_with(place, Options::default(), &schema()).await?;
-    let id = *engine.process_ids(None, 1).first().ok_or("the process is not there")?;
+    let id = *engine.process_ids(None, 1).map_err(text)?.first().ok_or("the process is not there")?;
     let timed = |at: Option<AsOf>| -> Outcome<(Duration, u64)> {
         let began = Instant::now();
         let shown = match at {

@@ -162,7 +162,8 @@ pub(crate) fn rows(core: &Core, id: AssetId, until: Position) -> Outcome<Vec<(Ve
 /// that the state says it includes.
 pub(crate) fn compare(core: &Core, included: Position, id: AssetId) -> Result<(), String> {
     let (folded, _) = from_stream(core, id, Position::MAX).map_err(|trouble| trouble.to_string())?;
-    let Some(head) = core.journal.head(&stream(StreamKind::Asset, id.bytes())) else { return Ok(()) };
+    let head = core.head(&stream(StreamKind::Asset, id.bytes())).map_err(|trouble| trouble.to_string())?;
+    let Some(head) = head else { return Ok(()) };
     let found = core.state.get(&asset_key(id)).map(|found| usage::position_of(&found));
     let process = folded.asset.process;
     match (archive::row(&core.state, process).map(|left| usage::position_of(&left)), found) {

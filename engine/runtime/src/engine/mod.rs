@@ -344,10 +344,11 @@ impl Engine {
     }
 
     /// Processes in the order of their creation, those after one, at most `limit`. Damaged ones are left out.
-    pub fn process_ids(&self, after: Option<ProcessId>, limit: usize) -> Vec<ProcessId> {
+    pub fn process_ids(&self, after: Option<ProcessId>, limit: usize) -> Outcome<Vec<ProcessId>> {
         let after = after.map(ProcessId::bytes);
         let streams = self.core.journal.streams(StreamKind::Process as u8, after, limit);
-        streams.into_iter().map(|found| ProcessId::from_bytes(found.id)).collect()
+        let streams = streams.map_err(|error| Trouble::of_read(error, "journal", &"of processes"))?;
+        Ok(streams.into_iter().map(|found| ProcessId::from_bytes(found.id)).collect())
     }
 
     /// Runs a command on a process.
