@@ -257,6 +257,10 @@ impl From<&Trouble> for Problem {
                 let unread = Self::new(StatusCode::SERVICE_UNAVAILABLE, "disk-unreadable", title, detail);
                 Self { retry_after_s: Some(5), ..unread }
             }
+            Trouble::Lost { from, to, .. } => {
+                Self::new(StatusCode::GONE, "history-lost", "This part of the history is lost", detail)
+                    .with("lost", json!({"from": from, "to": to}))
+            }
             Trouble::Damaged { .. } => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", "What is on disk is damaged", detail)
             }

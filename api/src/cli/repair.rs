@@ -17,13 +17,17 @@ pub struct Repair {
     /// A backup of the same journal: what is damaged here and sound there is put back. Its keys are not needed.
     #[arg(long)]
     from: Option<PathBuf>,
+    /// Lets what is damaged still go on from the state, where the state has all of it. The events that are damaged are given
+    /// up for good: a backup is better.
+    #[arg(long)]
+    from_state: bool,
 }
 
 /// Mends a data directory; an error where anything is damaged still.
 pub fn repair(wanted: &Repair, output: Output) -> Result<(), String> {
-    let asked = repair::Repair { data: wanted.data.clone(), from: wanted.from.clone() };
+    let asked = repair::Repair { data: wanted.data.clone(), from: wanted.from.clone(), from_state: wanted.from_state };
     let mended = repair::repair(&asked).map_err(|error| error.to_string())?;
-    let is_plan = asked.from.is_none();
+    let is_plan = asked.from.is_none() && !asked.from_state;
     if output == Output::Json {
         let place = |place: &Place| {
             json!({
@@ -38,8 +42,10 @@ pub fn repair(wanted: &Repair, output: Output) -> Result<(), String> {
     } else {
         tell(&mended, is_plan);
     }
-    let left = mended.places.iter().filter(|place| place.fate == Fate::Left).count();
-    if mended.is_whole() { Ok(()) } else { Err(format!("{left} places are damaged still")) }
+    match mended.left() {
+        0 => Ok(()),
+        left => Err(format!("damaged still: {left}")),
+    }
 }
 
 fn tell(mended: &Mended, is_plan: bool) {
@@ -54,11 +60,22 @@ fn tell(mended: &Mended, is_plan: bool) {
     }
 }
 
-/// What was done about damage, in words.
-fn done(fate: &Fate, is_plan: bool) -> &'static str {
+/// What was done about damage, or could be, in words.
+fn done(fate: &Fate, is_plan: bool) -> String {
     match fate {
-        Fate::PutBack => "put back from the backup",
-        Fate::Left if is_plan => "a backup that has it puts it back (--from)",
-        Fate::Left => "damaged still",
+        Fate::PutBack => "put back".into(),
+        Fate::GoesOn([from, to]) => format!("its stream goes on from the state; versions {from} to {to} are lost"),
+        Fate::Known([from, to]) => format!("known, mended from the state before; versions {from} to {to} are lost"),
+        Fate::Left(Ok([from, to])) if is_plan => format!(
+            "a backup that has it puts it back (--from); or its stream goes on from the state, which gives up versions \
+             {from} to {to} for good (--from-state)"
+        ),
+        Fate::Left(Err(reason)) if is_plan => {
+            format!("a backup that has it puts it back (--from); not from the state: {reason}")
+        }
+        Fate::Left(Ok([from, to])) => {
+            format!("damaged still; from the state (--from-state) it would go on without versions {from} to {to}")
+        }
+        Fate::Left(Err(reason)) => format!("damaged still; not from the state: {reason}"),
     }
 }

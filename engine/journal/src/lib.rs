@@ -254,6 +254,8 @@ pub enum ReadError {
     Damaged {
         /// Where.
         position: Position,
+        /// Which version of the stream that was read it is, where that is known.
+        version: Option<u64>,
         /// File name.
         file: String,
     },

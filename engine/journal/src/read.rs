@@ -41,12 +41,11 @@ impl<'a> Back<'a> {
                 self.next = before(&record);
                 Ok(Some(record))
             }
-            Err(error) => {
-                if let ReadError::Damaged { position, .. } = &error {
-                    self.shared.note_damaged(*self.stream, version, *position);
-                }
-                Err(error)
+            Err(ReadError::Damaged { position, file, .. }) => {
+                self.shared.note_damaged(*self.stream, version, position);
+                Err(ReadError::Damaged { position, version: Some(version), file })
             }
+            Err(error) => Err(error),
         }
     }
 }
@@ -181,7 +180,7 @@ impl Shared {
         if let Some(record) = near.as_ref().and_then(|(_, stretch)| stretch.record(position)) {
             return Ok(record);
         }
-        let lost = || ReadError::Damaged { position, file: "journal".into() };
+        let lost = || ReadError::Damaged { position, version: None, file: "journal".into() };
         let segment = self.segment_of(position).ok_or_else(lost)?;
         if let Some(offset) = offset {
             return segment.record_at(offset, position)?.ok_or_else(|| segment.damaged(position));
@@ -225,7 +224,7 @@ impl Shared {
             true
         })?;
         match lost {
-            Some(position) => Err(ReadError::Damaged { position, file: "journal".into() }),
+            Some(position) => Err(ReadError::Damaged { position, version: None, file: "journal".into() }),
             None => Ok(records),
         }
     }

@@ -157,7 +157,7 @@ impl Segment {
     }
 
     pub fn damaged(&self, position: Position) -> ReadError {
-        ReadError::Damaged { position, file: format!("journal/{}", self.name) }
+        ReadError::Damaged { position, version: None, file: format!("journal/{}", self.name) }
     }
 }
 

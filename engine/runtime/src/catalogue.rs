@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use interlink_host::{Grants, Interlinker};
-use interlink_journal::{Position, ReadError, Record, Stream, sync_directory};
+use interlink_journal::{Position, ReadError, Record, RecordKind, Stream, sync_directory};
 use interlink_model::event::{Actor, Stamp, decode};
 use interlink_model::facts::*;
 use interlink_model::id::{Micros, ProcessId, StreamKind, named};
@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::core::{Core, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
+use crate::mended::whole;
 
 /// A schema in one version.
 #[derive(Debug, Clone)]
@@ -681,10 +682,10 @@ pub(crate) fn events_of<E: interlink_model::event::Event>(
     id: &dyn std::fmt::Display,
 ) -> Outcome<Vec<(E, Stamp, Position, u64)>> {
     let damaged = || Trouble::Damaged { what, id: id.to_string() };
-    let records = core.journal.read_stream(at, 0, Position::MAX);
-    let records = records.map_err(|error| Trouble::of_read(error, what, id))?;
+    let records = whole(core, at, what, id)?;
     records
         .iter()
+        .filter(|record| record.kind != RecordKind::Repaired)
         .map(|record| decode::<E>(&record.body).map(|(event, stamp)| (event, stamp, record.position, record.key)))
         .collect::<Result<_, _>>()
         .map_err(|_| damaged())

@@ -102,6 +102,18 @@ pub enum Trouble {
     /// The disk could not be read. That says nothing of what is on it: the same may work later.
     #[error("the disk cannot be read for now: {0}")]
     Unread(Arc<str>),
+    /// It was damaged, and goes on from its state without what is asked for.
+    #[error("versions {from} to {to} of {what} `{id}` are lost; it went on from its state behind them")]
+    Lost {
+        /// What kind of thing.
+        what: &'static str,
+        /// Which.
+        id: String,
+        /// The first version that is lost.
+        from: u64,
+        /// The last version that is lost.
+        to: u64,
+    },
     /// What is on disk is damaged.
     #[error("{what} `{id}` is damaged and read-only")]
     Damaged {

@@ -25,6 +25,7 @@ mod gate;
 mod history;
 pub mod keys;
 mod mailbox;
+mod mended;
 mod past;
 mod people;
 mod processes;

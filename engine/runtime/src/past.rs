@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use interlink_journal::Position;
+use interlink_journal::{Position, ReadError, Stream};
 use interlink_model::asset::Asset;
 use interlink_model::event::Stamp;
 use interlink_model::facts::*;
@@ -17,15 +17,17 @@ use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
 use crate::ambient::asset_id;
+use crate::archive::assets_ever;
 use crate::assets::rows::from_stream;
 use crate::assets::{Snapshot, guest_of, name_of, outcome_of, settle_events, written_events};
-use crate::catalogue::events_of;
+use crate::core::Core;
 use crate::draft::{Written, stream};
 use crate::engine::{AssetView, Engine, Happened, ProcessView};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::history::fold;
 use crate::keys::SealingKey;
+use crate::mended::{self, Mended, whole};
 use crate::people::Caller;
 use crate::processes::{Beside, Making, ProcessCell};
 
@@ -67,26 +69,23 @@ pub const FORKED_BYTES_MAX: usize = 1 << 20;
 impl Engine {
     /// The position of a moment of a process.
     fn position_at(&self, id: ProcessId, at: AsOf) -> Outcome<Position> {
-        let streams = match at {
+        let time = match at {
             AsOf::Version(version) => {
-                let at = stream(StreamKind::Process, id.bytes());
-                let damaged = |error| Trouble::of_read(error, "process", &id);
-                let records = self.core.journal.read_stream(&at, version, Position::MAX).map_err(damaged)?;
-                let found = records.first().filter(|record| record.version == version).map(|record| record.position);
                 let gone = || Trouble::NotFound { what: "version of the process", id: version.to_string() };
-                return found.ok_or_else(gone);
+                let at = stream(StreamKind::Process, id.bytes());
+                return version_at(&self.core, &at, version, "process", &id)?.ok_or_else(gone);
             }
-            AsOf::Time(_) => self.streams_of(id)?,
+            AsOf::Time(time) => time,
         };
-        let AsOf::Time(time) = at else { return Ok(Position::MAX) };
         // Everything before the first thing that happened later.
         let mut first_later = Position::MAX;
-        for at in streams {
-            let damaged = |error| Trouble::of_read(error, "stream", &at);
-            for record in self.core.journal.read_stream(&at, 0, Position::MAX).map_err(damaged)? {
-                let is_later =
-                    interlink_model::event::envelope(&record.body).is_ok_and(|(_, _, stamp)| stamp.at > time);
-                if is_later {
+        for at in self.streams_of(id)? {
+            for record in whole(&self.core, &at, "stream", &at)? {
+                let at = match Mended::of(&record) {
+                    Some(mended) => Some(mended.at),
+                    None => interlink_model::event::envelope(&record.body).ok().map(|(_, _, stamp)| stamp.at),
+                };
+                if at.is_some_and(|at| at > time) {
                     first_later = first_later.min(record.position);
                     break;
                 }
@@ -96,13 +95,9 @@ impl Engine {
     }
 
     /// The streams of a process and its assets, those that it had and has no more among them.
-    fn streams_of(&self, id: ProcessId) -> Outcome<Vec<interlink_journal::Stream>> {
+    fn streams_of(&self, id: ProcessId) -> Outcome<Vec<Stream>> {
         let own = stream(StreamKind::Process, id.bytes());
-        let events = events_of::<ProcessEvent>(&self.core, &own, "process", &id)?;
-        let assets = events.iter().filter_map(|(event, ..)| match event {
-            ProcessEvent::AssetAdded(added) => Some(stream(StreamKind::Asset, added.asset.bytes())),
-            _ => None,
-        });
+        let assets = assets_ever(&self.core, id)?.into_iter().map(|asset| stream(StreamKind::Asset, asset.bytes()));
         Ok([own].into_iter().chain(assets).collect())
     }
 
@@ -125,11 +120,9 @@ impl Engine {
         let until = match at {
             AsOf::Time(_) => self.position_at(now.asset.process, at)?,
             AsOf::Version(version) => {
+                let gone = || Trouble::NotFound { what: "version of the asset", id: version.to_string() };
                 let at = stream(StreamKind::Asset, id.bytes());
-                let damaged = |error| Trouble::of_read(error, "asset", &id);
-                let records = self.core.journal.read_stream(&at, version, Position::MAX).map_err(damaged)?;
-                let found = records.first().filter(|record| record.version == version).map(|record| record.position);
-                found.ok_or_else(|| Trouble::NotFound { what: "version of the asset", id: version.to_string() })?
+                version_at(&self.core, &at, version, "asset", &id)?.ok_or_else(gone)?
             }
         };
         let (snapshot, _) = from_stream(&self.core, id, until)?;
@@ -248,6 +241,26 @@ impl Engine {
     }
 }
 
+/// The position of a version of a stream. One that is before what is lost is found from there.
+fn version_at(
+    core: &Core,
+    at: &Stream,
+    version: u64,
+    what: &'static str,
+    id: &dyn std::fmt::Display,
+) -> Outcome<Option<Position>> {
+    let error = match core.journal.position_of(at, version) {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    let Some((_, says)) = mended::last(core, at).filter(|_| matches!(error, ReadError::Damaged { .. })) else {
+        return Err(Trouble::of_read(error, what, id));
+    };
+    let before = says.before.filter(|_| version < says.lost_from).ok_or_else(|| says.lost(what, id))?;
+    let records = core.journal.read_back(at, version, before).map_err(|error| Trouble::of_read(error, what, id))?;
+    Ok(records.first().map(|record| record.position))
+}
+
 /// An asset on its way into a fork.
 struct Copy {
     id: AssetId,
@@ -268,7 +281,7 @@ impl Copy {
     /// other had, and no guest runs.
     fn written(
         self,
-        core: &crate::core::Core,
+        core: &Core,
         from: &ProcessCell,
         process: ProcessId,
         key: &SealingKey,

@@ -6,6 +6,8 @@ use std::process::Output;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::automation::{started, task, until};
+use crate::client::Client;
 use crate::files::below;
 use crate::given::{asset, complete, library, poll, running, seen, vote};
 use crate::server::{Server, interlink, printed};
@@ -116,7 +118,7 @@ fn whatever_bit_of_the_journal_flipped_a_backup_puts_it_back_and_the_answers_are
         assert_eq!(hurt.audit().status.code(), Some(1));
         let output = hurt.repair(&["--from", letters(&hurt.backup())]);
         assert!(output.status.success(), "{what}: {}", printed(&output));
-        assert!(printed(&output).contains("put back from the backup"), "{what}: {}", printed(&output));
+        assert!(printed(&output).contains("put back"), "{what}: {}", printed(&output));
         assert!(hurt.audit().status.success(), "{what}: {}", printed(&hurt.audit()));
     }
     // The footer counts as nothing that is damaged: it is made again.
@@ -190,4 +192,168 @@ fn a_later_life_of_the_journal_mends_an_earlier_one_and_the_other_way_round() {
     let output = interlink(&["repair", "--data", letters(&again), "--from", letters(&earlier)]);
     assert!(output.status.success(), "{}", printed(&output));
     hurt.is_as_before();
+}
+
+/// A task of a process looks so for whoever asks.
+#[track_caller]
+fn status(client: &Client, process: &str, id: &str) -> Value {
+    task(client, process, id)["status"].clone()
+}
+
+#[test]
+fn without_a_backup_a_process_goes_on_from_the_state_with_all_that_it_had_and_says_what_is_lost() {
+    let mut server = Server::start();
+    let ana = server.member("ana");
+    let tasks = "          - { id: first }
+          - { id: second }
+          - { id: later, opens: 2999-05-01 09:00 }
+          - { id: clean, every: \"* * * * * *\" }\n";
+    let process = started(&ana, "hurt", tasks);
+    let poll = poll(&ana, &process, "first", 3);
+    vote(&ana, &poll, "Monday").is(200);
+    ana.post(&format!("{process}/tasks/first/complete"), &json!({"comment": "the old school"})).is(200);
+    ana.tell(&format!("{process}/tasks/second/claim")).is(200);
+    let seen = |client: &Client| {
+        let values = client.get(&process).is(200);
+        let [first, second, later] = ["first", "second", "later"].map(|id| {
+            let mut task = task(client, &process, id);
+            // The process's, which goes on.
+            task.as_object_mut().map(|task| task.remove("version"));
+            task
+        });
+        let second = [&second["status"], &second["assignee"]];
+        json!([values["name"], values["status"], first, second, later, client.get(&format!("{poll}/view")).is(200)])
+    };
+    let before = seen(&ana);
+    let events = ana.all(&format!("{process}/events"), 100);
+    let lost = events.iter().find(|event| event["kind"] == "TaskCompleted").expect("in the history")["version"].clone();
+    server.stop();
+    let (file, _) = flipped(&server, "TaskCompleted");
+    let plan = server.on_data(&["repair"]);
+    assert_eq!(plan.status.code(), Some(1), "{}", printed(&plan));
+    for says in [file.as_str(), "--from-state", "--from", &format!("versions {lost} to {lost} for good")] {
+        assert!(printed(&plan).contains(says), "it does not say {says}: {}", printed(&plan));
+    }
+    server.launch();
+    ana.tell(&format!("{process}/tasks/second/release")).refused(500, "damaged");
+    server.stop();
+
+    let output = server.on_data(&["repair", "--from-state"]);
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(printed(&output).contains("goes on from the state"), "{}", printed(&output));
+    let audit = server.on_data(&["audit", "verify"]);
+    assert!(audit.status.success(), "{}", printed(&audit));
+    assert!(printed(&audit).contains("known, mended from the state"), "{}", printed(&audit));
+    let again = server.on_data(&["repair", "--from-state"]);
+    assert!(again.status.success() && printed(&again).contains("mended from the state before"), "{}", printed(&again));
+
+    for round in 0..3 {
+        match round {
+            0 => server.launch(),
+            1 => server.crash(),
+            _ => {
+                server.stop();
+                let rebuilt = server.on_data(&["state", "rebuild"]);
+                assert!(rebuilt.status.success(), "{}", printed(&rebuilt));
+                server.launch();
+            }
+        }
+        assert_eq!(seen(&ana), before, "{round}");
+        let metrics = server.operator().get("/metrics").text();
+        assert!(metrics.contains("interlink_journal_damage 0"), "what is known is no alarm: {metrics}");
+        // What is lost is said, what was before and after it is there.
+        let now = ana.all(&format!("{process}/events"), 3);
+        let told = now.iter().find(|event| event["kind"] == "HistoryLost").expect("it is told");
+        assert_eq!((&told["data"], &told["actor"]), (&json!({"from": lost, "to": lost}), &json!("system")), "{told}");
+        let known = |event: &&Value| now.iter().any(|now| now == *event);
+        assert_eq!(events.iter().filter(known).count(), events.len() - 1, "{now:?}");
+        // Looking back.
+        let lost = lost.as_u64().expect("a version");
+        let was = ana.get(&format!("{process}/tree?as_of={}", lost - 1)).is(200);
+        assert_eq!(crate::given::tasks(&was)[0]["status"], "ready", "before the damage");
+        for moment in [lost, lost + 1] {
+            let problem = ana.get(&format!("{process}/tree?as_of={moment}")).refused(410, "history-lost");
+            assert_eq!(problem["lost"], json!({"from": lost, "to": lost}));
+        }
+        let version = told["version"].as_u64().expect("a version");
+        let then = ana.get(&format!("{process}/tree?as_of={version}")).is(200);
+        assert_eq!(crate::given::tasks(&then)[0]["status"], "completed", "from where it goes on");
+        // It goes on: by hand, and by itself.
+        ana.tell(&format!("{process}/tasks/second/release")).is(200);
+        assert_eq!(status(&ana, &process, "second"), "ready");
+        ana.tell(&format!("{process}/tasks/second/claim")).is(200);
+        until(&ana, &process, "clean", |clean| clean["occurrence"]["open"] == json!(true));
+        ana.tell(&format!("{process}/tasks/clean/complete")).is(200);
+    }
+    vote(&ana, &poll, "Thursday").refused(409, "already-voted");
+    server.stop();
+    assert!(server.on_data(&["audit", "verify"]).status.success());
+}
+
+/// Flips a bit in the first event of a kind; says in which file, and where.
+fn flipped(server: &Server, kind: &str) -> (String, usize) {
+    for path in below(&server.place("journal")) {
+        let bytes = std::fs::read(&path).expect("it can be read");
+        if let Some(at) = bytes.windows(kind.len()).position(|window| window == kind.as_bytes()) {
+            flip(&path, at);
+            return (path.file_name().expect("a name").to_string_lossy().into_owned(), at);
+        }
+    }
+    panic!("there is no {kind}");
+}
+
+#[test]
+fn an_asset_goes_on_from_the_state_with_every_key_that_it_had() {
+    let mut server = library();
+    let (ana, boris) = (server.member("ana"), server.member("boris"));
+    let process = running(&ana, "Voting");
+    let poll = poll(&ana, &process, "find-room", 3);
+    vote(&ana, &poll, "Monday").is(200);
+    vote(&boris, &poll, "Monday").is(200);
+    let before = json!([ana.get(&format!("{poll}/view")).is(200), ana.get(&process).is(200)]);
+    server.stop();
+    flipped(&server, "ActionPerformed");
+    let output = server.on_data(&["repair", "--from-state"]);
+    assert!(output.status.success(), "{}", printed(&output));
+    for round in 0..2 {
+        if round == 1 {
+            std::fs::remove_dir_all(server.place("state")).expect("it was there");
+        }
+        server.launch();
+        assert_eq!(json!([ana.get(&format!("{poll}/view")).is(200), ana.get(&process).is(200)]), before);
+        vote(&ana, &poll, "Thursday").refused(409, "already-voted");
+        ana.get(&format!("{poll}/view?as_of=1")).refused(410, "history-lost");
+        assert_eq!(ana.get(&format!("{poll}/view?as_of=0")).is(200)["votes"]["Monday"], 0);
+        let events = ana.all(&format!("{process}/events"), 2);
+        let told: Vec<_> = events.iter().filter(|event| event["kind"] == "HistoryLost").collect();
+        assert_eq!(told.len(), 1, "{events:?}");
+        assert_eq!(told[0]["stream"].as_str().map(|stream| stream.starts_with("a:")), Some(true));
+        server.stop();
+    }
+    server.launch();
+    vote(&server.member("eva"), &poll, "Thursday").is(200);
+    server.audit();
+}
+
+#[test]
+fn without_a_state_that_has_it_nothing_is_given_up() {
+    let mut server = library();
+    let ana = server.member("ana");
+    let process = running(&ana, "Alone");
+    complete(&ana, &process, "find-room");
+    ana.tell(&format!("{process}/tasks/set-rules/claim")).is(200);
+    server.stop();
+    std::fs::remove_dir_all(server.place("state")).expect("it was there");
+    flipped(&server, "TaskCompleted");
+    let before =
+        below(&server.place("journal")).iter().map(|path| std::fs::read(path).expect("read")).collect::<Vec<_>>();
+    for options in [&["repair"][..], &["repair", "--from-state"]] {
+        let output = server.on_data(options);
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+        assert!(printed(&output).contains("not from the state"), "{}", printed(&output));
+    }
+    let after =
+        below(&server.place("journal")).iter().map(|path| std::fs::read(path).expect("read")).collect::<Vec<_>>();
+    assert!(before == after, "the journal has changed");
+    assert_eq!(server.on_data(&["audit", "verify"]).status.code(), Some(1));
 }

@@ -20,6 +20,7 @@ use crate::dispatch::Dispatcher;
 use crate::effects::Workshop;
 use crate::gate::Gate;
 use crate::keys::{KeyError, Keys};
+use crate::mended;
 use crate::people::People;
 use crate::processes::Processes;
 use crate::recover::replay;
@@ -144,7 +145,10 @@ impl Engine {
         options: Options,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, OpenError> {
-        let damaged = journal.damage();
+        let (known, damaged) = mended::sort(&*journal, journal.damage());
+        known
+            .iter()
+            .for_each(|(damage, _)| tracing::warn!(%damage, "the journal was damaged, and mended from the state"));
         damaged.iter().for_each(|damage| tracing::error!(%damage, "the journal is damaged"));
         let keys = Keys::open(data, journal.highest_key(), Arc::clone(&options.ambient))?;
         let host = match options.host {

@@ -1,15 +1,20 @@
 //! Mending what the audit finds damaged in the journal, on a directory that no server has.
 //!
-//! The best mending is a backup's: bytes that are damaged here and sound there are put back, and nothing is lost.
+//! The best mending is a backup's: bytes that are damaged here and sound there are put back, and nothing is lost. Where there
+//! is no backup, a stream of which the state has all goes on from that, and what is damaged of its history is given up.
 
+mod from_state;
 mod putting_back;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use interlink_journal::{Damage, Report, verify};
+use interlink_journal::{Damage, FileJournal, Stream, verify};
 
+use self::from_state::Verdicts;
 use crate::backup::BackupError;
 use crate::engine::{OpenError, lock};
+use crate::mended::sort;
 
 /// What is to be mended, and with what.
 #[derive(Debug, Clone)]
@@ -18,6 +23,8 @@ pub struct Repair {
     pub data: PathBuf,
     /// The data of a backup of the same journal; its keys are not wanted.
     pub from: Option<PathBuf>,
+    /// Whether streams that are damaged still go on from the state.
+    pub from_state: bool,
 }
 
 /// What came of it.
@@ -30,9 +37,9 @@ pub struct Mended {
 }
 
 impl Mended {
-    /// Whether nothing that is damaged is left.
-    pub fn is_whole(&self) -> bool {
-        self.places.iter().all(|place| !matches!(place.fate, Fate::Left))
+    /// How many places are damaged still.
+    pub fn left(&self) -> usize {
+        self.places.iter().filter(|place| matches!(place.fate, Fate::Left(_))).count()
     }
 }
 
@@ -50,8 +57,12 @@ pub struct Place {
 pub enum Fate {
     /// It is as it was before.
     PutBack,
-    /// It is damaged still.
-    Left,
+    /// Its stream goes on from the state; these versions are lost, the first and the last.
+    GoesOn([u64; 2]),
+    /// Its stream went on from the state before.
+    Known([u64; 2]),
+    /// It is damaged still. Where its stream could go on from the state, the versions that would be lost; or why it could not.
+    Left(Result<[u64; 2], String>),
 }
 
 /// Why nothing was mended.
@@ -93,29 +104,61 @@ fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> RepairError {
     move |source| RepairError::Io { what, source }
 }
 
-/// Mends a data directory. Where nothing is given to mend it with, it only says what is damaged and changes nothing.
+/// Mends a data directory. Where nothing is given to mend it with, it only says what each would do, and changes nothing.
 pub fn repair(wanted: &Repair) -> Result<Mended, RepairError> {
-    let Repair { data, from } = wanted;
+    let Repair { data, from, from_state } = wanted;
     if !data.join("journal").is_dir() {
         return Err(io(format!("{} holds no journal", data.display()))(std::io::ErrorKind::NotFound.into()));
     }
     let _lock = lock(data)?;
     let before = verify(data)?;
+    let known_before = Found::of(data, before.damage.clone())?.known;
     let unused = match from {
         Some(file) => putting_back::put_back(data, file, &before)?,
         None => Vec::new(),
     };
-    let after =
-        if from.is_some() { verify(data)? } else { Report { damage: before.damage.clone(), ..Report::default() } };
-    Ok(Mended { places: places(before.damage, &after.damage), unused })
+    let left = Found::of(data, verify(data)?.damage)?.left;
+    let streams: BTreeSet<Stream> = left.iter().filter_map(Damage::stream).collect();
+    let verdicts = match from_state {
+        _ if streams.is_empty() => Verdicts::new(),
+        true => from_state::go_on(data, &streams)?,
+        false => from_state::plan(data, &streams)?,
+    };
+    let after = Found::of(data, verify(data)?.damage)?;
+    let new = after.left.iter().filter(|damage| !before.damage.contains(damage)).cloned();
+    let damage = before.damage.iter().cloned().chain(new);
+    let fate = |damage: &Damage| match (find(&after.known, damage), after.left.contains(damage)) {
+        (Some(lost), _) if find(&known_before, damage).is_some() => Fate::Known(lost),
+        (Some(lost), _) => Fate::GoesOn(lost),
+        (None, true) => Fate::Left(verdict(&verdicts, damage)),
+        (None, false) => Fate::PutBack,
+    };
+    let places = damage.map(|damage| Place { fate: fate(&damage), damage }).collect();
+    Ok(Mended { places, unused })
 }
 
-/// What was damaged, and what still is.
-fn places(before: Vec<Damage>, after: &[Damage]) -> Vec<Place> {
-    let new = after.iter().filter(|damage| !before.contains(damage)).cloned();
-    let new: Vec<_> = new.map(|damage| Place { damage, fate: Fate::Left }).collect();
-    let fate = |damage: &Damage| if after.contains(damage) { Fate::Left } else { Fate::PutBack };
-    before.into_iter().map(|damage| Place { fate: fate(&damage), damage }).chain(new).collect()
+/// Damage, sorted by whether it is known to be behind a stream that goes on from its state.
+struct Found {
+    known: Vec<(Damage, [u64; 2])>,
+    left: Vec<Damage>,
+}
+
+impl Found {
+    fn of(data: &Path, damage: Vec<Damage>) -> Result<Self, RepairError> {
+        let journal = FileJournal::read_only(data)?;
+        let (known, left) = sort(&journal, damage);
+        let known = known.into_iter().map(|(damage, says)| (damage, [says.lost_from, says.lost_to]));
+        Ok(Self { known: known.collect(), left })
+    }
+}
+
+fn find(known: &[(Damage, [u64; 2])], damage: &Damage) -> Option<[u64; 2]> {
+    known.iter().find(|(known, _)| known == damage).map(|(_, lost)| *lost)
+}
+
+fn verdict(verdicts: &Verdicts, damage: &Damage) -> Result<[u64; 2], String> {
+    let unknown = || Err("whose it was cannot be told from it".into());
+    damage.stream().and_then(|stream| verdicts.get(&stream).cloned()).unwrap_or_else(unknown)
 }
 
 /// A directory of its own below the data directory, gone when this is dropped.
