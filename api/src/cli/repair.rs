@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use interlink_journal::DamageKind;
 use interlink_runtime::repair::{self, Fate, Mended, Place};
 use serde_json::json;
 
@@ -33,7 +34,7 @@ pub fn repair(wanted: &Repair, output: Output) -> Result<(), String> {
             json!({
                 "file": place.damage.file, "offset": place.damage.offset, "damage": place.damage.to_string(),
                 "stream": place.damage.stream().map(|stream| stream.to_string()), "version": place.damage.version(),
-                "done": done(&place.fate, is_plan),
+                "done": done(place, is_plan),
             })
         };
         let unused: Vec<_> =
@@ -49,8 +50,8 @@ pub fn repair(wanted: &Repair, output: Output) -> Result<(), String> {
 }
 
 fn tell(mended: &Mended, is_plan: bool) {
-    for Place { damage, fate } in &mended.places {
-        println!("{damage}: {}", done(fate, is_plan));
+    for place in &mended.places {
+        println!("{}: {}", place.damage, done(place, is_plan));
     }
     for (segment, reason) in &mended.unused {
         println!("segment {segment} of the backup was not used: {reason}");
@@ -61,8 +62,12 @@ fn tell(mended: &Mended, is_plan: bool) {
 }
 
 /// What was done about damage, or could be, in words.
-fn done(fate: &Fate, is_plan: bool) -> String {
-    match fate {
+fn done(place: &Place, is_plan: bool) -> String {
+    match &place.fate {
+        Fate::Left(_) if is_plan && matches!(place.damage.kind, DamageKind::Header | DamageKind::Batch) => {
+            "put back from what says the same, with --from or --from-state; where that is damaged too, from a backup"
+                .into()
+        }
         Fate::PutBack => "put back".into(),
         Fate::GoesOn([from, to]) => format!("its stream goes on from the state; versions {from} to {to} are lost"),
         Fate::Known([from, to]) => format!("known, mended from the state before; versions {from} to {to} are lost"),

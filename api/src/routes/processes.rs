@@ -379,7 +379,7 @@ fn note(process: &Process) -> Option<&'static str> {
 /// The history of a process and its assets.
 #[utoipa::path(get, path = "/v1/processes/{id}/events", tag = "processes",
     params(("id" = String, Path), ("after" = Option<String>, Query), ("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query)),
-    responses((status = 200, description = "`{items, next_cursor}`"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "`{items, next_cursor}`; an item of kind `HistoryLost` says which versions of its stream, `from` to `to`, were lost to damage: the stream goes on from its state there"), (status = 404, body = Problem)))]
 pub async fn events(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
     let id = process_id(&id)?;
     let limit = asked.limit()?;

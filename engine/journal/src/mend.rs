@@ -2,7 +2,8 @@
 //!
 //! A segment is known by its header, whose salt was drawn for it alone, and goes into every checksum of it. So where both
 //! have the same header, both were the same bytes once, and a batch that is whole in the copy is what stood at that place.
-//! A batch is put back whole or not at all: its hash ties it to those around it.
+//! A batch is put back whole or not at all: its hash ties it to those around it. What says everything twice needs no copy: a
+//! header has a second one, and the frame of a batch follows from its records and from either of its ends.
 //!
 //! **A kill at any moment** leaves the directory as usable as it was. A segment has the old bytes under its name, or the
 //! mended ones, which were synced before; what was there is durable in `quarantine/` by then. A file that was being made
@@ -15,7 +16,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::disk::Disk;
-use crate::format::{BLOCK_BYTES, DATA_OFFSET, RecordHead, Seal, SegmentHeader, sha256};
+use crate::format::{
+    BATCH_HEAD_BYTES, BLOCK_BYTES, BatchHead, DATA_OFFSET, End, RecordHead, Seal, SegmentHeader, sha256,
+};
 use crate::index::table::About;
 use crate::open::{first_of, key_of, segment_names};
 use crate::recovery::{self, Chain, DamageKind, Visit};
@@ -44,7 +47,7 @@ pub struct Put {
 }
 
 /// Mends the segments of a data directory that nobody has open with those of a copy: a directory with files of the same
-/// names, be it few of them. Segments that are not here are put back where they follow the one before them.
+/// names, be it few of them, or none: then it is mended as far as it can be from itself. Segments that are not here are put back where they follow the one before them.
 ///
 /// Every segment that is changed is kept as it was under `quarantine/`. What fails leaves the rest undone.
 pub fn mend(data: &Path, copy: &Path, disk: &dyn Disk) -> Result<Mended, OpenError> {
@@ -185,6 +188,7 @@ fn splice(name: &str, ours: &[u8], theirs: &[u8], until: Option<Position>) -> Re
     let from = if is_second { BLOCK_BYTES } else { 0 };
     let block = &theirs[from..from + BLOCK_BYTES];
     [0, BLOCK_BYTES].into_iter().for_each(|at| spliced.put(at, block));
+    spliced.put_frames(&header);
     let mut at = DATA_OFFSET as usize;
     while let Some(rest) = theirs.get(at..) {
         let Some((head, _)) = recovery::whole_batch(rest, header.seal()) else {
@@ -198,12 +202,15 @@ fn splice(name: &str, ours: &[u8], theirs: &[u8], until: Option<Position>) -> Re
             break;
         }
         let batch = &rest[..head.length as usize];
-        let here = ours.get(at..).unwrap_or_default();
+        let here = spliced.bytes.get(at..).unwrap_or_default();
         if !here.starts_with(batch) && recovery::whole_batch(here, header.seal()).is_some() {
             return Err("it goes on in another way than the copy");
         }
         spliced.put(at, batch);
         at += batch.len();
+    }
+    if spliced.put.is_empty() {
+        return Ok(spliced);
     }
     let before = Checked::walk(batches_of(ours, &header), &header, until).1;
     let after = Checked::walk(batches_of(&spliced.bytes, &header), &header, until).1;
@@ -225,6 +232,43 @@ impl Spliced {
             self.put.push(at as u64..(at + bytes.len()) as u64);
         }
     }
+}
+
+impl Spliced {
+    /// Puts back the frames of batches that are damaged, where their records are sound and a batch follows.
+    fn put_frames(&mut self, header: &SegmentHeader) {
+        let seal = header.seal();
+        let mut chain = Chain::before(header);
+        let mut at = DATA_OFFSET as usize;
+        while let Some(rest) = self.bytes.get(at..) {
+            if let Some((head, hash)) = recovery::whole_batch(rest, seal) {
+                chain = Chain { next: head.first + u64::from(head.count), batch: hash, time_us: head.time_us };
+                at += head.length as usize;
+                continue;
+            }
+            let Some((length, behind)) = recovery::next_batch(rest, chain.next, seal) else { break };
+            if let Some(batch) = framed(&rest[..length], &chain, &behind, seal) {
+                self.put(at, &batch);
+            }
+            chain = Chain { next: behind.first, batch: behind.hash, time_us: behind.time_us };
+            at += length;
+        }
+    }
+}
+
+/// A batch whose header or trailer is damaged, with both made from the other; nothing where its records are not sound, or
+/// where it has not the hash that the batch behind it says.
+fn framed(stretch: &[u8], chain: &Chain, behind: &BatchHead, seal: Seal) -> Option<Vec<u8>> {
+    let records = stretch.get(BATCH_HEAD_BYTES..stretch.len().checked_sub(BATCH_HEAD_BYTES)?)?;
+    let trailer = || BatchHead::decode(&stretch[stretch.len() - BATCH_HEAD_BYTES..], End::Trailer, seal);
+    let frame = BatchHead::decode(stretch, End::Header, seal)
+        .or_else(|| trailer().map(|trailer| BatchHead { hash: chain.batch, ..trailer }))?;
+    let front = frame.encode(End::Header, seal);
+    let back = BatchHead { hash: behind.hash, ..frame }.encode(End::Trailer, seal);
+    let batch = [&front[..], records, &back].concat();
+    // Whole is one whose trailer has the hash of header and records: that which the batch behind it says.
+    let is_whole = recovery::whole_batch(&batch, seal).is_some_and(|(head, _)| head.length as usize == batch.len());
+    is_whole.then_some(batch)
 }
 
 /// Whether a record of a segment with this seal is somewhere in these bytes.

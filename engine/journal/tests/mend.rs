@@ -181,11 +181,13 @@ fn a_segment_of_another_life_is_not_used_whatever_its_name() {
 }
 
 #[test]
-fn a_segment_of_which_one_header_is_left_is_mended_without_a_copy() {
+fn a_header_or_a_frame_of_which_the_other_end_is_left_is_mended_without_a_copy() {
     let lived = lived();
     let (path, sound) = lived.segment(1);
     let nothing = fresh();
-    for at in [20, 4_100] {
+    // Batches of three records: each has a header of 96 bytes and a trailer of as many.
+    let batch = 192 + 3 * (160 + 20_000);
+    for at in [20, 4_100, 8_192 + 20, 8_192 + batch - 50, 8_192 + batch + 8] {
         flip(&path, at);
         assert_eq!(mend(lived.place.path(), nothing.path(), &RealDisk).expect("readable").put.len(), 1);
         assert_eq!(fs::read(&path).expect("read"), sound);

@@ -112,23 +112,22 @@ pub fn repair(wanted: &Repair) -> Result<Mended, RepairError> {
     }
     let _lock = lock(data)?;
     let before = verify(data)?;
-    let known_before = Found::of(data, before.damage.clone())?.known;
-    let unused = match from {
-        Some(file) => putting_back::put_back(data, file, &before)?,
-        None => Vec::new(),
-    };
-    let left = Found::of(data, verify(data)?.damage)?.left;
-    let streams: BTreeSet<Stream> = left.iter().filter_map(Damage::stream).collect();
+    let found_before = Found::of(data, before.damage.clone())?;
+    let is_plan = from.is_none() && !from_state;
+    let unused = if is_plan { Vec::new() } else { putting_back::put_back(data, from.as_deref(), &before)? };
+    let between = if is_plan { found_before.clone() } else { Found::of(data, verify(data)?.damage)? };
+    let streams: BTreeSet<Stream> = between.left.iter().filter_map(Damage::stream).collect();
     let verdicts = match from_state {
         _ if streams.is_empty() => Verdicts::new(),
         true => from_state::go_on(data, &streams)?,
         false => from_state::plan(data, &streams)?,
     };
-    let after = Found::of(data, verify(data)?.damage)?;
+    let goes_on = *from_state && verdicts.values().any(Result::is_ok);
+    let after = if goes_on { Found::of(data, verify(data)?.damage)? } else { between };
     let new = after.left.iter().filter(|damage| !before.damage.contains(damage)).cloned();
     let damage = before.damage.iter().cloned().chain(new);
     let fate = |damage: &Damage| match (find(&after.known, damage), after.left.contains(damage)) {
-        (Some(lost), _) if find(&known_before, damage).is_some() => Fate::Known(lost),
+        (Some(lost), _) if find(&found_before.known, damage).is_some() => Fate::Known(lost),
         (Some(lost), _) => Fate::GoesOn(lost),
         (None, true) => Fate::Left(verdict(&verdicts, damage)),
         (None, false) => Fate::PutBack,
@@ -138,6 +137,7 @@ pub fn repair(wanted: &Repair) -> Result<Mended, RepairError> {
 }
 
 /// Damage, sorted by whether it is known to be behind a stream that goes on from its state.
+#[derive(Clone)]
 struct Found {
     known: Vec<(Damage, [u64; 2])>,
     left: Vec<Damage>,
@@ -145,6 +145,9 @@ struct Found {
 
 impl Found {
     fn of(data: &Path, damage: Vec<Damage>) -> Result<Self, RepairError> {
+        if damage.is_empty() {
+            return Ok(Self { known: Vec::new(), left: damage });
+        }
         let journal = FileJournal::read_only(data)?;
         let (known, left) = sort(&journal, damage);
         let known = known.into_iter().map(|(damage, says)| (damage, [says.lost_from, says.lost_to]));

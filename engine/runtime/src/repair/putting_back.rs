@@ -10,8 +10,21 @@ use interlink_journal::{FileJournal, Journal, RealDisk, Report, mend};
 use super::{RepairError, Scratch};
 use crate::backup::{Part, check, hex, unpack_segments};
 
-/// Puts back what the backup has, and says which of its segments do not fit.
-pub(super) fn put_back(data: &Path, file: &Path, before: &Report) -> Result<Vec<(String, &'static str)>, RepairError> {
+/// Puts back what the backup has, and what can be told without one; says which segments of the backup do not fit.
+pub(super) fn put_back(
+    data: &Path,
+    file: Option<&Path>,
+    before: &Report,
+) -> Result<Vec<(String, &'static str)>, RepairError> {
+    let scratch = Scratch::make(data)?;
+    if let Some(file) = file {
+        unpack_wanted(data, file, before, &scratch.0)?;
+    }
+    Ok(mend(data, &scratch.0, &RealDisk)?.unused)
+}
+
+/// Unpacks the segments of a backup that could mend something.
+fn unpack_wanted(data: &Path, file: &Path, before: &Report, into: &Path) -> Result<(), RepairError> {
     let manifest = check(file, Part::Data)?.manifest;
     let here = FileJournal::read_only(data)?.identity().journal;
     // Where no header is left that says which journal is here, each segment has to show that it is the one in the backup.
@@ -23,7 +36,5 @@ pub(super) fn put_back(data: &Path, file: &Path, before: &Report) -> Result<Vec<
         let is_damaged = before.damage.iter().any(|damage| damage.file == path);
         is_damaged || before.torn.iter().any(|torn| torn == path) || !data.join(path).exists()
     };
-    let scratch = Scratch::make(data)?;
-    unpack_segments(file, &scratch.0, &is_wanted)?;
-    Ok(mend(data, &scratch.0, &RealDisk)?.unused)
+    Ok(unpack_segments(file, into, &is_wanted)?)
 }
