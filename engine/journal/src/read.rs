@@ -1,7 +1,8 @@
 //! Reading a stream back along its records' previous positions.
 //!
 //! It begins at a place that a table knows: the last record of all, or, for what is long past, the last one of a segment
-//! that is not far behind it. So the way back is never longer than what one segment has of the stream, and what is wanted.
+//! that is not far behind it. So the way back is never longer than what one segment has of the stream, and what is wanted; of
+//! a stream that has much of a segment it is no longer than a few tens of kilobytes, which are found by halving.
 
 use std::sync::Arc;
 
@@ -172,7 +173,31 @@ impl Shared {
                 Some(Some(_)) | None => break,
             }
         }
-        Ok(Some(best))
+        if reaches(&best.head) { self.closer(stream, best, reaches).map(Some) } else { Ok(Some(best)) }
+    }
+
+    /// An older record of the same segment that reaches what is wanted, the oldest where there are many: the segment's
+    /// stretches are halved as long as the stream is in the one in the middle. A stream that is not has little to go back
+    /// over.
+    fn closer(&self, stream: &Stream, mut best: Entry, reaches: &Reaches<'_>) -> Result<Entry, ReadError> {
+        let Some(segment) = self.segment_of(best.head.position) else { return Ok(best) };
+        // What is wanted is in the stretches from `least` up to the one that `best` is in.
+        let (mut least, mut most) = (0, segment.stretch_of(best.offset));
+        while least < most {
+            let middle = least + (most - least) / 2;
+            let (offset, stretch) = segment.stretch_at(middle)?;
+            let found = stretch.of_stream(stream);
+            let Some((_, last)) = found.last() else { break };
+            if !reaches(last) {
+                least = middle + 1;
+                continue;
+            }
+            most = middle;
+            if let Some((at, head)) = found.into_iter().find(|(_, head)| reaches(head)) {
+                best = Entry { head, offset: offset + at as u64 };
+            }
+        }
+        Ok(best)
     }
 
     /// The record at a position; `offset` where it is known.

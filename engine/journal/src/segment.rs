@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use crate::disk::OpenFile;
 use crate::format::{BATCH_HEAD_BYTES, BatchHead, End, RECORD_HEAD_BYTES, RecordHead, Seal, SegmentHeader};
 use crate::index::table::SegmentKey;
-use crate::{OpenError, Position, ReadError, Record};
+use crate::{Head, OpenError, Position, ReadError, Record, Stream};
 
 /// A segment's index has an entry for each stretch of at least this many bytes: what a reader must go through to find
 /// a position, against what the index costs in memory (2,048 entries a segment).
@@ -103,6 +103,22 @@ impl Segment {
         let ends = places.iter().skip(from + 1).map(|(_, offset)| *offset).chain([end]);
         let found = places.iter().skip(from).zip(ends);
         found.map(|((_, offset), end)| (*offset, end.saturating_sub(*offset))).filter(|(_, bytes)| *bytes > 0).collect()
+    }
+
+    /// Which stretch an offset is in; stretches are numbered from 0.
+    pub fn stretch_of(&self, offset: u64) -> usize {
+        self.places.read().partition_point(|(_, begin)| *begin <= offset).saturating_sub(1)
+    }
+
+    /// A stretch by its number, with its offset.
+    pub fn stretch_at(&self, number: usize) -> Result<(u64, Stretch), ReadError> {
+        let end = self.end();
+        let (offset, until) = {
+            let places = self.places.read();
+            let begin = |number: usize| places.get(number).map_or(end, |(_, offset)| *offset);
+            (begin(number), begin(number + 1))
+        };
+        Ok((offset, Stretch::of(self.seal(), self.read(offset, until.saturating_sub(offset))?)))
     }
 
     fn read(&self, offset: u64, bytes: u64) -> Result<Vec<u8>, ReadError> {
@@ -202,6 +218,19 @@ impl Stretch {
         let (_, at) = places[found];
         let head = RecordHead::decode(&self.bytes[at..], self.seal)?;
         Some(record(&head, &self.bytes[at..at + RECORD_HEAD_BYTES], self.body(at, &head)?))
+    }
+
+    /// Where a stream is in these batches: the heads of its records that are sound, each with its offset.
+    pub fn of_stream(&self, stream: &Stream) -> Vec<(usize, Head)> {
+        let mut found = Vec::new();
+        self.heads(&mut |at, head| {
+            if head.stream == *stream {
+                let hash = RecordHead::hash(&self.bytes[at..at + RECORD_HEAD_BYTES]);
+                found.push((at, Head { version: head.version, position: head.position, hash }));
+            }
+            true
+        });
+        found
     }
 
     fn places(&self) -> Vec<(Position, usize)> {

@@ -123,3 +123,32 @@ fn a_moment_long_past_is_found_within_one_segment_by_version_and_by_position() {
         assert!(read < bound, "reading up to {position} took {read} bytes, all of it {whole}");
     }
 }
+
+#[test]
+fn in_a_segment_of_which_a_stream_has_much_a_moment_is_found_by_halving() {
+    const VERSIONS: u64 = 12_000;
+    const OF_APPEND: u64 = 200;
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let disk: Arc<Counting> = Arc::default();
+    let journal = open(place.path(), &disk);
+    let mut positions = Vec::new();
+    for first in (0..VERSIONS).step_by(OF_APPEND as usize) {
+        let versions: Vec<_> = (first..first + OF_APPEND).map(|version| (stream(1), version)).collect();
+        let made = commit(&journal, append(&versions)).expect("made");
+        positions.extend(made.first..=made.last);
+    }
+    let (_, whole) = disk.during(|| journal.read_stream(&stream(1), 0, u64::MAX).expect("readable"));
+    for version in (0..VERSIONS).step_by(997).chain([VERSIONS - 1]) {
+        let position = positions[version as usize];
+        let (found, read) = disk.during(|| journal.position_of(&stream(1), version).expect("readable"));
+        assert_eq!(found, Some(position));
+        assert!(read < whole / 4, "version {version} took {read} bytes, all of it {whole}");
+        let (head, read) = disk.during(|| journal.head_at(&stream(1), position).expect("readable"));
+        assert_eq!(head.map(|head| (head.version, head.position)), Some((version, position)));
+        assert!(read < whole / 4, "position {position} took {read} bytes, all of it {whole}");
+    }
+    // Of one that has hardly anything of it as well.
+    commit(&journal, append(&[(stream(2), 0)])).expect("made");
+    assert_eq!(journal.head_at(&stream(2), positions[0]).expect("readable"), None);
+    assert_eq!(journal.position_of(&stream(2), 0).expect("readable"), Some(positions[VERSIONS as usize - 1] + 1));
+}
