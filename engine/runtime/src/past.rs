@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use interlink_journal::{Position, ReadError, Stream};
+use interlink_journal::{Position, ReadError, Record, Stream};
 use interlink_model::asset::Asset;
-use interlink_model::event::Stamp;
+use interlink_model::event::{Stamp, envelope};
 use interlink_model::facts::*;
 use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
 use interlink_model::keyvalues::prefixes;
@@ -78,27 +78,24 @@ impl Engine {
             AsOf::Time(time) => time,
         };
         // Everything before the first thing that happened later.
-        let mut first_later = Position::MAX;
-        for at in self.streams_of(id)? {
-            for record in whole(&self.core, &at, "stream", &at)? {
-                let at = match Mended::of(&record) {
-                    Some(mended) => Some(mended.at),
-                    None => interlink_model::event::envelope(&record.body).ok().map(|(_, _, stamp)| stamp.at),
-                };
-                if at.is_some_and(|at| at > time) {
-                    first_later = first_later.min(record.position);
-                    break;
-                }
-            }
+        let own = first_later(&self.core, &stream(StreamKind::Process, id.bytes()), time)?;
+        let mut first = own.unwrap_or(Position::MAX);
+        for asset in self.assets_before(id, first)? {
+            let later = first_later(&self.core, &stream(StreamKind::Asset, asset.bytes()), time)?;
+            first = later.map_or(first, |later| first.min(later));
         }
-        Ok(first_later.saturating_sub(1))
+        Ok(first.saturating_sub(1))
     }
 
-    /// The streams of a process and its assets, those that it had and has no more among them.
-    fn streams_of(&self, id: ProcessId) -> Outcome<Vec<Stream>> {
-        let own = stream(StreamKind::Process, id.bytes());
-        let assets = assets_ever(&self.core, id)?.into_iter().map(|asset| stream(StreamKind::Asset, asset.bytes()));
-        Ok([own].into_iter().chain(assets).collect())
+    /// The assets of which something may have happened just before a position that is not later than something of the process:
+    /// those that it had. Of one that it dropped before, the last event is as old as that.
+    fn assets_before(&self, id: ProcessId, position: Position) -> Outcome<Vec<AssetId>> {
+        match fold(&self.core, &self.catalogue, id, position.saturating_sub(1)) {
+            Ok(then) => Ok(then.process.assets.keys().copied().collect()),
+            Err(Trouble::NotFound { .. }) => Ok(Vec::new()),
+            Err(Trouble::Damaged { .. } | Trouble::Lost { .. }) => assets_ever(&self.core, id),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     fn cell_of(&self, id: ProcessId) -> Outcome<Arc<ProcessCell>> {
@@ -259,6 +256,38 @@ fn version_at(
     let before = says.before.filter(|_| version < says.lost_from).ok_or_else(|| says.lost(what, id))?;
     let records = core.journal.read_back(at, version, before).map_err(|error| Trouble::of_read(error, what, id))?;
     Ok(records.first().map(|record| record.position))
+}
+
+/// The position of the first record of a stream that is later than a time: times in a stream never decrease.
+fn first_later(core: &Core, at: &Stream, time: Micros) -> Outcome<Option<Position>> {
+    let is_later = |record: &Record| match Mended::of(record) {
+        Some(mended) => mended.at > time,
+        None => envelope(&record.body).is_ok_and(|(_, _, stamp)| stamp.at > time),
+    };
+    match halved(core, at, &is_later) {
+        Ok(found) => Ok(found),
+        Err(ReadError::Damaged { .. }) => {
+            let records = whole(core, at, "stream", at)?;
+            Ok(records.iter().find(|record| is_later(record)).map(|record| record.position))
+        }
+        Err(unread) => Err(Trouble::of_read(unread, "stream", at)),
+    }
+}
+
+/// The same by halving the versions of the stream.
+fn halved(core: &Core, at: &Stream, is_later: &dyn Fn(&Record) -> bool) -> Result<Option<Position>, ReadError> {
+    let Some(head) = core.journal.head(at)? else { return Ok(None) };
+    let (mut from, mut to, mut found) = (0, head.version + 1, None);
+    while from < to {
+        let middle = from + (to - from) / 2;
+        let position = core.journal.position_of(at, middle)?;
+        let record = position.map(|position| core.journal.read_back(at, middle, position)).transpose()?;
+        match record.iter().flatten().next() {
+            Some(record) if !is_later(record) => from = middle + 1,
+            record => (to, found) = (middle, record.map(|record| record.position).or(found)),
+        }
+    }
+    Ok(found)
 }
 
 /// An asset on its way into a fork.

@@ -129,7 +129,7 @@ fn in_a_row(core: &Core, at: &Stream, after: Position, limit: usize) -> Result<O
     let Some(head) = journal.head(at)?.filter(|head| head.position > after) else { return Ok(Some(Vec::new())) };
     let before = if after == 0 { None } else { journal.head_at(at, after)? };
     let from = before.map_or(0, |before| before.version + 1);
-    let to = head.version.min(from.saturating_add(limit as u64 - 1));
+    let to = head.version.min(from.saturating_add((limit as u64).saturating_sub(1)));
     let last = if to == head.version { Some(head.position) } else { journal.position_of(at, to)? };
     let Some(last) = last else { return Ok(None) };
     let records = journal.read_back(at, from, last)?;
