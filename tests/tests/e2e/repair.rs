@@ -242,7 +242,7 @@ fn without_a_backup_a_process_goes_on_from_the_state_with_all_that_it_had_and_sa
     let events = ana.all(&format!("{process}/events"), 100);
     let lost = events.iter().find(|event| event["kind"] == "TaskCompleted").expect("in the history")["version"].clone();
     server.stop();
-    let (file, _) = flipped(&server, "TaskCompleted");
+    let file = flipped(&server, "TaskCompleted");
     let plan = server.on_data(&["repair"]);
     assert_eq!(plan.status.code(), Some(1), "{}", printed(&plan));
     for says in [file.as_str(), "--from-state", "--from", &format!("versions {lost} to {lost} for good")] {
@@ -304,16 +304,21 @@ fn without_a_backup_a_process_goes_on_from_the_state_with_all_that_it_had_and_sa
     assert!(server.on_data(&["audit", "verify"]).status.success());
 }
 
-/// Flips a bit in the first event of a kind; says in which file, and where.
-fn flipped(server: &Server, kind: &str) -> (String, usize) {
+/// Flips a bit in the first event of a kind; says in which file.
+fn flipped(server: &Server, kind: &str) -> String {
+    flipped_at(server, kind.as_bytes())
+}
+
+/// Flips a bit where bytes stand for the first time; says in which file.
+fn flipped_at(server: &Server, wanted: &[u8]) -> String {
     for path in below(&server.place("journal")) {
         let bytes = std::fs::read(&path).expect("it can be read");
-        if let Some(at) = bytes.windows(kind.len()).position(|window| window == kind.as_bytes()) {
+        if let Some(at) = bytes.windows(wanted.len()).position(|window| window == wanted) {
             flip(&path, at);
-            return (path.file_name().expect("a name").to_string_lossy().into_owned(), at);
+            return path.file_name().expect("a name").to_string_lossy().into_owned();
         }
     }
-    panic!("there is no {kind}");
+    panic!("{wanted:?} is nowhere");
 }
 
 #[test]
@@ -347,6 +352,13 @@ fn an_asset_goes_on_from_the_state_with_every_key_that_it_had() {
     server.launch();
     vote(&server.member("eva"), &poll, "Thursday").is(200);
     server.audit();
+    // What is known is no reason to refuse a backup.
+    let shelf = tempfile::tempdir().expect("a directory");
+    let (backup, again) = (shelf.path().join("town.backup"), shelf.path().join("again"));
+    let output = server.on_data(&["backup", letters(&backup)]);
+    assert!(output.status.success(), "{}", printed(&output));
+    let output = interlink(&["restore", letters(&backup), "--data", letters(&again)]);
+    assert!(output.status.success(), "{}", printed(&output));
 }
 
 #[test]
@@ -370,4 +382,27 @@ fn without_a_state_that_has_it_nothing_is_given_up() {
         below(&server.place("journal")).iter().map(|path| std::fs::read(path).expect("read")).collect::<Vec<_>>();
     assert!(before == after, "the journal has changed");
     assert_eq!(server.on_data(&["audit", "verify"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_damaged_snapshot_costs_its_process_nothing_once_its_stream_goes_on() {
+    let mut server = library();
+    let ana = server.member("ana");
+    let process = running(&ana, "Over");
+    ana.tell(&format!("{process}/cancel")).is(200);
+    server.operator().tell(&format!("{process}/archive")).is(200);
+    let before = seen(&ana, &process);
+    server.stop();
+    // How the map begins that a snapshot is.
+    flipped_at(&server, b"\x82\xa7version");
+    let output = server.on_data(&["repair", "--from-state"]);
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(server.on_data(&["audit", "verify"]).status.success());
+    server.launch();
+    assert_eq!(seen(&ana, &process), before);
+    server.operator().tell(&format!("{process}/unarchive")).is(200);
+    // It brings a snapshot, which the stream takes.
+    server.operator().tell(&format!("{process}/archive")).is(200);
+    server.stop();
+    assert!(server.on_data(&["audit", "verify"]).status.success());
 }
