@@ -238,3 +238,29 @@ fn the_last_batch_of_all_is_put_back_before_a_start_takes_it_for_torn() {
     assert_eq!(mend(place.path(), copy.path(), &RealDisk).expect("readable").put.len(), 1);
     assert_eq!(open(place.path()).read_stream(&stream(1), 0, u64::MAX).expect("readable").len(), 3);
 }
+
+#[test]
+fn however_many_bits_flipped_wherever_a_copy_puts_all_of_them_back() {
+    let lived = lived();
+    let sound: Vec<_> = (0..3).map(|life| lived.segment(life).1).collect();
+    let batches_end = 8_192 + 4 * (192 + 3 * (160 + 20_000));
+    let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut next = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    for _ in 0..6 {
+        for _ in 0..30 {
+            // Half of them in the heads of records: those are a hundredth of the bytes, and the harder part.
+            let (life, at) = (next(3), next(batches_end));
+            let in_head = (at - at % 20_160 + at % 160).min(batches_end - 1);
+            let at = if next(2) == 0 { at } else { in_head };
+            flip(&lived.segment(life).0, at);
+        }
+        lived.mend();
+        for (life, sound) in sound.iter().enumerate() {
+            assert!(lived.segment(life).1 == *sound, "the segment of life {life} is not as it was");
+        }
+    }
+    lived.is_whole();
+}
