@@ -251,6 +251,16 @@ impl From<&Trouble> for Problem {
                 );
                 Self { retry_after_s: Some(5), ..unknown }
             }
+            Trouble::Unread(_) => {
+                tracing::error!(detail, "a reading failed");
+                let title = "The disk cannot be read for now";
+                let unread = Self::new(StatusCode::SERVICE_UNAVAILABLE, "disk-unreadable", title, detail);
+                Self { retry_after_s: Some(5), ..unread }
+            }
+            Trouble::Lost { from, to, .. } => {
+                Self::new(StatusCode::GONE, "history-lost", "This part of the history is lost", detail)
+                    .with("lost", json!({"from": from, "to": to}))
+            }
             Trouble::Damaged { .. } => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", "What is on disk is damaged", detail)
             }
@@ -304,4 +314,17 @@ fn slug(code: &str) -> String {
         .collect();
     let kept = kept.trim_matches('-');
     if kept.is_empty() { "refused".into() } else { kept.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_cannot_be_read_is_no_defect_and_no_damage() {
+        let problem = Problem::from(Trouble::Unread("reading journal/x: Input/output error".into()));
+        assert_eq!((problem.status, problem.kind.as_str()), (503, "/problems/disk-unreadable"));
+        assert_eq!(problem.retry_after_s, Some(5));
+        assert!(problem.detail.contains("journal/x"));
+    }
 }

@@ -37,15 +37,20 @@ pub fn audit(command: &Audit, output: Output) -> Result<(), String> {
     let journal = &audit.journal;
     let wrong: Vec<String> =
         journal.damage.iter().map(ToString::to_string).chain(audit.differences.iter().cloned()).collect();
+    let told = |(damage, [from, to]): &(interlink_journal::Damage, [u64; 2])| {
+        format!("{damage}: known, mended from the state; versions {from} to {to} of its stream are lost")
+    };
+    let known: Vec<_> = audit.known.iter().map(told).collect();
     if output == Output::Json {
         print_json(&json!({
             "processes": audit.processes, "assets": audit.assets, "records": journal.records, "streams": journal.streams,
-            "segments": journal.segments, "torn": journal.torn, "wrong": wrong,
+            "segments": journal.segments, "torn": journal.torn, "known": known, "wrong": wrong,
         }));
     } else {
         for torn in &journal.torn {
             println!("{torn} ends in what was never acknowledged; the next start cuts it off");
         }
+        known.iter().for_each(|known| println!("{known}"));
         println!(
             "checked {} processes, {} assets, {} records in {} streams, {}, in {:.1} s",
             audit.processes,

@@ -7,6 +7,7 @@ mod interlinker;
 mod offload;
 mod process;
 mod provision;
+mod repair;
 mod schedule;
 mod schema;
 mod usage;
@@ -101,6 +102,9 @@ enum Command {
     /// Works on the state of a data directory.
     #[command(subcommand)]
     State(data::StateCommand),
+    /// Mends what an audit finds damaged in the journal of a directory that no server has; without anything to mend it with,
+    /// says what each would mend and changes nothing.
+    Repair(repair::Repair),
     /// Takes a consistent copy of a running server, with its keys in a file of their own.
     Backup(backup::Backup),
     /// Makes a data directory from a backup.
@@ -145,6 +149,7 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         Command::Provision(command) => provision::run(command, &client()?, output),
         Command::Audit(command) => data::audit(&command, output),
         Command::State(command) => data::state(&command),
+        Command::Repair(wanted) => repair::repair(&wanted, output),
         Command::Backup(wanted) => backup::backup(&wanted, client, output),
         Command::Restore(wanted) => backup::restore(&wanted, output),
         Command::Offload(wanted) => offload::run(&wanted, output),

@@ -200,20 +200,24 @@ async fn candidates(app: &App, name: &str, to: &str, mut after: Option<ProcessId
             |process: &Process| !matches!(process.status, ProcessStatus::Completed | ProcessStatus::Cancelled);
         let mut found = Vec::new();
         loop {
-            let ids = engine.process_ids(after, 1_000);
-            let Some(last) = ids.last().copied() else { return found };
+            let ids = engine.process_ids(after, 1_000)?;
+            let Some(last) = ids.last().copied() else { return Ok(found) };
             after = Some(last);
             for id in ids {
-                let Ok(view) = engine.process(id) else { continue };
+                let view = match engine.process(id) {
+                    Ok(view) => view,
+                    Err(trouble @ Trouble::Unread(_)) => return Err(trouble),
+                    Err(_) => continue,
+                };
                 let schema = &view.process.plan.schema;
                 if schema.name == name && schema.digest != to && goes_on(&view.process) {
                     found.push(id);
                 }
                 if found.len() > MOVED_MAX {
-                    return found;
+                    return Ok(found);
                 }
             }
         }
     });
-    reading.await.map_err(|_| Problem::internal("the processes could not be read"))
+    Ok(reading.await.map_err(|_| Problem::internal("the processes could not be read"))??)
 }

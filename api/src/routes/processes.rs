@@ -87,26 +87,29 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
         let mut items = Vec::new();
         let mut reached = after;
         // One more than the page, so that its end is known.
-        let mut ids = engine.process_ids(reached, limit + 1);
+        let mut ids = engine.process_ids(reached, limit + 1)?;
         loop {
             for id in &ids {
                 if items.len() == limit {
-                    return (items, reached);
+                    return Ok((items, reached));
                 }
                 reached = Some(*id);
-                if let Ok(ProcessView { process, name }) = engine.process(*id)
-                    && status.as_ref().is_none_or(|status| process.status_word() == status)
-                {
+                let ProcessView { process, name } = match engine.process(*id) {
+                    Ok(view) => view,
+                    Err(trouble @ Trouble::Unread(_)) => return Err(trouble),
+                    Err(_) => continue,
+                };
+                if status.as_ref().is_none_or(|status| process.status_word() == status) {
                     items.push(views::process(&process, name));
                 }
             }
             if ids.len() <= limit {
-                return (items, None);
+                return Ok((items, None));
             }
-            ids = engine.process_ids(reached, limit + 1);
+            ids = engine.process_ids(reached, limit + 1)?;
         }
     });
-    let (items, next) = reading.await.map_err(|_| Problem::internal("the list could not be read"))?;
+    let (items, next) = reading.await.map_err(|_| Problem::internal("the list could not be read"))??;
     let next = next.map(|next| app.cursors.make(&list, &next.bytes()));
     Ok(asked.show(&json!({"items": items, "next_cursor": next}), None, None))
 }
@@ -376,7 +379,7 @@ fn note(process: &Process) -> Option<&'static str> {
 /// The history of a process and its assets.
 #[utoipa::path(get, path = "/v1/processes/{id}/events", tag = "processes",
     params(("id" = String, Path), ("after" = Option<String>, Query), ("cursor" = Option<String>, Query), ("limit" = Option<usize>, Query)),
-    responses((status = 200, description = "`{items, next_cursor}`"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "`{items, next_cursor}`; an item of kind `HistoryLost` says which versions of its stream, `from` to `to`, were lost to damage: the stream goes on from its state there"), (status = 404, body = Problem)))]
 pub async fn events(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
     let id = process_id(&id)?;
     let limit = asked.limit()?;

@@ -69,6 +69,7 @@ impl Committer {
                 let end = active.end();
                 let bytes = end - draft.buffer.len() as u64..end;
                 self.shared.publish(draft.heads, &draft.totals, bytes, self.chain);
+                draft.mended.iter().for_each(|(stream, version)| self.shared.note_mended(*stream, Some(*version)));
             }
             draft.fates.into_iter().for_each(|(done, fate)| done(fate));
             self.buffer = draft.buffer;
@@ -83,8 +84,8 @@ impl Committer {
         }
         let chain = draft.frame();
         let offset = active.end();
-        write_all_at(&*self.disk, &active.file, &draft.buffer, offset)?;
-        self.disk.sync_data(&active.file)?;
+        write_all_at(&*self.disk, &active.file.file, &draft.buffer, offset)?;
+        self.disk.sync_data(&active.file.file)?;
         active.extend(self.chain.next, offset, offset + draft.buffer.len() as u64);
         self.chain = chain;
         Ok(())
@@ -92,8 +93,8 @@ impl Committer {
 
     /// Goes on in the next segment of this epoch; the full one is cut to what it holds.
     fn roll(&mut self, full: &Segment) -> std::io::Result<Arc<Segment>> {
-        self.disk.set_len(&full.file, full.end())?;
-        self.disk.sync_all(&full.file)?;
+        self.disk.set_len(&full.file.file, full.end())?;
+        self.disk.sync_all(&full.file.file)?;
         let next = self.succession.open(self.chain)?;
         self.enter(Arc::clone(&next));
         Ok(next)

@@ -1,11 +1,13 @@
-//! Every change that the journal makes to a disk, behind one seam: so that a test can let any of them fail.
+//! Every change that the journal makes to a disk, and every reading of a segment or of the index, behind one seam: so that a
+//! test can let any of them fail.
 //!
-//! Reading is not behind it: what is read is checked against checksums wherever it comes from. Nor is `open`: it
-//! changes nothing.
+//! A reading that fails says nothing about what is on the disk. What was read, wherever it comes from, is held against
+//! checksums. `open` is not behind the seam.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Zeros are written in pieces of this size, so that a stop need not wait for a whole segment.
@@ -43,6 +45,62 @@ pub trait Disk: Send + Sync {
 
     /// Makes what was made, renamed or removed in a directory durable: see [`sync_directory`].
     fn sync_directory(&self, path: &Path) -> std::io::Result<()>;
+
+    /// Reads at an offset, as `pread` does: says how many bytes there were, none at the end of the file.
+    fn read_at(&self, file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        file.read_at(bytes, offset)
+    }
+}
+
+/// A file that is open to be read, and the disk that it is on.
+pub(crate) struct OpenFile {
+    pub file: File,
+    disk: Arc<dyn Disk>,
+}
+
+impl std::fmt::Debug for OpenFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.file.fmt(f)
+    }
+}
+
+impl OpenFile {
+    pub fn new(file: File, disk: Arc<dyn Disk>) -> Arc<Self> {
+        Arc::new(Self { file, disk })
+    }
+
+    /// Opens a file.
+    pub fn open(path: &Path, disk: &Arc<dyn Disk>) -> std::io::Result<Arc<Self>> {
+        Ok(Self::new(File::open(path)?, Arc::clone(disk)))
+    }
+
+    /// Its length, bytes.
+    pub fn len(&self) -> std::io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Reads so many bytes from an offset on; fails with [`std::io::ErrorKind::UnexpectedEof`] where there are fewer.
+    pub fn read(&self, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
+        let mut read = vec![0; bytes as usize];
+        self.read_exact_at(&mut read, offset)?;
+        Ok(read)
+    }
+
+    /// Fills `bytes` from an offset on, however many pieces the disk gives them in.
+    pub fn read_exact_at(&self, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+        while !bytes.is_empty() {
+            match self.disk.read_at(&self.file, bytes, offset) {
+                Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    bytes = &mut bytes[read..];
+                    offset += read as u64;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Writes all of `bytes` at an offset, however many pieces the disk takes them in.

@@ -10,11 +10,11 @@ use crate::format::{
 use crate::index::heads::{Entry, Totals};
 use crate::queue::Waiting;
 use crate::recovery::Chain;
-use crate::{Append, AppendError, Committed, Done, Head, Stream};
+use crate::{Append, AppendError, Committed, Done, Head, ReadError, RecordKind, Stream};
 
 /// What a draft asks of what is durable.
 pub(crate) trait Known {
-    fn head(&self, stream: &Stream) -> Option<Head>;
+    fn head(&self, stream: &Stream) -> Result<Option<Head>, ReadError>;
     fn is_damaged(&self, stream: &Stream) -> bool;
 }
 
@@ -30,6 +30,8 @@ pub(crate) struct Draft {
     pub fates: Vec<(Done, Result<Committed, AppendError>)>,
     /// What is in it, counted.
     pub totals: Totals,
+    /// Streams that it mends, and the versions that do.
+    pub mended: Vec<(Stream, u64)>,
     /// What was asked of the journal: most streams are asked for twice.
     asked: HashMap<Stream, Option<Head>>,
     record_hashes: Vec<[u8; 32]>,
@@ -55,6 +57,7 @@ impl Draft {
             heads: HashMap::new(),
             fates: Vec::new(),
             totals: Totals::default(),
+            mended: Vec::new(),
             asked: HashMap::new(),
             record_hashes: Vec::new(),
             chain,
@@ -63,7 +66,7 @@ impl Draft {
         };
         while let Some((append, done)) = waiting.next_if(|(append, _)| draft.has_room_for(append)) {
             let fate = admit(&append, &mut |stream| draft.head(stream, known), &|stream| known.is_damaged(stream));
-            let fate = fate.map(|()| draft.add(&append, known));
+            let fate = fate.map(|()| draft.add(&append));
             draft.fates.push((done, fate));
         }
         draft
@@ -74,19 +77,26 @@ impl Draft {
         self.many == 0 || self.buffer.len() + bytes <= BATCH_BYTES_MAX
     }
 
-    fn head(&mut self, stream: &Stream, known: &dyn Known) -> Option<Head> {
-        match self.heads.get(stream) {
-            Some(entry) => Some(entry.head),
-            None => *self.asked.entry(*stream).or_insert_with(|| known.head(stream)),
+    fn head(&mut self, stream: &Stream, known: &dyn Known) -> Result<Option<Head>, ReadError> {
+        if let Some(head) = self.known_head(stream) {
+            return Ok(head);
         }
+        let head = known.head(stream)?;
+        self.asked.insert(*stream, head);
+        Ok(head)
     }
 
-    fn add(&mut self, append: &Append, known: &dyn Known) -> Committed {
+    /// Where a stream ends that is in this batch, or was asked for.
+    fn known_head(&self, stream: &Stream) -> Option<Option<Head>> {
+        self.heads.get(stream).map(|entry| Some(entry.head)).or_else(|| self.asked.get(stream).copied())
+    }
+
+    fn add(&mut self, append: &Append) -> Committed {
         self.time_us = self.time_us.max(append.at_us);
         let first = self.chain.next + u64::from(self.many);
         for record in &append.records {
             let position = self.chain.next + u64::from(self.many);
-            let before = self.head(&record.stream, known);
+            let before = self.known_head(&record.stream).expect("an append is admitted before it is added");
             let head = RecordHead::of(record, position, before.map(|head| (head.position, head.hash)));
             let encoded = head.encode(self.seal);
             let hash = RecordHead::hash(&encoded);
@@ -98,6 +108,9 @@ impl Draft {
             self.heads.insert(record.stream, Entry { head, offset });
             self.record_hashes.push(hash);
             self.totals.count(&record.stream, before.is_none(), record.key);
+            if record.kind == RecordKind::Repaired {
+                self.mended.push((record.stream, record.version));
+            }
             self.many += 1;
         }
         Committed { first, last: self.chain.next + u64::from(self.many) - 1 }
@@ -137,7 +150,7 @@ impl Draft {
 /// Whether an append may be made: its size, and the versions that it saw.
 pub(crate) fn admit(
     append: &Append,
-    head: &mut dyn FnMut(&Stream) -> Option<Head>,
+    head: &mut dyn FnMut(&Stream) -> Result<Option<Head>, ReadError>,
     is_damaged: &dyn Fn(&Stream) -> bool,
 ) -> Result<(), AppendError> {
     let mut bytes = 0;
@@ -149,11 +162,18 @@ pub(crate) fn admit(
         }
         bytes += bytes_of(record);
         let own = versions.iter().rev().find(|(stream, _)| *stream == record.stream).map(|(_, version)| *version);
-        let found = own.or_else(|| head(&record.stream).map(|head| head.version));
-        // Asked for behind the head: that a head cannot be read is noticed when it is.
-        if is_damaged(&record.stream) {
-            return Err(AppendError::Damaged { stream: record.stream });
-        }
+        let found = match own {
+            Some(own) => Some(own),
+            None => {
+                let unread = |error: ReadError| AppendError::Unread { reason: error.to_string().into() };
+                let found = head(&record.stream).map_err(unread)?.map(|head| head.version);
+                // A stream that goes on from its state takes the record that says so, and what comes behind it.
+                if record.kind != RecordKind::Repaired && is_damaged(&record.stream) {
+                    return Err(AppendError::Damaged { stream: record.stream });
+                }
+                found
+            }
+        };
         if record.version != found.map_or(0, |version| version + 1) {
             return Err(AppendError::Conflict { stream: record.stream, wanted: record.version, found });
         }

@@ -3,7 +3,7 @@
 //! Segments are only ever written behind their acknowledged end, and one that has ended is never changed but for the
 //! footer behind it. So an extent stays valid for as long as the directory is there, and copying it needs no lock.
 
-use crate::index::table::About;
+use crate::index::table::{About, Fault};
 use crate::open::segment_names;
 use crate::segment::{Segment, io};
 use crate::{FileJournal, Identity, OpenError, Position};
@@ -59,8 +59,9 @@ impl FileJournal {
 
 /// The bytes of a segment that has ended: with its footer, which may be on its way.
 fn ended_bytes(segment: &Segment) -> std::io::Result<u64> {
-    let has_footer = About::read(&segment.file, segment.seal())
-        .is_ok_and(|about| about.level == 0 && about.from == segment.key() && about.base == segment.end());
+    let about = Fault::unless_invalid(About::read(&segment.file, segment.seal()))?;
+    let has_footer =
+        about.is_some_and(|about| about.level == 0 && about.from == segment.key() && about.base == segment.end());
     // A footer that is whole is not changed any more.
-    if has_footer { Ok(segment.file.metadata()?.len()) } else { Ok(segment.end()) }
+    if has_footer { Ok(segment.file.len()?) } else { Ok(segment.end()) }
 }

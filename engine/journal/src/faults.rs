@@ -33,6 +33,8 @@ pub enum Operation {
     MakeDirectory,
     /// [`Disk::sync_directory`].
     SyncDirectory,
+    /// [`Disk::read_at`]: segments, footers, the index.
+    Read,
 }
 
 /// How an operation fails.
@@ -43,7 +45,7 @@ pub enum Fault {
     /// It does nothing and says `EIO`. A sync that does nothing leaves it open what becomes of the bytes: in this run
     /// they stay where they are, as when the kernel had written them after all.
     Io,
-    /// A write takes half of its bytes, at least one, and says so.
+    /// A write takes half of its bytes, at least one, and says so; a reading gives half of them.
     Short,
     /// A sync says `EIO`, and what was written to the file since its last sync is gone: as when the kernel dropped the
     /// pages that it could not write. A later sync of the file succeeds all the same.
@@ -184,6 +186,17 @@ impl Disk for FaultyDisk {
     fn sync_directory(&self, path: &Path) -> std::io::Result<()> {
         self.pass(Operation::SyncDirectory)?;
         RealDisk.sync_directory(path)
+    }
+
+    fn read_at(&self, file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        match self.fault(Operation::Read) {
+            None => file.read_at(bytes, offset),
+            Some(Fault::Short) => {
+                let half = (bytes.len() / 2).max(1);
+                file.read_at(&mut bytes[..half], offset)
+            }
+            Some(fault) => Err(fault.error()),
+        }
     }
 }
 

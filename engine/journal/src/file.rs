@@ -75,7 +75,7 @@ impl FileJournal {
         if made {
             disk.sync_directory(data).map_err(io("syncing the data directory"))?;
         }
-        let mut found = Found::read(&directory)?;
+        let mut found = Found::read(&directory, &disk)?;
         let identity = match &found.header {
             Some(last) => last.identity(),
             None => Identity { journal: random().map_err(io("drawing a journal id"))?, incarnation: 1 },
@@ -131,7 +131,7 @@ impl FileJournal {
     /// stays where it is, and appends are refused.
     pub fn read_only(data: &Path) -> Result<Self, OpenError> {
         let directory = data.join("journal");
-        let found = Found::read(&directory)?;
+        let found = Found::read(&directory, &(Arc::new(RealDisk) as Arc<dyn Disk>))?;
         let identity = found.header.map(|header| header.identity());
         let identity = identity.unwrap_or(Identity { journal: [0; 16], incarnation: 0 });
         let queue = Queue::unserved("the journal was opened to be read".into());
@@ -153,15 +153,23 @@ impl Journal for FileJournal {
         self.shared.queue.submit(append, done);
     }
 
-    fn head(&self, stream: &Stream) -> Option<Head> {
+    fn head(&self, stream: &Stream) -> Result<Option<Head>, ReadError> {
         self.shared.head(stream)
+    }
+
+    fn head_at(&self, stream: &Stream, until: Position) -> Result<Option<Head>, ReadError> {
+        self.shared.head_at(stream, until)
+    }
+
+    fn position_of(&self, stream: &Stream, version: u64) -> Result<Option<Position>, ReadError> {
+        self.shared.position_of(stream, version)
     }
 
     fn is_damaged(&self, stream: &Stream) -> bool {
         self.shared.is_damaged(stream)
     }
 
-    fn streams(&self, kind: u8, after: Option<[u8; 16]>, limit: usize) -> Vec<Stream> {
+    fn streams(&self, kind: u8, after: Option<[u8; 16]>, limit: usize) -> Result<Vec<Stream>, ReadError> {
         self.shared.streams(kind, after, limit)
     }
 
@@ -171,6 +179,10 @@ impl Journal for FileJournal {
 
     fn read_stream(&self, stream: &Stream, from: u64, until: Position) -> Result<Vec<Record>, ReadError> {
         self.shared.read_stream(stream, from, until)
+    }
+
+    fn read_back(&self, stream: &Stream, from: u64, last: Position) -> Result<Vec<Record>, ReadError> {
+        self.shared.read_back(stream, from, last)
     }
 
     fn read_all(&self, after: Option<Position>, each: &mut dyn FnMut(Record) -> bool) -> Result<(), ReadError> {

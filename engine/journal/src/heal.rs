@@ -5,13 +5,12 @@
 //! walked once, as a start would have done, so that all that is damaged in it is known.
 
 use std::ops::Bound;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::index::files::file_name;
 use crate::index::heads::Entry;
 use crate::index::table::{About, Fault, Table};
-use crate::index::{Part, Unsealed};
+use crate::index::{Part, Unread, Unsealed};
 use crate::recovery::{Damage, DamageKind};
 use crate::segment::Segment;
 use crate::shared::Shared;
@@ -19,22 +18,30 @@ use crate::survey::{Survey, as_it_says};
 use crate::{Head, Stream};
 
 impl Shared {
-    /// Makes a part of the index again that could not be read. Fails where its segments cannot be read either.
-    pub fn heal(&self, part: &Arc<Part>) -> Result<(), Fault> {
+    /// Makes a part of the index again that is damaged. One that only cannot be read for now stays as it is, and so does one
+    /// whose segments cannot be read: that is the error.
+    pub fn make_again(&self, unread: Unread) -> std::io::Result<()> {
+        match unread.fault {
+            Fault::Io(error) => Err(error),
+            Fault::Invalid => self.heal(&unread.part),
+        }
+    }
+
+    fn heal(&self, part: &Arc<Part>) -> std::io::Result<()> {
         let _healing = self.healing.lock();
         let Part::Table(table) = &**part else { return Ok(()) };
         if !self.index.parts().iter().any(|present| Arc::ptr_eq(present, part)) {
             return Ok(());
         }
-        let (from, to) = part.covers();
-        let segments: Vec<_> =
-            self.segments.read().iter().filter(|segment| (from..=to).contains(&segment.key())).cloned().collect();
+        let segments = self.segments_of(part);
         let parts = if table.about.level == 0 {
             segments.iter().map(|segment| self.walked(segment)).collect::<Result<Vec<_>, _>>()?
         } else {
-            let footer_or_walked =
-                |segment: &Arc<Segment>| footer(segment).map(Part::Table).or_else(|_| self.walked(segment));
-            let parts = segments.iter().map(footer_or_walked).collect::<Result<Vec<_>, _>>()?;
+            let footer_or_walked = |segment: &Arc<Segment>| match Fault::unless_invalid(footer(segment))? {
+                Some(footer) => Ok(Part::Table(footer)),
+                None => self.walked(segment),
+            };
+            let parts = segments.iter().map(footer_or_walked).collect::<std::io::Result<Vec<_>>>()?;
             self.note_useless(file_name(table.about.level, table.about.from, table.about.segments));
             parts
         };
@@ -43,8 +50,15 @@ impl Shared {
         Ok(())
     }
 
+    /// The segments that a part covers, in order.
+    pub fn segments_of(&self, part: &Part) -> Vec<Arc<Segment>> {
+        let (from, to) = part.covers();
+        let segments = self.segments.read();
+        segments.iter().filter(|segment| (from..=to).contains(&segment.key())).cloned().collect()
+    }
+
     /// The streams of a segment, from its records.
-    fn walked(&self, segment: &Arc<Segment>) -> Result<Part, Fault> {
+    fn walked(&self, segment: &Arc<Segment>) -> std::io::Result<Part> {
         let bytes = written_bytes(segment)?;
         let expects = as_it_says(segment.header.first);
         let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, None, &expects);
@@ -59,7 +73,7 @@ impl Shared {
         if segment.is_examined() {
             return;
         }
-        let Ok(bytes) = written_bytes(segment) else { return };
+        let (Ok(bytes), Ok(footer)) = (written_bytes(segment), Fault::unless_invalid(footer(segment))) else { return };
         segment.set_examined();
         let expects = as_it_says(segment.header.first);
         let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, None, &expects);
@@ -68,7 +82,7 @@ impl Shared {
             let file = format!("journal/{}", segment.name);
             damage.push(Damage { file, offset: walked.end, kind: DamageKind::Batch });
         }
-        if let Ok(footer) = footer(segment) {
+        if let Some(footer) = footer {
             let heads = survey.heads.entries;
             let rows = footer.from(Bound::Unbounded).map_while(Result::ok);
             let lost =
@@ -81,9 +95,7 @@ impl Shared {
 
 /// What a segment holds up to its last batch, with the header.
 fn written_bytes(segment: &Segment) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; segment.end() as usize];
-    segment.file.read_exact_at(&mut bytes, 0)?;
-    Ok(bytes)
+    segment.file.read(0, segment.end())
 }
 
 /// The footer of a segment that has ended.

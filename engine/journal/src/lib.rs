@@ -26,6 +26,7 @@ mod heal;
 mod index;
 #[cfg(any(test, feature = "suite"))]
 mod memory;
+mod mend;
 mod offload;
 mod open;
 mod prepare;
@@ -49,6 +50,7 @@ pub use format::{
     SEGMENT_BYTES_MIN,
 };
 pub use index::keeper::TIER_TABLES;
+pub use mend::{Mended, Put, mend};
 pub use offload::{Offloaded, offload};
 pub use recovery::{Damage, DamageKind};
 pub use renewal::renew_incarnation;
@@ -83,7 +85,7 @@ pub enum RecordKind {
     Answer = 2,
     /// A stream's state at a version.
     Snapshot = 3,
-    /// A stream was mended after damage.
+    /// The stream goes on from here, whatever of it is damaged before: its state at the version before, and what is lost.
     Repaired = 4,
     /// Bodies of a stream were moved elsewhere.
     Archived = 5,
@@ -180,6 +182,12 @@ pub enum AppendError {
         /// The stream.
         stream: Stream,
     },
+    /// Where a stream ends could not be read; nothing was written.
+    #[error("nothing was written: {reason}")]
+    Unread {
+        /// What could not be read.
+        reason: Arc<str>,
+    },
     /// A named limit was crossed.
     #[error("{what} of {bytes} bytes is over the limit of {max}")]
     TooLarge {
@@ -235,7 +243,7 @@ pub struct Head {
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The operating system refused.
+    /// The operating system refused. What is on the disk may be sound: the same may be read later.
     #[error("reading {file}: {source}")]
     Io {
         /// File name.
@@ -248,6 +256,8 @@ pub enum ReadError {
     Damaged {
         /// Where.
         position: Position,
+        /// Which version of the stream that was read it is, where that is known.
+        version: Option<u64>,
         /// File name.
         file: String,
     },
@@ -306,22 +316,34 @@ pub trait Journal: Send + Sync {
     /// else to do it, refuses in this call. `done` may submit, but must not wait for what it submits.
     fn submit(&self, append: Append, done: Done);
 
-    /// Where a stream ends, of what is durable. Where that cannot be read, nothing, and the stream counts as damaged.
-    fn head(&self, stream: &Stream) -> Option<Head>;
+    /// Where a stream ends, of what is durable.
+    fn head(&self, stream: &Stream) -> Result<Option<Head>, ReadError>;
+
+    /// Where a stream ended at a position: its last record there or before. However long the stream is, it is found within
+    /// what one segment has of it.
+    fn head_at(&self, stream: &Stream, until: Position) -> Result<Option<Head>, ReadError>;
+
+    /// The position of a version of a stream, found as [`Journal::head_at`] finds its place.
+    fn position_of(&self, stream: &Stream, version: u64) -> Result<Option<Position>, ReadError>;
 
     /// Whether a stream was found damaged, by the start or by whoever read it: it can be read up to the damage and takes
-    /// nothing more.
+    /// nothing more but a record that says that it is mended ([`RecordKind::Repaired`]). Damage before that counts no more.
     fn is_damaged(&self, stream: &Stream) -> bool;
 
     /// Streams of a kind in order of their ids, those after `after`, at most `limit`.
-    fn streams(&self, kind: u8, after: Option<[u8; 16]>, limit: usize) -> Vec<Stream>;
+    fn streams(&self, kind: u8, after: Option<[u8; 16]>, limit: usize) -> Result<Vec<Stream>, ReadError>;
 
     /// How many streams of a kind there are.
     fn stream_count(&self, kind: u8) -> usize;
 
-    /// A stream's records in order of their versions, from version `from`, those at positions up to `until`. Where one of
-    /// them is damaged it is told at which position: the records before it are those up to the position before that.
+    /// A stream's records in order of their versions, from version `from`, those at positions up to `until`: all that it
+    /// takes to fold it. Where a record among them says that the stream was mended, they begin with the last such one. Where
+    /// one of them is damaged it is told at which position: the records before it are those up to the position before that.
     fn read_stream(&self, stream: &Stream, from: u64, until: Position) -> Result<Vec<Record>, ReadError>;
+
+    /// A stream's records in order of their versions, from version `from` to the one at position `last`, begun as
+    /// [`Journal::read_stream`] begins them.
+    fn read_back(&self, stream: &Stream, from: u64, last: Position) -> Result<Vec<Record>, ReadError>;
 
     /// Calls `each` with the durable records after a position, in order, until it returns false. Damaged ones are
     /// left out: [`Journal::damage`] lists them.

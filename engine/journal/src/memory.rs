@@ -15,7 +15,7 @@ use crate::format::{BATCH_HEAD_BYTES, Seal};
 use crate::queue::{Queue, Waiting};
 use crate::recovery::{Chain, Damage};
 use crate::segment::Stretch;
-use crate::{Append, Done, Head, Identity, Journal, Position, ReadError, Record, Stream};
+use crate::{Append, Done, Head, Identity, Journal, Position, ReadError, Record, RecordKind, Stream};
 
 /// What happens next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,12 @@ impl Kept {
         Some(Head { version: last.version, position: last.position, hash: last.hash })
     }
 
+    /// The records of a stream, in order.
+    fn of(&self, stream: &Stream) -> impl Iterator<Item = &Record> {
+        let own = self.streams.get(stream).map(Vec::as_slice).unwrap_or_default();
+        own.iter().map(|at| &self.records[*at])
+    }
+
     fn keep(&mut self, record: Record) {
         self.streams.entry(record.stream).or_default().push(self.records.len());
         self.highest_key = self.highest_key.max(record.key);
@@ -68,8 +74,8 @@ impl Kept {
 }
 
 impl Known for Durable {
-    fn head(&self, stream: &Stream) -> Option<Head> {
-        self.0.lock().head(stream)
+    fn head(&self, stream: &Stream) -> Result<Option<Head>, ReadError> {
+        Ok(self.0.lock().head(stream))
     }
 
     fn is_damaged(&self, _stream: &Stream) -> bool {
@@ -187,32 +193,49 @@ impl Journal for MemoryJournal {
         }
     }
 
-    fn head(&self, stream: &Stream) -> Option<Head> {
+    fn head(&self, stream: &Stream) -> Result<Option<Head>, ReadError> {
         self.durable.head(stream)
+    }
+
+    fn head_at(&self, stream: &Stream, until: Position) -> Result<Option<Head>, ReadError> {
+        let kept = self.durable.0.lock();
+        let last = kept.of(stream).take_while(|record| record.position <= until).last();
+        Ok(last.map(|last| Head { version: last.version, position: last.position, hash: last.hash }))
+    }
+
+    fn position_of(&self, stream: &Stream, version: u64) -> Result<Option<Position>, ReadError> {
+        let kept = self.durable.0.lock();
+        let found = kept.of(stream).find(|record| record.version == version);
+        Ok(found.map(|found| found.position))
     }
 
     fn is_damaged(&self, _stream: &Stream) -> bool {
         false
     }
 
-    fn streams(&self, kind: u8, after: Option<[u8; 16]>, limit: usize) -> Vec<Stream> {
+    fn streams(&self, kind: u8, after: Option<[u8; 16]>, limit: usize) -> Result<Vec<Stream>, ReadError> {
         let from = match after {
             Some(id) => Bound::Excluded(Stream { kind, id }),
             None => Bound::Included(Stream { kind, id: [0; 16] }),
         };
         let until = Bound::Included(Stream { kind, id: [255; 16] });
-        self.durable.0.lock().streams.range((from, until)).take(limit).map(|(stream, _)| *stream).collect()
+        Ok(self.durable.0.lock().streams.range((from, until)).take(limit).map(|(stream, _)| *stream).collect())
     }
 
     fn stream_count(&self, kind: u8) -> usize {
-        self.streams(kind, None, usize::MAX).len()
+        self.durable.0.lock().streams.keys().filter(|stream| stream.kind == kind).count()
     }
 
     fn read_stream(&self, stream: &Stream, from: u64, until: Position) -> Result<Vec<Record>, ReadError> {
         let kept = self.durable.0.lock();
-        let own = kept.streams.get(stream).map(Vec::as_slice).unwrap_or_default();
-        let records = own.iter().map(|at| &kept.records[*at]);
-        Ok(records.filter(|record| record.version >= from && record.position <= until).cloned().collect())
+        let until = |record: &&Record| record.position <= until;
+        let mended = kept.of(stream).take_while(until).filter(|record| record.kind == RecordKind::Repaired).last();
+        let from = from.max(mended.map_or(0, |mended| mended.version));
+        Ok(kept.of(stream).take_while(until).filter(|record| record.version >= from).cloned().collect())
+    }
+
+    fn read_back(&self, stream: &Stream, from: u64, last: Position) -> Result<Vec<Record>, ReadError> {
+        self.read_stream(stream, from, last)
     }
 
     fn read_all(&self, after: Option<Position>, each: &mut dyn FnMut(Record) -> bool) -> Result<(), ReadError> {

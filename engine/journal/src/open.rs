@@ -3,18 +3,17 @@
 //! A segment that ends in a footer is not read: the footer says how far it goes and which streams it has, and a file of
 //! the index may say the latter for many segments at once. Every other segment is walked.
 
-use std::cell::OnceCell;
-use std::fs::File;
+use std::cell::{Cell, OnceCell};
 use std::iter::Peekable;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::disk::{Disk, OpenFile};
 use crate::format::{DATA_OFFSET, HeaderFault, RecordHead, Seal, SegmentHeader};
 use crate::index::files::{self, Fitting};
 use crate::index::heads::Entry;
-use crate::index::table::{About, SegmentKey, Table};
+use crate::index::table::{About, Fault, SegmentKey, Table};
 use crate::index::{Part, Unsealed};
 use crate::recovery::{self, Chain, Damage, DamageKind, Walked};
 use crate::segment::{Segment, io};
@@ -37,7 +36,7 @@ pub(crate) fn segment_names(directory: &Path) -> Result<Vec<String>, OpenError> 
 }
 
 /// Epoch and first position of a segment, as its name says.
-fn key_of(name: &str) -> Option<SegmentKey> {
+pub(crate) fn key_of(name: &str) -> Option<SegmentKey> {
     let (epoch, first) = name.strip_suffix(".segment")?.split_once('-')?;
     Some((epoch.parse().ok()?, first.parse().ok()?))
 }
@@ -81,36 +80,56 @@ struct Footer {
 }
 
 impl Footer {
-    fn load(&self) -> Option<Table> {
-        Table::load(Arc::clone(&self.segment.file), self.segment.seal(), self.about.clone()).ok()
+    /// Reads the table; nothing where it is damaged.
+    fn load(&self) -> std::io::Result<Option<Table>> {
+        Fault::unless_invalid(Table::load(Arc::clone(&self.segment.file), self.segment.seal(), self.about.clone()))
+    }
+
+    fn find(&self, stream: &Stream) -> std::io::Result<Option<Entry>> {
+        if self.table.get().is_none() {
+            let loaded = self.load()?;
+            self.table.get_or_init(|| loaded);
+        }
+        let Some(Some(table)) = self.table.get() else { return Ok(None) };
+        Ok(Fault::unless_invalid(table.find(stream))?.flatten())
     }
 }
 
 impl Piece {
-    fn find(&self, stream: &Stream) -> Option<Entry> {
+    fn find(&self, stream: &Stream) -> std::io::Result<Option<Entry>> {
         match self {
-            Self::Footer(footer) => footer.table.get_or_init(|| footer.load()).as_ref()?.find(stream).ok().flatten(),
-            Self::Walked(unsealed) => unsealed.heads.entries.get(stream).copied(),
-            Self::Nothing => None,
+            Self::Footer(footer) => footer.find(stream),
+            Self::Walked(unsealed) => Ok(unsealed.heads.entries.get(stream).copied()),
+            Self::Nothing => Ok(None),
         }
     }
 }
 
+/// Where a stream ends in the newest of some pieces that has it.
+fn newest(pieces: &[Piece], stream: &Stream) -> std::io::Result<Option<Entry>> {
+    for piece in pieces.iter().rev() {
+        if let Some(entry) = piece.find(stream)? {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
 impl Found {
     /// Reads all segments of `journal/` that have no footer, and of the others their ends; changes nothing.
-    pub fn read(directory: &Path) -> Result<Self, OpenError> {
+    pub fn read(directory: &Path, disk: &Arc<dyn Disk>) -> Result<Self, OpenError> {
         let mut found = Self::default();
         let mut pieces = Vec::new();
         let names = segment_names(directory)?;
         for (number, name) in names.iter().enumerate() {
             let until = names.get(number + 1).and_then(|next| first_of(next));
-            let piece = found.segment(directory, name, until, &pieces)?;
+            let piece = found.segment(directory, name, disk, until, &pieces)?;
             pieces.push(piece);
         }
         let keys: Vec<_> = names.iter().map(|name| key_of(name).unwrap_or_default()).collect();
         found.epoch = keys.iter().map(|(epoch, _)| *epoch).max().unwrap_or_default();
         let fitting = match &found.header {
-            Some(header) => files::choose(directory, Seal::of_index(&header.journal), &keys),
+            Some(header) => files::choose(directory, Seal::of_index(&header.journal), &keys, disk)?,
             None => Fitting::default(),
         };
         found.useless = fitting.useless;
@@ -124,50 +143,58 @@ impl Found {
         &mut self,
         directory: &Path,
         name: &str,
+        disk: &Arc<dyn Disk>,
         until: Option<Position>,
         older: &[Piece],
     ) -> Result<Piece, OpenError> {
-        let file = File::open(directory.join(name)).map_err(io(format!("opening journal/{name}")))?;
-        let file = Arc::new(file);
+        let file = OpenFile::open(&directory.join(name), disk).map_err(io(format!("opening journal/{name}")))?;
         let reading = || io(format!("reading journal/{name}"));
-        let length = file.metadata().map_err(reading())?.len();
-        let mut front = vec![0; length.min(DATA_OFFSET) as usize];
-        file.read_exact_at(&mut front, 0).map_err(reading())?;
+        let length = file.len().map_err(reading())?;
+        let front = file.read(0, length.min(DATA_OFFSET)).map_err(reading())?;
         let Some(header) = self.header(&front, &file, length, name)? else { return Ok(Piece::Nothing) };
         self.header = Some(header);
         if header.first != self.chain.next || header.previous_batch != self.chain.batch {
             self.damage.push(Damage { file: format!("journal/{name}"), offset: 0, kind: DamageKind::Chain });
         }
-        if let Some((about, places)) = footer(&file, &header, until) {
+        if let Some((about, places)) = footer(&file, &header, until).map_err(reading())? {
             self.chain = about.chain;
             let segment = Arc::new(Segment::found(file, name.into(), header, about.base, places));
             self.segments.push(Arc::clone(&segment));
             return Ok(Piece::Footer(Box::new(Footer { segment, about, table: OnceCell::new() })));
         }
-        let mut bytes = vec![0; length as usize];
-        file.read_exact_at(&mut bytes, 0).map_err(reading())?;
-        Ok(self.walk(file, name, &header, until, &bytes, older))
+        let bytes = file.read(0, length).map_err(reading())?;
+        self.walk(file, name, &header, until, &bytes, older).map_err(reading())
     }
 
     fn walk(
         &mut self,
-        file: Arc<File>,
+        file: Arc<OpenFile>,
         name: &str,
         header: &SegmentHeader,
         until: Option<Position>,
         bytes: &[u8],
         older: &[Piece],
-    ) -> Piece {
+    ) -> std::io::Result<Piece> {
         // Where all is well so far a record's word is taken for what is in older segments: looking them all up would
         // read the index from end to end.
         let says = as_it_says(header.first);
-        let found = |head: &RecordHead| older.iter().rev().find_map(|piece| piece.find(&head.stream));
-        let looked_up = |head: &RecordHead| found(head).map_or(0, |entry| entry.head.version + 1);
+        let unread = Cell::new(None);
+        let looked_up = |head: &RecordHead| match newest(older, &head.stream) {
+            Ok(found) => found.map_or(0, |entry| entry.head.version + 1),
+            Err(error) => {
+                unread.set(Some(error));
+                0
+            }
+        };
         let (survey, walked) = if self.damage.is_empty() {
             Survey::of(bytes, header, name, until, &says)
         } else {
             Survey::of(bytes, header, name, until, &looked_up)
         };
+        if let Some(error) = unread.take() {
+            // What could not be looked up is not known to be missing.
+            return Err(error);
+        }
         let mut damaged = !survey.damage.is_empty();
         self.damage.extend(survey.damage);
         if lacks_batches(&walked, until) {
@@ -180,14 +207,14 @@ impl Found {
         let segment = Arc::new(Segment::found(file, name.into(), *header, walked.end, survey.places));
         segment.set_examined();
         self.segments.push(Arc::clone(&segment));
-        Piece::Walked(Unsealed { segment, heads: survey.heads, chain: walked.chain, damaged })
+        Ok(Piece::Walked(Unsealed { segment, heads: survey.heads, chain: walked.chain, damaged }))
     }
 
     /// The header of a segment; nothing where there is none that can be used.
     fn header(
         &mut self,
         front: &[u8],
-        file: &File,
+        file: &OpenFile,
         length: u64,
         name: &str,
     ) -> Result<Option<SegmentHeader>, OpenError> {
@@ -200,8 +227,8 @@ impl Found {
             }
             Err(HeaderFault::Version(found)) => Err(OpenError::Format { file: damage.file, found }),
             Err(HeaderFault::Invalid) => {
-                let mut rest = vec![0; length.saturating_sub(DATA_OFFSET) as usize];
-                file.read_exact_at(&mut rest, DATA_OFFSET).map_err(io(format!("reading journal/{name}")))?;
+                let rest = file.read(DATA_OFFSET, length.saturating_sub(DATA_OFFSET));
+                let rest = rest.map_err(io(format!("reading journal/{name}")))?;
                 if rest.iter().all(|byte| *byte == 0) {
                     // A segment without batches whose header did not reach the disk before the power went.
                     self.cuts.push(Cut { name: name.into(), from: 0, rest: Rest::Torn });
@@ -244,7 +271,10 @@ impl Found {
             Piece::Nothing => {}
             Piece::Walked(unsealed) => self.parts.push(Part::Memory(unsealed)),
             Piece::Footer(mut footer) => {
-                let loaded = footer.table.take().flatten().or_else(|| footer.load());
+                let loaded = match footer.table.take() {
+                    Some(loaded) => loaded,
+                    None => footer.load().map_err(io(format!("reading journal/{}", footer.segment.name)))?,
+                };
                 let part = match loaded {
                     Some(table) => Part::Table(table),
                     None => Part::Memory(self.walk_again(&footer.segment)?),
@@ -257,8 +287,7 @@ impl Found {
 
     /// Walks a segment whose footer turned out to be damaged.
     fn walk_again(&mut self, segment: &Arc<Segment>) -> Result<Unsealed, OpenError> {
-        let mut bytes = vec![0; segment.end() as usize];
-        segment.file.read_exact_at(&mut bytes, 0).map_err(io(format!("reading journal/{}", segment.name)))?;
+        let bytes = segment.file.read(0, segment.end()).map_err(io(format!("reading journal/{}", segment.name)))?;
         let says = as_it_says(segment.header.first);
         let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, None, &says);
         segment.set_examined();
@@ -274,13 +303,17 @@ fn is_sealed_up_to(pieces: &[Piece], chain: &Chain) -> bool {
         && matches!(pieces.last(), Some(Piece::Footer(last)) if last.about.chain == *chain)
 }
 
+/// What a footer says, and where the batches of its segment are.
+type FooterSays = (About, Vec<(Position, u64)>);
+
 /// What a segment's footer says, if it has a sound one.
-fn footer(file: &File, header: &SegmentHeader, until: Option<Position>) -> Option<(About, Vec<(Position, u64)>)> {
+fn footer(file: &OpenFile, header: &SegmentHeader, until: Option<Position>) -> std::io::Result<Option<FooterSays>> {
     let seal = header.seal();
-    let about = About::read(file, seal).ok()?;
+    let Some(about) = Fault::unless_invalid(About::read(file, seal))? else { return Ok(None) };
     let fits = about.level == 0 && about.from == (header.epoch, header.first);
-    let places = about.read_places(file, seal).ok()?;
-    (fits && until.is_none_or(|until| about.chain.next <= until)).then_some((about, places))
+    let places = Fault::unless_invalid(about.read_places(file, seal))?;
+    let places = places.filter(|_| fits && until.is_none_or(|until| about.chain.next <= until));
+    Ok(places.map(|places| (about, places)))
 }
 
 /// What stands behind the last batch.

@@ -5,6 +5,8 @@
 //! invalid end was never acknowledged. Where a segment was left after a failed sync, the next one's beginning decides:
 //! what the disk holds of the old one from there on was never acknowledged either.
 
+use std::ops::Range;
+
 use crate::format::{
     BATCH_HEAD_BYTES, BatchHash, BatchHead, DATA_OFFSET, End, RECORD_HEAD_BYTES, RecordHead, Seal, SegmentHeader,
 };
@@ -31,8 +33,11 @@ pub enum DamageKind {
         /// The version.
         version: u64,
     },
-    /// A record's head: whose it was cannot be told from it.
-    Head,
+    /// The heads of records: whose they were cannot be told from them.
+    Head {
+        /// Their positions.
+        positions: Range<Position>,
+    },
     /// A batch's header or trailer.
     Batch,
     /// A batch does not follow the one before it.
@@ -56,6 +61,14 @@ impl Damage {
             _ => None,
         }
     }
+
+    /// The version in that stream.
+    pub fn version(&self) -> Option<u64> {
+        match &self.kind {
+            DamageKind::Body { version, .. } | DamageKind::Gap { version, .. } => Some(*version),
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Damage {
@@ -65,7 +78,10 @@ impl std::fmt::Display for Damage {
             DamageKind::Body { stream, version } => {
                 write!(f, "{file} at {offset}: the body of stream {stream}, version {version} is damaged")
             }
-            DamageKind::Head => write!(f, "{file} at {offset}: the head of a record is damaged"),
+            DamageKind::Head { positions } => {
+                let (first, last) = (positions.start, positions.end.saturating_sub(1));
+                write!(f, "{file} at {offset}: the head of a record is damaged (positions {first} to {last})")
+            }
             DamageKind::Batch => write!(f, "{file} at {offset}: the frame of a batch is damaged"),
             DamageKind::Chain => write!(f, "{file} at {offset}: the batch does not follow the one before it"),
             DamageKind::Header => write!(f, "{file} at {offset}: the segment's header is damaged"),
@@ -160,7 +176,7 @@ pub(crate) fn walk(bytes: &[u8], header: &SegmentHeader, until: Option<Position>
             }
             None => match next_batch(rest, chain.next, seal) {
                 Some((length, behind)) => {
-                    salvage(rest, length, at, seal, visit);
+                    salvage(rest, length, at, seal, chain.next..behind.first, visit);
                     chain = Chain { next: behind.first, batch: behind.hash, time_us: behind.time_us };
                     at += length;
                 }
@@ -171,7 +187,7 @@ pub(crate) fn walk(bytes: &[u8], header: &SegmentHeader, until: Option<Position>
 }
 
 /// The batch at the beginning of `bytes`, if it is whole, with its hash.
-fn whole_batch(bytes: &[u8], seal: Seal) -> Option<(BatchHead, [u8; 32])> {
+pub(crate) fn whole_batch(bytes: &[u8], seal: Seal) -> Option<(BatchHead, [u8; 32])> {
     let head = BatchHead::decode(bytes, End::Header, seal)?;
     let length = head.length as usize;
     let batch = bytes.get(..length)?;
@@ -206,7 +222,7 @@ fn records(bytes: &[u8], length: usize, base: usize, seal: Seal, visit: &mut dyn
 }
 
 /// The next sound batch header behind the beginning of `bytes`: how far it is, and what it says of the chain.
-fn next_batch(bytes: &[u8], least: Position, seal: Seal) -> Option<(usize, BatchHead)> {
+pub(crate) fn next_batch(bytes: &[u8], least: Position, seal: Seal) -> Option<(usize, BatchHead)> {
     (8..bytes.len().saturating_sub(BATCH_HEAD_BYTES)).step_by(8).find_map(|at| {
         let candidate = &bytes[at..];
         if !seal.marks_batch(candidate) {
@@ -217,8 +233,9 @@ fn next_batch(bytes: &[u8], least: Position, seal: Seal) -> Option<(usize, Batch
     })
 }
 
-/// Visits what is sound in a stretch that is not: each record has a marker and a checksum of its own.
-fn salvage(bytes: &[u8], length: usize, base: usize, seal: Seal, visit: &mut dyn Visit) {
+/// Visits what is sound in a stretch that is not: each record has a marker and a checksum of its own. `positions` are those
+/// of its records.
+fn salvage(bytes: &[u8], length: usize, base: usize, seal: Seal, positions: Range<Position>, visit: &mut dyn Visit) {
     let framed = BatchHead::decode(bytes, End::Header, seal);
     if let Some(head) = &framed {
         visit.batch(base as u64, head);
@@ -231,17 +248,21 @@ fn salvage(bytes: &[u8], length: usize, base: usize, seal: Seal, visit: &mut dyn
     }
     let end = length.saturating_sub(BATCH_HEAD_BYTES);
     let mut at = BATCH_HEAD_BYTES;
-    let mut lost = false;
+    let mut next = positions.start;
+    let mut lost = None;
+    let tell = |lost: &mut Option<usize>, positions: Range<Position>, visit: &mut dyn Visit| {
+        if let Some(at) = lost.take() {
+            visit.damage((base + at) as u64, DamageKind::Head { positions });
+        }
+    };
     while at < end {
         let Some(head) = RecordHead::decode(&bytes[at..end], seal) else {
-            if !lost {
-                visit.damage((base + at) as u64, DamageKind::Head);
-            }
-            lost = true;
+            lost.get_or_insert(at);
             at += 8;
             continue;
         };
-        lost = false;
+        tell(&mut lost, next..head.position, visit);
+        next = head.position + 1;
         let from = at + RECORD_HEAD_BYTES;
         let body = bytes[..end].get(from..from + head.body_bytes as usize).filter(|body| head.fits(body));
         if body.is_none() {
@@ -250,4 +271,5 @@ fn salvage(bytes: &[u8], length: usize, base: usize, seal: Seal, visit: &mut dyn
         visit.record((base + at) as u64, &bytes[at..from], &head, body);
         at += head.record_bytes();
     }
+    tell(&mut lost, next..positions.end, visit);
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::disk::RealDisk;
+use crate::disk::{Disk, RealDisk};
 use crate::format::DATA_OFFSET;
 use crate::open::Found;
 use crate::prepare::Maker;
@@ -19,14 +19,14 @@ use crate::{Identity, OpenError};
 /// takes it from there. Fails where there is no journal.
 pub fn renew_incarnation(data: &Path, at_least: u64) -> Result<Identity, OpenError> {
     let directory = data.join("journal");
-    let mut found = Found::read(&directory)?;
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let mut found = Found::read(&directory, &disk)?;
     let nothing = || io(format!("{} holds no segment", directory.display()))(std::io::ErrorKind::NotFound.into());
     let last = found.header.ok_or_else(nothing)?;
     let incarnation = last.incarnation.saturating_add(1).max(at_least);
     let identity = Identity { journal: last.journal, incarnation };
-    let disk = Arc::new(RealDisk);
     let mut succession = Succession {
-        disk: Arc::clone(&disk) as _,
+        disk: Arc::clone(&disk),
         data: data.into(),
         maker: Arc::new(Maker::new(disk, directory, DATA_OFFSET)),
         identity,

@@ -1,15 +1,15 @@
 //! Segment files: made ahead, written by one committer, read by anyone.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
+use crate::disk::OpenFile;
 use crate::format::{BATCH_HEAD_BYTES, BatchHead, End, RECORD_HEAD_BYTES, RecordHead, Seal, SegmentHeader};
 use crate::index::table::SegmentKey;
-use crate::{OpenError, Position, ReadError, Record};
+use crate::{Head, OpenError, Position, ReadError, Record, Stream};
 
 /// A segment's index has an entry for each stretch of at least this many bytes: what a reader must go through to find
 /// a position, against what the index costs in memory (2,048 entries a segment).
@@ -31,7 +31,7 @@ pub(crate) fn file_name(header: &SegmentHeader) -> String {
 /// A segment file, and where its batches are.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    pub file: Arc<File>,
+    pub file: Arc<OpenFile>,
     pub name: String,
     pub header: SegmentHeader,
     /// Where the last durable batch ends.
@@ -52,7 +52,13 @@ pub(crate) struct ReadOn {
 
 impl Segment {
     /// A segment that was found.
-    pub fn found(file: Arc<File>, name: String, header: SegmentHeader, end: u64, places: Vec<(Position, u64)>) -> Self {
+    pub fn found(
+        file: Arc<OpenFile>,
+        name: String,
+        header: SegmentHeader,
+        end: u64,
+        places: Vec<(Position, u64)>,
+    ) -> Self {
         let (end, places) = (AtomicU64::new(end), RwLock::new(places));
         Self { file, name, header, end, places, examined: AtomicBool::new(false) }
     }
@@ -99,18 +105,32 @@ impl Segment {
         found.map(|((_, offset), end)| (*offset, end.saturating_sub(*offset))).filter(|(_, bytes)| *bytes > 0).collect()
     }
 
+    /// Which stretch an offset is in; stretches are numbered from 0.
+    pub fn stretch_of(&self, offset: u64) -> usize {
+        self.places.read().partition_point(|(_, begin)| *begin <= offset).saturating_sub(1)
+    }
+
+    /// A stretch by its number, with its offset.
+    pub fn stretch_at(&self, number: usize) -> Result<(u64, Stretch), ReadError> {
+        let end = self.end();
+        let (offset, until) = {
+            let places = self.places.read();
+            let begin = |number: usize| places.get(number).map_or(end, |(_, offset)| *offset);
+            (begin(number), begin(number + 1))
+        };
+        Ok((offset, Stretch::of(self.seal(), self.read(offset, until.saturating_sub(offset))?)))
+    }
+
     fn read(&self, offset: u64, bytes: u64) -> Result<Vec<u8>, ReadError> {
-        let mut stretch = vec![0; bytes as usize];
-        let read = self.file.read_exact_at(&mut stretch, offset);
-        read.map_err(|source| ReadError::Io { file: self.name.clone(), source })?;
-        Ok(stretch)
+        let read = self.file.read(offset, bytes);
+        read.map_err(|source| ReadError::Io { file: format!("journal/{}", self.name), source })
     }
 
     /// The bytes in which the record at `position` is.
     pub fn stretch(&self, position: Position) -> Result<Stretch, ReadError> {
         let found = self.stretches(position).first().copied();
         let (offset, bytes) = found.ok_or_else(|| self.damaged(position))?;
-        Ok(Stretch { seal: self.seal(), bytes: self.read(offset, bytes)? })
+        Ok(Stretch::of(self.seal(), self.read(offset, bytes)?))
     }
 
     /// The record at an offset, if it is sound and has that position.
@@ -137,7 +157,7 @@ impl Segment {
         let from = after.map_or(0, |after| after + 1);
         let mut sound = true;
         for (offset, bytes) in self.stretches(from) {
-            let stretch = Stretch { seal: self.seal(), bytes: self.read(offset, bytes)? };
+            let stretch = Stretch::of(self.seal(), self.read(offset, bytes)?);
             let mut go_on = true;
             sound &= stretch.records(&mut |record| {
                 if record.position >= from {
@@ -153,7 +173,7 @@ impl Segment {
     }
 
     pub fn damaged(&self, position: Position) -> ReadError {
-        ReadError::Damaged { position, file: format!("journal/{}", self.name) }
+        ReadError::Damaged { position, version: None, file: format!("journal/{}", self.name) }
     }
 }
 
@@ -164,41 +184,73 @@ pub(crate) fn index_batch(places: &mut Vec<(Position, u64)>, first: Position, of
     }
 }
 
-/// Told of a head, its encoding, and its body where that is sound; says whether to go on.
-type EachHead<'a> = dyn FnMut(&RecordHead, &[u8], Option<&[u8]>) -> bool + 'a;
-
 /// Some batches of a segment, in memory.
 pub(crate) struct Stretch {
     seal: Seal,
     bytes: Vec<u8>,
+    /// Positions and offsets of its records, found when one is first asked for.
+    places: OnceLock<Vec<(Position, usize)>>,
 }
 
 impl Stretch {
-    /// Batches that were never in a file.
-    #[cfg(any(test, feature = "suite"))]
+    /// Batches.
     pub fn of(seal: Seal, bytes: Vec<u8>) -> Self {
-        Self { seal, bytes }
+        Self { seal, bytes, places: OnceLock::new() }
     }
 
     /// Calls `each` with the sound records until it returns false; says whether everything up to there was sound.
     pub fn records(&self, each: &mut dyn FnMut(Record) -> bool) -> bool {
-        self.heads(&mut |head, encoded, body| body.is_none_or(|body| each(record(head, encoded, body))))
+        let mut bodies_are_sound = true;
+        let heads_are_sound = self.heads(&mut |at, head| match self.body(at, head) {
+            Some(body) => each(record(head, &self.bytes[at..at + RECORD_HEAD_BYTES], body)),
+            None => {
+                bodies_are_sound = false;
+                true
+            }
+        });
+        heads_are_sound && bodies_are_sound
     }
 
     /// The record at a position, if it is here and sound.
     pub fn record(&self, position: Position) -> Option<Record> {
-        let mut found = None;
-        self.heads(&mut |head, encoded, body| {
-            if head.position == position {
-                found = body.map(|body| record(head, encoded, body));
+        let places = self.places.get_or_init(|| self.places());
+        let found = places.binary_search_by_key(&position, |(position, _)| *position).ok()?;
+        let (_, at) = places[found];
+        let head = RecordHead::decode(&self.bytes[at..], self.seal)?;
+        Some(record(&head, &self.bytes[at..at + RECORD_HEAD_BYTES], self.body(at, &head)?))
+    }
+
+    /// Where a stream is in these batches: the heads of its records that are sound, each with its offset.
+    pub fn of_stream(&self, stream: &Stream) -> Vec<(usize, Head)> {
+        let mut found = Vec::new();
+        self.heads(&mut |at, head| {
+            if head.stream == *stream {
+                let hash = RecordHead::hash(&self.bytes[at..at + RECORD_HEAD_BYTES]);
+                found.push((at, Head { version: head.version, position: head.position, hash }));
             }
-            head.position < position
+            true
         });
         found
     }
 
-    /// Goes from record to record; behind damage, from marker to marker. Says whether there was none.
-    fn heads(&self, each: &mut EachHead<'_>) -> bool {
+    fn places(&self) -> Vec<(Position, usize)> {
+        let mut places = Vec::new();
+        self.heads(&mut |at, head| {
+            places.push((head.position, at));
+            true
+        });
+        places
+    }
+
+    /// The body of the record whose head is at an offset, if it is sound.
+    fn body(&self, at: usize, head: &RecordHead) -> Option<&[u8]> {
+        let body = self.bytes.get(at + RECORD_HEAD_BYTES..)?.get(..head.body_bytes as usize)?;
+        head.fits(body).then_some(body)
+    }
+
+    /// Goes from head to head, calling `each` with the offset until it returns false; behind damage, from marker to marker.
+    /// Says whether there was none.
+    fn heads(&self, each: &mut dyn FnMut(usize, &RecordHead) -> bool) -> bool {
         let mut at = 0;
         let mut sound = true;
         while at + BATCH_HEAD_BYTES <= self.bytes.len() {
@@ -212,10 +264,7 @@ impl Stretch {
                 at += 8;
                 continue;
             };
-            let body = rest[RECORD_HEAD_BYTES..].get(..head.body_bytes as usize);
-            let body = body.filter(|body| head.fits(body));
-            sound &= body.is_some();
-            if !each(&head, &rest[..RECORD_HEAD_BYTES], body) {
+            if !each(at, &head) {
                 return sound;
             }
             at += head.record_bytes();

@@ -10,12 +10,12 @@ use crate::draft::Known;
 use crate::index::bell::Bell;
 use crate::index::heads::{Entry, Totals};
 use crate::index::merge::Merge;
-use crate::index::{Index, find};
+use crate::index::{Index, Part, Unread, find};
 use crate::open::Found;
 use crate::queue::Queue;
 use crate::recovery::{Chain, Damage};
 use crate::segment::Segment;
-use crate::{Head, Identity, Position, Stream};
+use crate::{Head, Identity, Position, ReadError, Stream};
 
 pub(crate) struct Shared {
     pub queue: Queue,
@@ -48,7 +48,17 @@ struct KnownDamage {
     list: Vec<Damage>,
     /// The same, to name nothing twice: a ruined segment may cost a hundred thousand streams something.
     listed: HashSet<Damage>,
-    streams: HashSet<Stream>,
+    /// With each stream the last version that is known to be damaged.
+    streams: HashMap<Stream, u64>,
+    /// Of those that were asked for or mended here: the version that says last that the stream was mended.
+    mended: HashMap<Stream, Option<u64>>,
+}
+
+impl KnownDamage {
+    fn hurt(&mut self, stream: Stream, version: u64) {
+        let last = self.streams.entry(stream).or_default();
+        *last = version.max(*last);
+    }
 }
 
 impl Shared {
@@ -98,36 +108,33 @@ impl Shared {
         behind.checked_sub(1).map(|at| Arc::clone(&segments[at]))
     }
 
-    /// Where a stream ends. One for which that cannot be read counts as damaged.
-    pub fn find(&self, stream: &Stream) -> Option<Entry> {
-        let mut parts = match self.index.look(stream) {
-            Ok(entry) => return Some(entry),
-            Err(parts) => parts,
-        };
+    /// Where a stream ends. One that would be in a segment of which nothing is left counts as damaged.
+    pub fn find(&self, stream: &Stream) -> Result<Option<Entry>, ReadError> {
         loop {
-            let unread = match find(&parts, stream) {
-                Ok(found) => return found,
-                Err(part) => part,
-            };
-            if self.heal(&unread).is_err() {
-                self.note_stream(*stream);
-                return None;
-            }
-            parts = match self.index.look(stream) {
-                Ok(entry) => return Some(entry),
+            let parts = match self.index.look(stream) {
+                Ok(entry) => return Ok(Some(entry)),
                 Err(parts) => parts,
             };
+            match find(&parts, stream) {
+                Ok(found) => return Ok(found),
+                Err(unread) => {
+                    if !self.made_again(unread)? {
+                        self.note_stream(*stream, u64::MAX);
+                        return Ok(None);
+                    }
+                }
+            }
         }
     }
 
-    /// Streams of a kind in order of their ids, those after `after`, at most `limit`. A part of the index that can be
-    /// neither read nor made again is left out.
-    pub fn streams(&self, kind: u8, after: Option<[u8; 16]>, limit: usize) -> Vec<Stream> {
+    /// Streams of a kind in order of their ids, those after `after`, at most `limit`. Segments of which nothing is left are
+    /// left out.
+    pub fn streams(&self, kind: u8, after: Option<[u8; 16]>, limit: usize) -> Result<Vec<Stream>, ReadError> {
         let from = match after {
             Some(id) => Bound::Excluded(Stream { kind, id }),
             None => Bound::Included(Stream { kind, id: [0; 16] }),
         };
-        let mut left_out = Vec::new();
+        let mut left_out: Vec<Arc<Part>> = Vec::new();
         loop {
             let (written, parts) = self.index.written(kind, from, limit);
             let mut parts = parts.to_vec();
@@ -135,9 +142,10 @@ impl Shared {
             let rows = Merge::of(&parts, from).map(|row| row.map(|(stream, _)| stream));
             let of_kind = rows.take_while(|row| row.as_ref().is_ok_and(|stream| stream.kind == kind) || row.is_err());
             match of_kind.take(limit).collect::<Result<Vec<_>, _>>() {
-                Ok(sealed) => return united(sealed, written, limit),
-                Err(part) => {
-                    if self.heal(&part).is_err() {
+                Ok(sealed) => return Ok(united(sealed, written, limit)),
+                Err(unread) => {
+                    let part = Arc::clone(&unread.part);
+                    if !self.made_again(unread)? {
                         left_out.push(part);
                     }
                 }
@@ -145,20 +153,38 @@ impl Shared {
         }
     }
 
+    /// Makes a damaged part of the index again, so that it is looked at once more; says whether there was anything to make it
+    /// from, which there is not where a file was cut short. What only cannot be read for now is told.
+    fn made_again(&self, unread: Unread) -> Result<bool, ReadError> {
+        let file = unread.part.file();
+        match self.make_again(unread) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(source) => Err(ReadError::Io { file, source }),
+        }
+    }
+
     /// Remembers damage that was found. It is named once, however often it is met.
     pub fn note(&self, damage: Vec<Damage>) {
         let mut known = self.known_damage.write();
         for damage in damage {
-            known.streams.extend(damage.stream());
+            if let (Some(stream), Some(version)) = (damage.stream(), damage.version()) {
+                known.hurt(stream, version);
+            }
             if known.listed.insert(damage.clone()) {
                 known.list.push(damage);
             }
         }
     }
 
-    /// Remembers that a stream takes no more appends.
-    pub fn note_stream(&self, stream: Stream) {
-        self.known_damage.write().streams.insert(stream);
+    /// Remembers that a version of a stream is damaged: it takes no more appends, unless it was mended since.
+    pub fn note_stream(&self, stream: Stream, version: u64) {
+        self.known_damage.write().hurt(stream, version);
+    }
+
+    /// Remembers which version of a stream says last that it was mended, or that none does before the damage.
+    pub fn note_mended(&self, stream: Stream, version: Option<u64>) {
+        self.known_damage.write().mended.insert(stream, version);
     }
 
     pub fn damage(&self) -> Vec<Damage> {
@@ -187,12 +213,27 @@ fn united(mut one: Vec<Stream>, other: Vec<Stream>, limit: usize) -> Vec<Stream>
 }
 
 impl Known for Shared {
-    fn head(&self, stream: &Stream) -> Option<Head> {
-        self.find(stream).map(|entry| entry.head)
+    fn head(&self, stream: &Stream) -> Result<Option<Head>, ReadError> {
+        Ok(self.find(stream)?.map(|entry| entry.head))
     }
 
+    /// A stream is mended where the last record that says so is behind all that is damaged of it. That record is looked for
+    /// once, when it is first asked for: few streams are ever damaged.
     fn is_damaged(&self, stream: &Stream) -> bool {
-        let known = self.known_damage.read();
-        !known.streams.is_empty() && known.streams.contains(stream)
+        let (damaged, mended) = {
+            let known = self.known_damage.read();
+            let Some(damaged) = known.streams.get(stream) else { return false };
+            (*damaged, known.mended.get(stream).copied())
+        };
+        let mended = match mended {
+            Some(mended) => mended,
+            None => {
+                // Where that cannot be read for now, it is asked again.
+                let Ok(mended) = self.last_mended(stream) else { return true };
+                self.note_mended(*stream, mended);
+                mended
+            }
+        };
+        mended.is_none_or(|mended| mended <= damaged)
     }
 }

@@ -4,11 +4,10 @@
 //! the acknowledged end, and a later sync of the same file that succeeds proves nothing. Recovery believes the header.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::disk::{Disk, write_all_at};
+use crate::disk::{Disk, OpenFile, write_all_at};
 use crate::format::SegmentHeader;
 use crate::prepare::Maker;
 use crate::recovery::Chain;
@@ -89,13 +88,14 @@ impl Succession {
         let directory = self.data.join("journal");
         self.disk.rename(&prepared, &directory.join(&name))?;
         self.disk.sync_directory(&directory)?;
-        Ok(Arc::new(Segment::found(Arc::new(file), name, header, crate::format::DATA_OFFSET, Vec::new())))
+        let file = OpenFile::new(file, Arc::clone(&self.disk));
+        Ok(Arc::new(Segment::found(file, name, header, crate::format::DATA_OFFSET, Vec::new())))
     }
 
     /// Cuts a segment, durably. One of which nothing is left is removed.
     fn cut(&self, cut: &Cut) -> std::io::Result<()> {
         let path = self.data.join("journal").join(&cut.name);
-        let file = File::options().read(true).write(true).open(&path)?;
+        let file = OpenFile::new(File::options().read(true).write(true).open(&path)?, Arc::clone(&self.disk));
         if cut.rest == Rest::Torn {
             self.quarantine(&file, cut)?;
         }
@@ -103,15 +103,13 @@ impl Succession {
             self.disk.remove(&path)?;
             return self.disk.sync_directory(&self.data.join("journal"));
         }
-        self.disk.set_len(&file, cut.from)?;
-        self.disk.sync_all(&file)
+        self.disk.set_len(&file.file, cut.from)?;
+        self.disk.sync_all(&file.file)
     }
 
     /// Copies what is cut off to `quarantine/`, durably, unless it is only zeros.
-    fn quarantine(&self, file: &File, cut: &Cut) -> std::io::Result<()> {
-        let length = file.metadata()?.len();
-        let mut rest = vec![0; length.saturating_sub(cut.from) as usize];
-        file.read_exact_at(&mut rest, cut.from)?;
+    fn quarantine(&self, file: &OpenFile, cut: &Cut) -> std::io::Result<()> {
+        let rest = file.read(cut.from, file.len()?.saturating_sub(cut.from))?;
         let used = rest.len() - rest.iter().rev().take_while(|byte| **byte == 0).count();
         if used == 0 {
             return Ok(());

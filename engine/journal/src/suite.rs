@@ -44,6 +44,8 @@ pub fn run(place: impl Fn() -> Box<dyn Place>) {
     everything_is_there_after_reopening(&*place());
     appends_of_one_caller_keep_their_order(&*place());
     reading_goes_from_any_position(&*place());
+    a_moment_of_a_stream_is_found_by_position_and_by_version(&*place());
+    a_stream_that_was_mended_begins_there(&*place());
     limits_are_named(&*place());
 }
 
@@ -67,7 +69,8 @@ fn an_append_over_several_streams_is_made_whole_or_not_at_all(place: &dyn Place)
     assert_eq!(made.last - made.first, 2);
     let refused = commit(&*journal, append(&[(stream(1), 2), (stream(2), 7)]));
     assert!(matches!(refused, Err(AppendError::Conflict { wanted: 7, .. })));
-    assert_eq!(journal.head(&stream(1)).map(|head| head.version), Some(1), "nothing of a refused append is there");
+    let head = journal.head(&stream(1)).expect("readable");
+    assert_eq!(head.map(|head| head.version), Some(1), "nothing of a refused append is there");
     assert_eq!(journal.durable(), Some(made.last));
 }
 
@@ -84,8 +87,8 @@ fn everything_is_there_after_reopening(place: &dyn Place) {
     assert_eq!(journal.durable(), durable);
     assert_eq!(journal.identity(), identity);
     assert_eq!(journal.highest_key(), 3);
-    assert_eq!(journal.streams(b'p', None, 10), [stream(1), stream(2)]);
-    assert_eq!(journal.streams(b'p', Some(stream(1).id), 10), [stream(2)]);
+    assert_eq!(journal.streams(b'p', None, 10).expect("readable"), [stream(1), stream(2)]);
+    assert_eq!(journal.streams(b'p', Some(stream(1).id), 10).expect("readable"), [stream(2)]);
     assert_eq!(journal.stream_count(b'p'), 2);
     let records = journal.read_stream(&stream(2), 0, u64::MAX).expect("readable");
     let versions: Vec<_> = records.iter().map(|record| record.version).collect();
@@ -122,6 +125,51 @@ fn reading_goes_from_any_position(place: &dyn Place) {
     }
     let few = journal.read_stream(&stream(1), 290, made[295]).expect("readable");
     assert_eq!(few.iter().map(|record| record.version).collect::<Vec<_>>(), (290..=295).collect::<Vec<_>>());
+}
+
+fn a_moment_of_a_stream_is_found_by_position_and_by_version(place: &dyn Place) {
+    let journal = place.open();
+    let made: Vec<_> =
+        (0..100).map(|version| commit(&*journal, append(&[(stream(1), version), (stream(2), version)]))).collect();
+    let made: Vec<_> = made.into_iter().map(|made| made.expect("made").first).collect();
+    for version in [0, 1, 50, 99] {
+        let position = made[version as usize];
+        assert_eq!(journal.position_of(&stream(1), version).expect("readable"), Some(position));
+        for until in [position, position + 1] {
+            let head = journal.head_at(&stream(1), until).expect("readable").expect("it was there");
+            assert_eq!((head.version, head.position), (version, position));
+        }
+        let back = journal.read_back(&stream(1), version.saturating_sub(10), position).expect("readable");
+        let versions: Vec<_> = back.iter().map(|record| record.version).collect();
+        assert_eq!(versions, (version.saturating_sub(10)..=version).collect::<Vec<_>>());
+    }
+    assert_eq!(journal.position_of(&stream(1), 100).expect("readable"), None);
+    assert_eq!(journal.position_of(&stream(3), 0).expect("readable"), None);
+    assert_eq!(journal.head_at(&stream(2), made[0]).expect("readable"), None, "it begins one later");
+    assert_eq!(journal.head_at(&stream(1), u64::MAX).expect("readable"), journal.head(&stream(1)).expect("readable"));
+}
+
+fn a_stream_that_was_mended_begins_there(place: &dyn Place) {
+    let journal = place.open();
+    let mended = |version| {
+        let mut append = append(&[(stream(1), version)]);
+        append.records[0].kind = RecordKind::Repaired;
+        append
+    };
+    for version in 0..6 {
+        let append = if version == 3 { mended(3) } else { append(&[(stream(1), version)]) };
+        commit(&*journal, append).expect("made");
+    }
+    let versions = |from, until| {
+        let records = journal.read_stream(&stream(1), from, until).expect("readable");
+        records.iter().map(|record| record.version).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(0, u64::MAX), [3, 4, 5]);
+    assert_eq!(versions(5, u64::MAX), [5]);
+    let before = journal.position_of(&stream(1), 2).expect("readable").expect("it is there");
+    assert_eq!(versions(0, before), [0, 1, 2], "what was before is there");
+    let back = journal.read_back(&stream(1), 0, before + 3).expect("readable");
+    assert_eq!(back.len(), 3, "nor does anybody go back over it");
 }
 
 fn limits_are_named(place: &dyn Place) {

@@ -1,12 +1,11 @@
 //! Walking everything, from outside a server: both chains, every checksum, every hash.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::disk::{Disk, OpenFile, RealDisk};
 use crate::format::{BatchHead, HeaderFault, RecordHead, Seal, sha256};
 use crate::heal::is_behind;
 use crate::index::table::{About, Fault, Table};
@@ -57,9 +56,9 @@ impl Audit {
     /// Walks one segment; `until` is where the next one begins.
     fn segment(&mut self, directory: &Path, name: &str, until: Option<Position>) -> Result<(), OpenError> {
         let reading = || io(format!("reading journal/{name}"));
-        let file = Arc::new(File::open(directory.join(name)).map_err(reading())?);
-        let mut bytes = Vec::new();
-        (&*file).read_to_end(&mut bytes).map_err(reading())?;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let file = OpenFile::open(&directory.join(name), &disk).map_err(reading())?;
+        let mut bytes = file.len().and_then(|length| file.read(0, length)).map_err(reading())?;
         self.file = format!("journal/{name}");
         self.report.segments += 1;
         let header = match recovery::header(&bytes) {
@@ -78,13 +77,14 @@ impl Audit {
         if header.first != self.chain.next || header.previous_batch != self.chain.batch {
             self.damage(0, DamageKind::Chain);
         }
-        let footer = About::read(&file, header.seal()).ok();
+        let footer = Fault::unless_invalid(About::read(&file, header.seal())).map_err(reading())?;
         if let Some(about) = &footer {
             bytes.truncate(about.base as usize);
         }
         let walked = recovery::walk(&bytes, &header, until, self);
         self.chain = walked.chain;
-        let sound = footer.is_none_or(|about| self.footer(file, header.seal(), about).is_ok());
+        let held = footer.map(|about| Fault::unless_invalid(self.footer(file, header.seal(), about)));
+        let sound = held.transpose().map_err(reading())?.is_none_or(|held| held.is_some());
         if lacks_batches(&walked, until) {
             self.damage(walked.end, DamageKind::Batch);
         } else if walked.torn || !sound {
@@ -94,7 +94,7 @@ impl Audit {
     }
 
     /// Holds a footer against the records that were found: a last record that is lost is known from it alone.
-    fn footer(&mut self, file: Arc<File>, seal: Seal, about: About) -> Result<(), Fault> {
+    fn footer(&mut self, file: Arc<OpenFile>, seal: Seal, about: About) -> Result<(), Fault> {
         about.read_places(&file, seal)?;
         let table = Table::load(file, seal, about)?;
         for row in table.from(Bound::Unbounded) {

@@ -86,7 +86,7 @@ fn goes_on_after(plan: &[(Operation, Fault)]) -> Broken {
     assert!(is_unavailable(&refused), "{plan:?}: {refused:?}");
     wait_until("an end of the refusals", || journal.read_only().is_none());
     assert_eq!(versions(&journal, stream(1)), [0], "{plan:?}: what was refused is not there");
-    assert_eq!(journal.head(&stream(2)), None);
+    assert_eq!(journal.head(&stream(2)).expect("readable"), None);
     let made = commit(&journal, append(&[(stream(1), 1)])).expect("the version is free");
     assert_eq!(made.first, 2, "{plan:?}: it takes the position behind the last that was acknowledged");
     drop(journal);
@@ -158,7 +158,7 @@ fn a_batch_of_a_failed_sync_that_is_whole_at_the_next_start_was_never_acknowledg
     assert!(journal.damage().is_empty(), "{:?}", journal.damage());
     assert_eq!(versions(&journal, stream(1)), [0, 1]);
     assert_eq!(journal.read_stream(&stream(1), 1, 1 << 40).expect("readable")[0].position, 2);
-    assert_eq!(journal.head(&stream(2)), None, "the later segment is believed");
+    assert_eq!(journal.head(&stream(2)).expect("readable"), None, "the later segment is believed");
     commit(&journal, append(&[(stream(1), 2)])).expect("it goes on");
 }
 
@@ -239,7 +239,7 @@ fn what_callers_decide_ahead_is_never_accepted_on_top_of_what_was_refused() {
 /// Writes causes and effects ahead, each effect decided on its cause and in an append of its own, until it is told of a
 /// refusal; then it starts anew from what is durable. It decides and submits under a lock that `done` takes as well.
 fn write_ahead(journal: &FileJournal, cause: Stream, effect: Stream) {
-    let next = |of: &Stream| journal.head(of).map_or(0, |head| head.version + 1);
+    let next = |of: &Stream| journal.head(of).expect("readable").map_or(0, |head| head.version + 1);
     for _ in 0..60 {
         let refused = Arc::new(Mutex::new(false));
         let (tell, told) = mpsc::channel();

@@ -130,7 +130,7 @@ fn a_full_segment_is_followed_by_another_of_the_same_life() {
     assert_eq!((report.segments, report.records), (2, 15));
     assert!(report.damage.is_empty(), "{report:?}");
     let journal = open(place.path());
-    assert_eq!(journal.head(&stream(1)).map(|head| head.version), Some(14));
+    assert_eq!(journal.head(&stream(1)).expect("readable").map(|head| head.version), Some(14));
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn without_its_directory_the_journal_is_read_only_and_what_was_acknowledged_is_r
     let refused = |(_, fate): &(u64, Result<_, AppendError>)| matches!(fate, Err(AppendError::Unavailable { .. }));
     assert!((1..39).contains(&made) && fates[made as usize..].iter().all(refused), "{fates:?}");
     assert!(matches!(commit(&journal, large(made + 1)), Err(AppendError::Unavailable { .. })));
-    assert_eq!(journal.head(&stream(1)).map(|head| head.version), Some(made));
+    assert_eq!(journal.head(&stream(1)).expect("readable").map(|head| head.version), Some(made));
     assert_eq!(journal.read_stream(&stream(1), 0, u64::MAX).expect("readable").len() as u64, made + 1);
 }
 

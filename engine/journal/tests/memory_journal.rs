@@ -81,11 +81,14 @@ fn a_crash_drops_what_waits_tells_nobody_and_leaves_what_is_durable() {
     journal.step(Step::Crash);
     journal.submit(append(&[(stream(9), 0)]), Box::new(|_| panic!("nobody lives to be told")));
     assert_eq!((told.try_iter().count(), journal.waiting()), (2, 0));
-    let (head, batch) = (journal.head(&stream(1)), journal.last_batch());
+    let (head, batch) = (journal.head(&stream(1)).expect("readable"), journal.last_batch());
     let journal = MemoryJournal::open(durable);
-    assert_eq!((journal.durable(), journal.head(&stream(1)), journal.last_batch()), (Some(2), head, batch));
+    assert_eq!(
+        (journal.durable(), journal.head(&stream(1)).expect("readable"), journal.last_batch()),
+        (Some(2), head, batch)
+    );
     assert_eq!(journal.read_stream(&stream(1), 0, u64::MAX).expect("readable").len(), 2);
-    assert_eq!(journal.head(&stream(9)), None);
+    assert_eq!(journal.head(&stream(9)).expect("readable"), None);
 }
 
 #[test]

@@ -7,9 +7,11 @@
 //! While a process is put away the lanes of its assets are held, so that no call that is under way puts a row back; one that
 //! enters its lane afterwards finds the process archived, on its way to the disk or there.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use interlink_journal::Position;
+use interlink_journal::{Position, Record};
+use interlink_model::event::decode;
 use interlink_model::facts::ProcessEvent;
 use interlink_model::id::{AssetId, ProcessId, StreamKind};
 use interlink_model::process::{Command, Process};
@@ -23,6 +25,7 @@ use crate::engine::Engine;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::keys::SealingKey;
+use crate::mended::{Mended, whole};
 use crate::people::Caller;
 use crate::processes::{Ask, Beside, Done, ProcessCell};
 use crate::state::{Found, State, Summary, Value, key, table};
@@ -70,14 +73,23 @@ pub(crate) async fn admit(cell: &ProcessCell) -> Outcome<()> {
     Err(Trouble::Rejected(rejection, process))
 }
 
-/// Every asset that a process ever had, removed ones included: their heads are in the state too.
-fn assets_ever(core: &Core, id: ProcessId) -> Outcome<Vec<AssetId>> {
-    let events = events_of::<ProcessEvent>(core, &stream(StreamKind::Process, id.bytes()), "process", &id)?;
-    let added = events.into_iter().filter_map(|(event, ..)| match event {
-        ProcessEvent::AssetAdded(added) => Some(added.asset),
-        _ => None,
-    });
-    Ok(added.collect())
+/// Every asset that a process ever had, removed ones included: their heads are in the state too. Where a part of its history
+/// is lost, those that were added and removed in it are not known.
+pub(crate) fn assets_ever(core: &Core, id: ProcessId) -> Outcome<Vec<AssetId>> {
+    let records = whole(core, &stream(StreamKind::Process, id.bytes()), "process", &id)?;
+    let mut assets: Vec<_> = records.iter().flat_map(assets_in).collect();
+    let mut seen = HashSet::new();
+    assets.retain(|asset| seen.insert(*asset));
+    Ok(assets)
+}
+
+/// The assets that a record of a process names as its own: one that it adds, or those with which it goes on.
+pub(crate) fn assets_in(record: &Record) -> Vec<AssetId> {
+    match (Mended::of(record), decode::<ProcessEvent>(&record.body)) {
+        (Some(mended), _) => mended.assets,
+        (None, Ok((ProcessEvent::AssetAdded(added), _))) => vec![added.asset],
+        _ => Vec::new(),
+    }
 }
 
 /// The rows of these assets as they are, or that they are gone.

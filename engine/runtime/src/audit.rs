@@ -4,20 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use interlink_host::{Host, HostConfig};
-use interlink_journal::{FileJournal, Journal, Position, Report};
-use interlink_model::facts::ProcessEvent;
+use interlink_journal::{Damage, FileJournal, Journal, Position, Report};
 use interlink_model::id::{AssetId, ProcessId, StreamKind};
-use interlink_model::process::Process;
 
 use crate::ambient::System;
 use crate::archive;
 use crate::assets::rows;
-use crate::catalogue::{Catalogue, events_of};
+use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::draft::stream;
 use crate::engine::{Checkpoint, Engine, OpenError, Options, lock};
-use crate::history::{fold, step};
+use crate::history::{fold, fold_whole};
 use crate::keys::Keys;
+use crate::mended;
 use crate::schedule;
 use crate::state::{Found, STATE_DIRECTORY, State, Summary, key, open_process_row, remove_state, table};
 use crate::usage::{bytes_of, position_of};
@@ -25,8 +24,10 @@ use crate::usage::{bytes_of, position_of};
 /// What an audit found.
 #[derive(Debug, Default)]
 pub struct Audit {
-    /// The journal.
+    /// The journal; what is known to be damaged is not in it.
     pub journal: Report,
+    /// Damage behind which streams go on from their state, each with the versions that are lost: the first and the last.
+    pub known: Vec<(Damage, [u64; 2])>,
     /// Processes compared.
     pub processes: u64,
     /// Assets compared.
@@ -45,16 +46,19 @@ pub fn verify(data: &Path) -> Result<Audit, OpenError> {
     let _lock = lock(data)?;
     let mut audit = Audit { journal: interlink_journal::verify(data)?, ..Audit::default() };
     let (core, included) = read_only(data, &mut audit.differences)?;
+    let (known, damage) = mended::sort(&*core.journal, std::mem::take(&mut audit.journal.damage));
+    audit.journal.damage = damage;
+    audit.known = known.into_iter().map(|(damage, says)| (damage, [says.lost_from, says.lost_to])).collect();
     let io = |source| OpenError::Io { what: "reading components/".into(), source };
     let catalogue = Catalogue::new(data).map_err(io)?;
-    audit.differences.extend(catalogue.read(&core));
-    for found in core.journal.streams(StreamKind::Process as u8, None, usize::MAX) {
+    audit.differences.extend(catalogue.read(&core)?);
+    for found in core.journal.streams(StreamKind::Process as u8, None, usize::MAX)? {
         audit.processes += 1;
         if let Err(difference) = compare_process(&core, &catalogue, included, ProcessId::from_bytes(found.id)) {
             audit.differences.push(format!("process {}: {difference}", ProcessId::from_bytes(found.id)));
         }
     }
-    for found in core.journal.streams(StreamKind::Asset as u8, None, usize::MAX) {
+    for found in core.journal.streams(StreamKind::Asset as u8, None, usize::MAX)? {
         audit.assets += 1;
         let id = AssetId::from_bytes(found.id);
         if let Err(difference) = rows::compare(&core, included, id) {
@@ -85,12 +89,8 @@ fn unsigned_checkpoints(core: &Core) -> Vec<String> {
 
 /// Everything that the engine stands on, with a journal that takes nothing, and the position that the state includes. A
 /// state that cannot be used is a difference, and an empty one stands in.
-fn read_only(data: &Path, differences: &mut Vec<String>) -> Result<(Core, Position), OpenError> {
+pub(crate) fn read_only(data: &Path, differences: &mut Vec<String>) -> Result<(Core, Position), OpenError> {
     let journal: Arc<dyn Journal> = Arc::new(FileJournal::read_only(data)?);
-    let keys = Keys::open(data, journal.highest_key(), Arc::new(System))?;
-    let limits = interlink_host::Limits::default();
-    let config = HostConfig { threads: 2, cache: None, secret: [0; 32], limits };
-    let host = Host::new(config).map_err(|error| OpenError::Host(error.to_string()))?;
     let opened = State::open_as_it_is(data, journal.identity(), journal.durable().unwrap_or(0));
     let (state, included) = match opened {
         Ok(opened) => opened,
@@ -99,7 +99,16 @@ fn read_only(data: &Path, differences: &mut Vec<String>) -> Result<(Core, Positi
             (Arc::new(State::nothing()?), 0)
         }
     };
-    Ok((Core::new(journal, state, keys, host, Arc::new(System)), included))
+    Ok((core_on(data, journal, state)?, included))
+}
+
+/// What the engine stands on, for whoever runs no Interlinker.
+pub(crate) fn core_on(data: &Path, journal: Arc<dyn Journal>, state: Arc<State>) -> Result<Core, OpenError> {
+    let keys = Keys::open(data, journal.highest_key(), Arc::new(System))?;
+    let limits = interlink_host::Limits::default();
+    let config = HostConfig { threads: 2, cache: None, secret: [0; 32], limits };
+    let host = Host::new(config).map_err(|error| OpenError::Host(error.to_string()))?;
+    Ok(Core::new(journal, state, keys, host, Arc::new(System)))
 }
 
 /// Folds a process up to the version of its row and compares. A row may be newer than the position that the state says it
@@ -107,8 +116,7 @@ fn read_only(data: &Path, differences: &mut Vec<String>) -> Result<(Core, Positi
 fn compare_process(core: &Core, catalogue: &Catalogue, included: Position, id: ProcessId) -> Result<(), String> {
     let row_key = key(table::PROCESS, &[&id.bytes()]);
     let at = stream(StreamKind::Process, id.bytes());
-    let events = events_of::<ProcessEvent>(core, &at, "process", &id).map_err(|trouble| trouble.to_string())?;
-    let wanted = events.iter().map(|(_, _, position, _)| *position).filter(|position| *position <= included).max();
+    let wanted = core.journal.head_at(&at, included).map_err(|error| error.to_string())?.map(|head| head.position);
     if let Some(row) = archive::row(&core.state, id) {
         match core.state.get(&row_key) {
             None => return compare_archived(core, catalogue, wanted, id, &row),
@@ -127,12 +135,7 @@ fn compare_process(core: &Core, catalogue: &Catalogue, included: Position, id: P
     if wanted.is_some_and(|wanted| row.position < wanted) {
         return Err("its row is older than the state says".into());
     }
-    let mut folded: Option<Process> = None;
-    for (event, stamp, ..) in events.into_iter().filter(|(_, _, position, _)| *position <= row.position) {
-        let next = step(catalogue, id, folded, event, &stamp);
-        folded = Some(next.ok_or("its stream does not begin with its creation, or its schema is not there")?);
-    }
-    let folded = folded.ok_or("its stream is empty")?;
+    let folded = fold_whole(core, catalogue, id, row.position).map_err(|trouble| trouble.to_string())?.process;
     let key = core.keys.key(row.key).map_err(|error| error.to_string())?;
     let plain = open_process_row(&key, &row_key, &row).ok_or("its row does not open")?;
     if plain != folded.to_row() {

@@ -225,7 +225,7 @@ pub(crate) fn left_open(core: &Core, process: ProcessId, cause: Cause<'_>) -> Op
 pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
     let at = stream(StreamKind::Call, id.bytes());
     let damaged = || Trouble::Damaged { what: "record of call", id: id.to_string() };
-    if core.journal.head(&at).is_none() {
+    if core.head(&at)?.is_none() {
         return Err(Trouble::NotFound { what: "call", id: id.to_string() });
     }
     let events = events_of::<CallEvent>(core, &at, "record of call", &id)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use interlink_host::{Grants, Interlinker};
-use interlink_journal::{Position, Stream, sync_directory};
+use interlink_journal::{Position, ReadError, Record, RecordKind, Stream, sync_directory};
 use interlink_model::event::{Actor, Stamp, decode};
 use interlink_model::facts::*;
 use interlink_model::id::{Micros, ProcessId, StreamKind, named};
@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::core::{Core, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
+use crate::mended::whole;
 
 /// A schema in one version.
 #[derive(Debug, Clone)]
@@ -247,7 +248,8 @@ impl Catalogue {
     }
 
     /// Reads every stream of the catalogue.
-    pub fn read(&self, core: &Core) -> Vec<String> {
+    /// Answers with what is damaged; a reading that fails ends it.
+    pub fn read(&self, core: &Core) -> Result<Vec<String>, ReadError> {
         let mut troubles = Vec::new();
         let kinds = [
             StreamKind::Schema,
@@ -257,8 +259,13 @@ impl Catalogue {
             StreamKind::Secret,
         ];
         for kind in kinds {
-            for found in core.journal.streams(kind as u8, None, usize::MAX) {
-                if let Err(trouble) = self.read_stream(core, &found) {
+            for found in core.journal.streams(kind as u8, None, usize::MAX)? {
+                let taken_in = match core.journal.read_stream(&found, 0, Position::MAX) {
+                    Err(error @ ReadError::Io { .. }) => return Err(error),
+                    Err(error) => Err(error.to_string()),
+                    Ok(records) => self.take_in(core, &found, records),
+                };
+                if let Err(trouble) = taken_in {
                     troubles.push(format!("{found}: {trouble}"));
                 }
             }
@@ -266,7 +273,7 @@ impl Catalogue {
         if !troubles.is_empty() {
             self.read_copies();
         }
-        troubles
+        Ok(troubles)
     }
 
     /// Reads the copies of schemas whose record could not be read: their processes go on. The schemas are not listed,
@@ -288,8 +295,7 @@ impl Catalogue {
         }
     }
 
-    fn read_stream(&self, core: &Core, found: &Stream) -> Result<(), String> {
-        let records = core.journal.read_stream(found, 0, Position::MAX).map_err(|error| error.to_string())?;
+    fn take_in(&self, core: &Core, found: &Stream, records: Vec<Record>) -> Result<(), String> {
         for record in records {
             let decoded = AnyEvent::decode(found, &record.body).map_err(|error| error.to_string())?;
             if let Some((mut event, stamp)) = decoded {
@@ -574,7 +580,7 @@ impl Catalogue {
         key: Option<&crate::keys::SealingKey>,
         answer: Option<interlink_journal::NewRecord>,
     ) -> Outcome<()> {
-        let version = core.journal.head(&at).map_or(0, |head| head.version + 1);
+        let version = core.next_version(&at)?;
         let fact = Written { stream: at, version, process: None, key: key.map_or(0, |key| key.number), stamp, event };
         let mut written = fact.clone();
         if let Some(key) = key {
@@ -676,9 +682,10 @@ pub(crate) fn events_of<E: interlink_model::event::Event>(
     id: &dyn std::fmt::Display,
 ) -> Outcome<Vec<(E, Stamp, Position, u64)>> {
     let damaged = || Trouble::Damaged { what, id: id.to_string() };
-    let records = core.journal.read_stream(at, 0, Position::MAX).map_err(|_| damaged())?;
+    let records = whole(core, at, what, id)?;
     records
         .iter()
+        .filter(|record| record.kind != RecordKind::Repaired)
         .map(|record| decode::<E>(&record.body).map(|(event, stamp)| (event, stamp, record.position, record.key)))
         .collect::<Result<_, _>>()
         .map_err(|_| damaged())

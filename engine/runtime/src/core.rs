@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use interlink_host::Host;
-use interlink_journal::{Append, AppendError, Committed, Journal, NewRecord, Position, RecordKind};
+use interlink_journal::{Append, AppendError, Committed, Head, Journal, NewRecord, Position, RecordKind, Stream};
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::id::Micros;
 use interlink_model::process::Process;
@@ -59,6 +59,16 @@ impl Core {
     /// The stamp of something that happens now.
     pub fn stamp(&self, at: Micros, actor: Actor) -> Stamp {
         Stamp { at, actor, correlation: Some(correlation_id(&*self.ambient)), causation: None }
+    }
+
+    /// Where a stream ends; `what` it is of, for whoever is told that it cannot be read.
+    pub fn head(&self, at: &Stream) -> Outcome<Option<Head>> {
+        self.journal.head(at).map_err(|error| Trouble::of_read(error, "stream", at))
+    }
+
+    /// The version that the next record of a stream takes.
+    pub fn next_version(&self, at: &Stream) -> Outcome<u64> {
+        Ok(self.head(at)?.map_or(0, |head| head.version + 1))
     }
 
     /// Hands events, and records with them that are none (an answer, a snapshot, a checkpoint), to the journal as one

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::core::Fate;
 use crate::effects::{Attempted, Workshop};
+use crate::error::Trouble;
 use crate::processes::Ticked;
 use crate::schedule::{self, Planned};
 use crate::state::table;
@@ -221,6 +222,11 @@ impl Turns {
         let processes = &self.workshop.processes;
         let cell = match processes.cell(place.process) {
             Ok(cell) => cell,
+            Err(trouble @ Trouble::Unread(_)) => {
+                tracing::warn!(process = %place.process, %trouble, "timers of this process wait");
+                self.put_off.insert(place.process);
+                return true;
+            }
             Err(trouble) => {
                 tracing::error!(process = %place.process, %trouble, "timers of this process cannot fire");
                 self.broken.insert(place.process);
@@ -301,6 +307,9 @@ impl Turns {
         let processes = &self.workshop.processes;
         let cell = match processes.cell(place.process) {
             Ok(cell) => cell,
+            Err(trouble @ Trouble::Unread(_)) => {
+                return tracing::warn!(process = %place.process, %trouble, "effects of this process wait");
+            }
             Err(trouble) => {
                 if self.broken.insert(place.process) {
                     tracing::error!(process = %place.process, %trouble, "effects of this process cannot be carried out");

@@ -58,7 +58,9 @@ impl From<Trouble> for Failed {
     fn from(trouble: Trouble) -> Self {
         let detail = trouble.to_string();
         match trouble {
-            Trouble::Unknown(_) | Trouble::ReadOnly(_) | Trouble::Busy { .. } => Self::Later(trouble),
+            Trouble::Unknown(_) | Trouble::ReadOnly(_) | Trouble::Unread(_) | Trouble::Busy { .. } => {
+                Self::Later(trouble)
+            }
             // What an Interlinker refuses it refuses again: its input and its state are the same.
             Trouble::Refused(problem) => failure(&problem.code, detail, true),
             Trouble::Failed(fault) => failure(fault.limit(), detail, false),
@@ -241,8 +243,8 @@ impl Workshop {
         let first = Some(Command::Start);
         let making = Making { id: Some(id), plan: version.plan, new, before: Vec::new(), first };
         let answer = |_: &interlink_model::process::Process, _: &str| (Answer::default(), None);
-        let there = self.core.journal.head(&crate::draft::stream(interlink_model::id::StreamKind::Process, id.bytes()));
-        if there.is_none() {
+        let at = crate::draft::stream(interlink_model::id::StreamKind::Process, id.bytes());
+        if self.core.head(&at)?.is_none() {
             let permit = Permit::default();
             let made = self.processes.create(Actor::System, making, |_, _, _| None, answer, permit).await;
             made.map_err(Failed::from)?;

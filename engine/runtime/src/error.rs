@@ -1,7 +1,7 @@
 //! What the engine answers when it does not do what was asked.
 
 use interlink_host::{Fault, InputError, Problem, PublishError};
-use interlink_journal::AppendError;
+use interlink_journal::{AppendError, ReadError};
 use interlink_model::process::{Process, Rejection};
 use interlink_model::schema::finding::Refusal;
 use std::sync::Arc;
@@ -99,6 +99,21 @@ pub enum Trouble {
     /// The state, from which this is read, was found damaged.
     #[error("the state was found damaged; the next start makes it again from the journal")]
     StateDamaged,
+    /// The disk could not be read. That says nothing of what is on it: the same may work later.
+    #[error("the disk cannot be read for now: {0}")]
+    Unread(Arc<str>),
+    /// It was damaged, and goes on from its state without what is asked for.
+    #[error("versions {from} to {to} of {what} `{id}` are lost; it went on from its state behind them")]
+    Lost {
+        /// What kind of thing.
+        what: &'static str,
+        /// Which.
+        id: String,
+        /// The first version that is lost.
+        from: u64,
+        /// The last version that is lost.
+        to: u64,
+    },
     /// What is on disk is damaged.
     #[error("{what} `{id}` is damaged and read-only")]
     Damaged {
@@ -109,10 +124,21 @@ pub enum Trouble {
     },
 }
 
+impl Trouble {
+    /// Why something could not be read.
+    pub(crate) fn of_read(error: ReadError, what: &'static str, id: &dyn std::fmt::Display) -> Self {
+        match error {
+            ReadError::Io { .. } => Self::Unread(error.to_string().into()),
+            ReadError::Damaged { .. } => Self::Damaged { what, id: id.to_string() },
+        }
+    }
+}
+
 impl From<AppendError> for Trouble {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            AppendError::Unread { reason } => Self::Unread(reason),
             AppendError::Damaged { stream } => Self::Damaged { what: "stream", id: stream.to_string() },
             other => Self::Unknown(other.to_string()),
         }

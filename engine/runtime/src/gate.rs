@@ -138,7 +138,8 @@ impl Gate {
             };
             waiting.await;
         }
-        let version = core.journal.head(&stream).map_or(0, |head| head.version + 1);
+        let next = core.next_version(&stream);
+        let version = next.as_ref().copied().unwrap_or_default();
         let held = Held {
             gate: Arc::clone(self),
             stream,
@@ -147,8 +148,9 @@ impl Gate {
             caller: caller.clone(),
             used: AtomicBool::new(false),
         };
+        // From here on whoever waits is let in when this ends, however it does.
         let permit = Permit(Some(Arc::new(held)));
-        if version == 0 {
+        if next? == 0 {
             return Ok(Entry::New(permit));
         }
         let Some(remembered) = look_up(core, &stream)? else { return Ok(Entry::New(permit)) };
@@ -172,10 +174,9 @@ fn look_up(core: &Core, stream: &Stream) -> Outcome<Option<Remembered>> {
     let body = match row {
         Some(body) => Some(body),
         None => {
-            let head = core.journal.head(stream).map_or(0, |head| head.version);
+            let head = core.head(stream)?.map_or(0, |head| head.version);
             let records = core.journal.read_stream(stream, head, Position::MAX);
-            let records =
-                records.map_err(|_| Trouble::Damaged { what: "remembered answer", id: stream.to_string() })?;
+            let records = records.map_err(|error| Trouble::of_read(error, "remembered answer", stream))?;
             records.into_iter().next_back().map(|record| record.body)
         }
     };

@@ -19,6 +19,7 @@ use crate::core::Core;
 use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::keys::SealingKey;
+use crate::mended::{self, Mended};
 use crate::state::Stored;
 
 /// Events of a process between snapshots: what loading one folds at most, against a row of history each.
@@ -76,16 +77,29 @@ pub(crate) fn fold(core: &Core, catalogue: &Catalogue, id: ProcessId, until: Pos
     let snapshot = last_snapshot(core, catalogue, id, until);
     match snapshot.map(|process| fold_on(core, catalogue, id, Some(process), until)) {
         Some(Ok(folded)) => Ok(folded),
+        Some(Err(unread @ Trouble::Unread(_))) => Err(unread),
         // No snapshot yet, or one that does not fit: from the beginning.
-        _ => fold_on(core, catalogue, id, None, until),
+        _ => fold_whole(core, catalogue, id, until).map_err(|trouble| or_lost(core, id, trouble)),
+    }
+}
+
+/// The same from the beginning, or from where the process went on from its state, whatever snapshots there are.
+pub(crate) fn fold_whole(core: &Core, catalogue: &Catalogue, id: ProcessId, until: Position) -> Outcome<Folded> {
+    fold_on(core, catalogue, id, None, until)
+}
+
+/// Why a process cannot be told as it was: its history is damaged, or lost for good.
+fn or_lost(core: &Core, id: ProcessId, trouble: Trouble) -> Trouble {
+    match (&trouble, mended::last(core, &stream(StreamKind::Process, id.bytes()))) {
+        (Trouble::Damaged { .. }, Some((_, mended))) => mended.lost("process", &id),
+        _ => trouble,
     }
 }
 
 fn last_snapshot(core: &Core, catalogue: &Catalogue, id: ProcessId, until: Position) -> Option<Process> {
     let at = stream(StreamKind::Snapshot, id.bytes());
-    let head = core.journal.head(&at)?;
-    let from = if head.position <= until { head.version } else { 0 };
-    let record = core.journal.read_stream(&at, from, until).ok()?.pop()?;
+    let head = core.journal.head_at(&at, until).ok()??;
+    let record = core.journal.read_back(&at, head.version, head.position).ok()?.pop()?;
     let snapshot: Snapshot = rmp_serde::from_slice(&record.body).ok()?;
     let process = Process::from_row(id, &snapshot.state, |schema| catalogue.plan(&schema.digest))?;
     (process.version == snapshot.version).then_some(process)
@@ -101,14 +115,21 @@ fn fold_on(
     let damaged = || Trouble::Damaged { what: "process", id: id.to_string() };
     let from = process.as_ref().map_or(0, |process| process.version + 1);
     let at = stream(StreamKind::Process, id.bytes());
-    let records = core.journal.read_stream(&at, from, until).map_err(|_| damaged())?;
+    let read = |from| {
+        let records = core.journal.read_stream(&at, from, until);
+        records.map_err(|error| Trouble::of_read(error, "process", &id))
+    };
+    let records = read(from)?;
     let mut number = records.first().map(|record| record.key);
     if number.is_none() {
         // Nothing has happened since the snapshot.
-        let first = core.journal.read_stream(&at, from.saturating_sub(1), until).map_err(|_| damaged())?;
-        number = first.first().map(|record| record.key);
+        number = read(from.saturating_sub(1))?.first().map(|record| record.key);
     }
     for record in records {
+        if let Some(mended) = Mended::of(&record) {
+            process = Some(mended.process(catalogue, id).ok_or_else(damaged)?);
+            continue;
+        }
         let (event, stamp) = decode::<ProcessEvent>(&record.body).map_err(|_| damaged())?;
         process = Some(step(catalogue, id, process, event, &stamp).ok_or_else(damaged)?);
     }

@@ -123,9 +123,9 @@ impl Mailbox {
     }
 
     /// An append failed: whatever was decided ahead of it is dropped. What follows it in the queue was decided on what it
-    /// would have given, conflicts with the journal, and fails too. Snapshots go on at `next_snapshot`.
-    pub fn failed(&mut self, next_snapshot: u64) {
-        self.next_snapshot = next_snapshot;
+    /// would have given, conflicts with the journal, and fails too. Snapshots go on at `next_snapshot`, where that is known.
+    pub fn failed(&mut self, next_snapshot: Option<u64>) {
+        self.next_snapshot = next_snapshot.unwrap_or(self.next_snapshot);
         self.queued -= 1;
         self.ahead = Arc::clone(&self.committed);
     }
@@ -177,11 +177,11 @@ mod tests {
         mailbox.synced(started);
         run(&mut mailbox, Command::Complete("a".into())).expect("taken");
         run(&mut mailbox, Command::Complete("b".into())).expect("taken");
-        mailbox.failed(0);
+        mailbox.failed(Some(0));
         assert_eq!(mailbox.ahead(), mailbox.committed());
         assert_eq!(mailbox.ahead().progress(), 0.0);
         let claimed = run(&mut mailbox, Command::Claim("a".into())).expect("decided on what is durable");
-        mailbox.failed(0);
+        mailbox.failed(Some(0));
         mailbox.synced(Arc::clone(&claimed));
         assert_eq!(mailbox.committed(), &claimed);
         assert_eq!(mailbox.queued, 0);

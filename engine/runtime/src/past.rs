@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use interlink_journal::{Position, Record};
+use interlink_journal::{Position, ReadError, Record, Stream};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Stamp, envelope};
 use interlink_model::facts::*;
@@ -17,15 +17,17 @@ use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
 use crate::ambient::asset_id;
+use crate::archive::assets_ever;
 use crate::assets::rows::from_stream;
 use crate::assets::{Snapshot, guest_of, name_of, outcome_of, settle_events, written_events};
-use crate::catalogue::events_of;
+use crate::core::Core;
 use crate::draft::{Written, stream};
 use crate::engine::{AssetView, Engine, Happened, ProcessView};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::history::fold;
 use crate::keys::SealingKey;
+use crate::mended::{self, Mended, whole};
 use crate::people::Caller;
 use crate::processes::{Beside, Making, ProcessCell};
 
@@ -67,40 +69,36 @@ pub const FORKED_BYTES_MAX: usize = 1 << 20;
 impl Engine {
     /// The position of a moment of a process.
     fn position_at(&self, id: ProcessId, at: AsOf) -> Outcome<Position> {
-        let streams = match at {
+        let time = match at {
             AsOf::Version(version) => {
-                let at = stream(StreamKind::Process, id.bytes());
-                let damaged = |_| Trouble::Damaged { what: "process", id: id.to_string() };
-                let records = self.core.journal.read_stream(&at, version, Position::MAX).map_err(damaged)?;
-                let found = records.into_iter().next().filter(|record| record.version == version);
                 let gone = || Trouble::NotFound { what: "version of the process", id: version.to_string() };
-                return found.map(|record| self.with_its_assets(id, &record)).ok_or_else(gone);
+                let at = stream(StreamKind::Process, id.bytes());
+                let found = version_at(&self.core, &at, version, "process", &id)?.ok_or_else(gone)?;
+                return Ok(self.with_its_assets(id, found));
             }
-            AsOf::Time(_) => self.streams_of(id)?,
+            AsOf::Time(time) => time,
         };
-        let AsOf::Time(time) = at else { return Ok(Position::MAX) };
         // Everything before the first thing that happened later.
-        let mut first_later = Position::MAX;
-        for at in streams {
-            let damaged = |_| Trouble::Damaged { what: "stream", id: at.to_string() };
-            for record in self.core.journal.read_stream(&at, 0, Position::MAX).map_err(damaged)? {
-                let is_later = envelope(&record.body).is_ok_and(|(_, _, stamp)| stamp.at > time);
-                if is_later {
-                    first_later = first_later.min(record.position);
-                    break;
-                }
-            }
+        let own = first_later(&self.core, &stream(StreamKind::Process, id.bytes()), time)?;
+        let mut first = own.unwrap_or(Position::MAX);
+        for asset in self.assets_before(id, first)? {
+            let later = first_later(&self.core, &stream(StreamKind::Asset, asset.bytes()), time)?;
+            first = later.map_or(first, |later| first.min(later));
         }
-        Ok(first_later.saturating_sub(1))
+        Ok(first.saturating_sub(1))
     }
 
     /// The position up to which an event of a process and what its assets did in the same append are: there a process's
     /// event comes first.
-    fn with_its_assets(&self, id: ProcessId, event: &Record) -> Position {
+    fn with_its_assets(&self, id: ProcessId, event: Position) -> Position {
         let at = |record: &Record| envelope(&record.body).ok().map(|(_, _, stamp)| stamp.at);
-        let (moment, mut last) = (at(event), event.position);
+        let (mut moment, mut last) = (None, event);
         // Where the records behind it cannot be read, what is known is the event itself.
-        let _ = self.core.journal.read_all(Some(event.position), &mut |record| {
+        let _ = self.core.journal.read_all(event.checked_sub(1), &mut |record| {
+            if record.position == event {
+                moment = at(&record);
+                return true;
+            }
             let is_of_asset = record.stream.kind == StreamKind::Asset as u8 && at(&record) == moment;
             let is_beside = record.stream.kind == StreamKind::Snapshot as u8;
             let goes_on = record.process == id.bytes() && (is_of_asset || is_beside);
@@ -112,15 +110,15 @@ impl Engine {
         last
     }
 
-    /// The streams of a process and its assets, those that it had and has no more among them.
-    fn streams_of(&self, id: ProcessId) -> Outcome<Vec<interlink_journal::Stream>> {
-        let own = stream(StreamKind::Process, id.bytes());
-        let events = events_of::<ProcessEvent>(&self.core, &own, "process", &id)?;
-        let assets = events.iter().filter_map(|(event, ..)| match event {
-            ProcessEvent::AssetAdded(added) => Some(stream(StreamKind::Asset, added.asset.bytes())),
-            _ => None,
-        });
-        Ok([own].into_iter().chain(assets).collect())
+    /// The assets of which something may have happened just before a position that is not later than something of the process:
+    /// those that it had. Of one that it dropped before, the last event is as old as that.
+    fn assets_before(&self, id: ProcessId, position: Position) -> Outcome<Vec<AssetId>> {
+        match fold(&self.core, &self.catalogue, id, position.saturating_sub(1)) {
+            Ok(then) => Ok(then.process.assets.keys().copied().collect()),
+            Err(Trouble::NotFound { .. }) => Ok(Vec::new()),
+            Err(Trouble::Damaged { .. } | Trouble::Lost { .. }) => assets_ever(&self.core, id),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     fn cell_of(&self, id: ProcessId) -> Outcome<Arc<ProcessCell>> {
@@ -142,11 +140,9 @@ impl Engine {
         let until = match at {
             AsOf::Time(_) => self.position_at(now.asset.process, at)?,
             AsOf::Version(version) => {
+                let gone = || Trouble::NotFound { what: "version of the asset", id: version.to_string() };
                 let at = stream(StreamKind::Asset, id.bytes());
-                let damaged = |_| Trouble::Damaged { what: "asset", id: id.to_string() };
-                let records = self.core.journal.read_stream(&at, version, Position::MAX).map_err(damaged)?;
-                let found = records.first().filter(|record| record.version == version).map(|record| record.position);
-                found.ok_or_else(|| Trouble::NotFound { what: "version of the asset", id: version.to_string() })?
+                version_at(&self.core, &at, version, "asset", &id)?.ok_or_else(gone)?
             }
         };
         let (snapshot, _) = from_stream(&self.core, id, until)?;
@@ -265,6 +261,58 @@ impl Engine {
     }
 }
 
+/// The position of a version of a stream. One that is before what is lost is found from there.
+fn version_at(
+    core: &Core,
+    at: &Stream,
+    version: u64,
+    what: &'static str,
+    id: &dyn std::fmt::Display,
+) -> Outcome<Option<Position>> {
+    let error = match core.journal.position_of(at, version) {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    let Some((_, says)) = mended::last(core, at).filter(|_| matches!(error, ReadError::Damaged { .. })) else {
+        return Err(Trouble::of_read(error, what, id));
+    };
+    let before = says.before.filter(|_| version < says.lost_from).ok_or_else(|| says.lost(what, id))?;
+    let records = core.journal.read_back(at, version, before).map_err(|error| Trouble::of_read(error, what, id))?;
+    Ok(records.first().map(|record| record.position))
+}
+
+/// The position of the first record of a stream that is later than a time: times in a stream never decrease.
+fn first_later(core: &Core, at: &Stream, time: Micros) -> Outcome<Option<Position>> {
+    let is_later = |record: &Record| match Mended::of(record) {
+        Some(mended) => mended.at > time,
+        None => envelope(&record.body).is_ok_and(|(_, _, stamp)| stamp.at > time),
+    };
+    match halved(core, at, &is_later) {
+        Ok(found) => Ok(found),
+        Err(ReadError::Damaged { .. }) => {
+            let records = whole(core, at, "stream", at)?;
+            Ok(records.iter().find(|record| is_later(record)).map(|record| record.position))
+        }
+        Err(unread) => Err(Trouble::of_read(unread, "stream", at)),
+    }
+}
+
+/// The same by halving the versions of the stream.
+fn halved(core: &Core, at: &Stream, is_later: &dyn Fn(&Record) -> bool) -> Result<Option<Position>, ReadError> {
+    let Some(head) = core.journal.head(at)? else { return Ok(None) };
+    let (mut from, mut to, mut found) = (0, head.version + 1, None);
+    while from < to {
+        let middle = from + (to - from) / 2;
+        let position = core.journal.position_of(at, middle)?;
+        let record = position.map(|position| core.journal.read_back(at, middle, position)).transpose()?;
+        match record.iter().flatten().next() {
+            Some(record) if !is_later(record) => from = middle + 1,
+            record => (to, found) = (middle, record.map(|record| record.position).or(found)),
+        }
+    }
+    Ok(found)
+}
+
 /// An asset on its way into a fork.
 struct Copy {
     id: AssetId,
@@ -285,7 +333,7 @@ impl Copy {
     /// other had, and no guest runs.
     fn written(
         self,
-        core: &crate::core::Core,
+        core: &Core,
         from: &ProcessCell,
         process: ProcessId,
         key: &SealingKey,

@@ -110,12 +110,12 @@ fn find(core: &Core, login: [u8; 16], operator: bool) -> Outcome<Option<Caller>>
 
 fn from_journal(core: &Core, login: [u8; 16]) -> Outcome<Option<(PersonId, u64)>> {
     let stream = stream(StreamKind::Login, login);
-    if core.journal.head(&stream).is_none() {
+    if core.head(&stream)?.is_none() {
         return Ok(None);
     }
     let records = core.journal.read_stream(&stream, 0, Position::MAX);
     let damaged = || Trouble::Damaged { what: "login", id: stream.to_string() };
-    let records = records.map_err(|_| damaged())?;
+    let records = records.map_err(|error| Trouble::of_read(error, "login", &stream))?;
     let record = records.first().ok_or_else(damaged)?;
     let (LoginEvent::LoginLinked(linked), _) = decode(&record.body).map_err(|_| damaged())?;
     Ok(Some((linked.person, record.key)))

@@ -115,9 +115,10 @@ impl ProcessCell {
     }
 
     fn failed(&self, core: &Core) {
-        let head = core.journal.head(&stream(StreamKind::Snapshot, self.id.bytes()));
+        // Where it cannot be read for now, the next append that brings a snapshot conflicts, and this is asked again.
+        let next = core.next_version(&stream(StreamKind::Snapshot, self.id.bytes())).ok();
         let mut mailbox = self.mailbox.lock();
-        mailbox.failed(head.map_or(0, |head| head.version + 1));
+        mailbox.failed(next);
         // Under the lock under which what is ahead is looked at.
         self.durable.failed();
     }
@@ -233,7 +234,7 @@ impl Processes {
             return Ok(cell);
         }
         let at = stream(StreamKind::Process, id.bytes());
-        let Some(head) = core.journal.head(&at) else {
+        let Some(head) = core.head(&at)? else {
             return Err(Trouble::NotFound { what: "process", id: id.to_string() });
         };
         let row_key = key(table::PROCESS, &[&id.bytes()]);
@@ -250,8 +251,8 @@ impl Processes {
                 (process, key)
             }
         };
-        let next = |kind| core.journal.head(&stream(kind, id.bytes())).map_or(0, |head| head.version + 1);
-        let (next_use, next_snapshot) = (next(StreamKind::Usage), next(StreamKind::Snapshot));
+        let next = |kind| core.next_version(&stream(kind, id.bytes()));
+        let (next_use, next_snapshot) = (next(StreamKind::Usage)?, next(StreamKind::Snapshot)?);
         Ok(self.cells.insert(id, ProcessCell::new(process, key, next_use, next_snapshot)))
     }
 
@@ -480,7 +481,10 @@ impl Processes {
                 }
                 None => {
                     lost.fetch_add(1, Ordering::Relaxed);
-                    cell.mailbox.lock().use_failed(shared.journal.head(&at).map_or(0, |head| head.version + 1));
+                    // Where it cannot be read for now, the next use conflicts, and this is asked again.
+                    if let Ok(next) = shared.next_version(&at) {
+                        cell.mailbox.lock().use_failed(next);
+                    }
                 }
             }
             settle_end(&shared, first, call);

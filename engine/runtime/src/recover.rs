@@ -1,14 +1,16 @@
 //! Replay: from the position that the state includes to the end of the journal. Rebuilding is the same from nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use interlink_journal::{Position, Record, RecordKind};
+use interlink_journal::{Position, ReadError, Record, RecordKind};
 use interlink_model::asset::Asset;
 use interlink_model::event::Stamp;
 use interlink_model::facts::{AssetEvent, CallEvent, LoginEvent, ProcessEvent};
 use interlink_model::id::{AssetId, CallId, ProcessId, StreamKind};
 use interlink_model::process::Process;
+use serde_bytes::ByteBuf;
 
 use crate::archive;
 use crate::assets::rows::{asset_key, from_stream, put_event, value_key};
@@ -18,6 +20,7 @@ use crate::core::Core;
 use crate::draft::AnyEvent;
 use crate::history::{fold, step};
 use crate::keys::SealingKey;
+use crate::mended::Mended;
 use crate::people::login_row;
 use crate::processes::note_activity;
 use crate::schedule;
@@ -25,9 +28,16 @@ use crate::state::{Found, Value, key, open_asset, open_process_row, table};
 use crate::usage;
 
 /// Brings the state up to the journal. `progress` is told how many records have been taken in, now and then.
-pub(crate) fn replay(core: &Core, catalogue: &Catalogue, after: Position, progress: &mut dyn FnMut(u64)) -> u64 {
+///
+/// A reading that fails ends it: a state that lacks what was not read would pass for one that has it.
+pub(crate) fn replay(
+    core: &Core,
+    catalogue: &Catalogue,
+    after: Position,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64, ReadError> {
     let mut taken = 0;
-    let read = core.journal.read_all(Some(after), &mut |record| {
+    core.journal.read_all(Some(after), &mut |record| {
         take_in(core, catalogue, &record);
         core.state.advance(record.position);
         taken += 1;
@@ -38,17 +48,17 @@ pub(crate) fn replay(core: &Core, catalogue: &Catalogue, after: Position, progre
             std::thread::sleep(Duration::from_millis(5));
         }
         true
-    });
-    if let Err(error) = read {
-        tracing::error!(%error, "the journal cannot be read to its end; what is behind is not in the state");
-    }
-    taken
+    })?;
+    Ok(taken)
 }
 
 /// Takes in one record. What cannot be read is left out: its stream refuses work by itself.
 fn take_in(core: &Core, catalogue: &Catalogue, record: &Record) {
     if record.kind == RecordKind::Answer {
         return crate::gate::put_answer_again(core, record);
+    }
+    if let Some(mended) = Mended::of(record) {
+        return go_on(core, catalogue, record, &mended);
     }
     let (event, stamp) = match AnyEvent::decode(&record.stream, &record.body) {
         Ok(Some(decoded)) => decoded,
@@ -82,6 +92,52 @@ fn take_in(core: &Core, catalogue: &Catalogue, record: &Record) {
     if of_work.contains(&record.stream.kind) {
         note_activity(core, record.position, &stamp);
     }
+}
+
+/// Takes in that a stream goes on from its state, which stands in the record.
+fn go_on(core: &Core, catalogue: &Catalogue, record: &Record, mended: &Mended) {
+    let Ok(key) = core.keys.key(record.key) else { return };
+    let id = record.stream.id;
+    if record.stream.kind == StreamKind::Process as u8 {
+        let id = ProcessId::from_bytes(id);
+        match mended.process(catalogue, id) {
+            Some(process) => put_process(core, record.position, &Arc::new(process), &key),
+            None => tracing::error!(process = %id, "the process cannot be made from the record that mends it"),
+        }
+    } else if record.stream.kind == StreamKind::Asset as u8 {
+        let id = AssetId::from_bytes(id);
+        match mended.asset() {
+            Some(asset) => put_asset(core, record.position, asset, &mended.values, key),
+            None => tracing::error!(asset = %id, "the asset cannot be made from the record that mends it"),
+        }
+    }
+}
+
+/// Puts a process that goes on from its state into it, unless what is there is newer.
+pub(crate) fn put_process(core: &Core, position: Position, process: &Arc<Process>, sealing: &SealingKey) {
+    let found = core.state.get(&key(table::PROCESS, &[&process.id.bytes()]));
+    if found.is_none_or(|found| usage::position_of(&found) < position) {
+        core.state.put(position, schedule::rows(None, process, sealing));
+    }
+}
+
+/// The same for an asset and all its keys.
+pub(crate) fn put_asset(
+    core: &Core,
+    position: Position,
+    asset: Asset,
+    values: &BTreeMap<String, ByteBuf>,
+    sealing: SealingKey,
+) {
+    let (id, row_key) = (asset.id, asset_key(asset.id));
+    if core.state.get(&row_key).is_some_and(|found| usage::position_of(&found) >= position) {
+        return;
+    }
+    let stale = core.state.scan(&value_key(id, ""), None, usize::MAX);
+    let gone = stale.into_iter().map(|(row_key, _)| (row_key, Value::Gone));
+    let kept = values.iter().map(|(name, sealed)| (value_key(id, name), Value::bytes(sealed.as_slice())));
+    let rows: Vec<_> = gone.chain(kept).chain([(row_key, Value::Asset(Arc::new(asset), sealing))]).collect();
+    core.state.put(position, rows);
 }
 
 fn process(core: &Core, catalogue: &Catalogue, record: &Record, event: &ProcessEvent, stamp: &Stamp) {
@@ -120,7 +176,7 @@ fn process(core: &Core, catalogue: &Catalogue, record: &Record, event: &ProcessE
             let position = if process.version == record.version {
                 record.position
             } else {
-                core.journal.head(&record.stream).map_or(record.position, |head| head.position)
+                core.head(&record.stream).ok().flatten().map_or(record.position, |head| head.position)
             };
             core.state.put(position, schedule::rows(before.as_ref(), &Arc::new(process), &key));
         }

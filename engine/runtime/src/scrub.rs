@@ -67,7 +67,8 @@ fn pause(stopped: &Receiver<()>, length: Duration) -> bool {
 fn walk(core: &Arc<Core>, processes: &Processes, stopped: &Receiver<()>, pace: Duration) -> bool {
     let mut after = None;
     loop {
-        let streams = core.journal.streams(StreamKind::Process as u8, after, PAGE);
+        // What cannot be read for now is walked another day.
+        let streams = core.journal.streams(StreamKind::Process as u8, after, PAGE).unwrap_or_default();
         let Some(last) = streams.last() else { return true };
         after = Some(last.id);
         for stream in &streams {

@@ -172,7 +172,9 @@ impl Shelf {
 
 /// Whether a command wants a directory that no server has.
 fn wants_no_server(line: &str) -> bool {
-    ["audit verify", "state rebuild", "offload", "backup town.backup --data"].iter().any(|words| line.contains(words))
+    ["audit verify", "state rebuild", "offload", "backup town.backup --data", "interlink repair"]
+        .iter()
+        .any(|words| line.contains(words))
 }
 
 #[test]

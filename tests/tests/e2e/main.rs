@@ -30,6 +30,7 @@ mod polls;
 mod privacy;
 mod provisioning;
 mod reading;
+mod repair;
 mod requests;
 mod schemas;
 mod upgrades;

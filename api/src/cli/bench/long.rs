@@ -15,6 +15,8 @@ use super::measured::Measured;
 
 /// Tasks that people claim and release side by side.
 const TASKS: usize = 64;
+/// Events of the page of history that is measured.
+const PAGE: usize = 100;
 /// Commands that are measured.
 const COMMANDS: usize = 2_000;
 
@@ -62,7 +64,7 @@ pub async fn make(place: &Path, events: usize) -> Outcome<Value> {
 pub async fn look(place: &Path) -> Outcome<Value> {
     let text = |trouble: interlink_runtime::Trouble| trouble.to_string();
     let (engine, caller) = open_with(place, Options::default(), &schema()).await?;
-    let id = *engine.process_ids(None, 1).first().ok_or("the process is not there")?;
+    let id = *engine.process_ids(None, 1).map_err(text)?.first().ok_or("the process is not there")?;
     let timed = |at: Option<AsOf>| -> Outcome<(Duration, u64)> {
         let began = Instant::now();
         let shown = match at {
@@ -78,6 +80,13 @@ pub async fn look(place: &Path) -> Outcome<Value> {
         return Err(format!("folded it is at version {folded_version}, and from its row at {version}"));
     }
     let (half_way, _) = timed(Some(AsOf::Version(version / 2)))?;
+    let began = Instant::now();
+    // Positions are of the whole journal, in which hardly anything but this process is.
+    let page = engine.events(id, engine.size().1 / 2, PAGE).map_err(text)?;
+    let page_took = began.elapsed();
+    if page.len() != PAGE {
+        return Err(format!("a page of history has {} events, and {PAGE} were asked for", page.len()));
+    }
     let mut taken = Vec::new();
     let began = Instant::now();
     for number in 0..COMMANDS {
@@ -92,6 +101,7 @@ pub async fn look(place: &Path) -> Outcome<Value> {
         "from_row_us": from_row.as_secs_f64() * 1e6,
         "folded_us": folded.as_secs_f64() * 1e6,
         "half_way_us": half_way.as_secs_f64() * 1e6,
+        "page_us": page_took.as_secs_f64() * 1e6,
         "command": commands.json(),
     }))
 }

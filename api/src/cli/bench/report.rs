@@ -193,12 +193,21 @@ impl Report {
                 figure(&long["from_row_us"], 0),
                 figure(&long["folded_us"], 0),
                 figure(&long["half_way_us"], 0),
+                figure(&long["page_us"], 0),
                 figure(&long["command"]["p50_us"], 0),
                 figure(&long["command"]["p99_us"], 0),
             ]
         };
-        let header =
-            ["events", "events/s", "from its row µs", "folded µs", "as it was half way µs", "command p50 µs", "p99 µs"];
+        let header = [
+            "events",
+            "events/s",
+            "from its row µs",
+            "folded µs",
+            "as it was half way µs",
+            "a page of history there µs",
+            "command p50 µs",
+            "p99 µs",
+        ];
         print_table(&header, &self.long.iter().map(row).collect::<Vec<_>>());
     }
 }

@@ -33,7 +33,7 @@ pub async fn look(place: &Path, processes: usize) -> Outcome<Value> {
     let resident = resident_bytes();
     let mut ids = Vec::new();
     while ids.len() < processes {
-        let page = engine.process_ids(ids.last().copied(), 1_000);
+        let page = engine.process_ids(ids.last().copied(), 1_000).map_err(|trouble| trouble.to_string())?;
         if page.is_empty() {
             return Err(format!("{} processes are there, {processes} were made", ids.len()));
         }

@@ -1,12 +1,14 @@
 //! The files of the index: their names, and which of them fit the segments that are there.
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::OpenError;
+use crate::disk::{Disk, OpenFile};
 use crate::format::Seal;
 use crate::index::table::{About, Fault, SegmentKey, Table};
+use crate::segment::io;
 
 /// Where they are, below `journal/`.
 pub(crate) const DIRECTORY: &str = "index";
@@ -26,18 +28,22 @@ pub(crate) struct Fitting {
     pub useless: Vec<String>,
 }
 
-/// Chooses among the files of the index those that cover most. A file that cannot be read is of no use: what it covers
-/// is read from the segments' footers, and it is made again.
-pub(crate) fn choose(journal: &Path, seal: Seal, segments: &[SegmentKey]) -> Fitting {
+/// Chooses among the files of the index those that cover most. A file that is damaged is of no use: what it covers is read
+/// from the segments' footers, and it is made again. One that only cannot be read is an error.
+pub(crate) fn choose(
+    journal: &Path,
+    seal: Seal,
+    segments: &[SegmentKey],
+    disk: &Arc<dyn Disk>,
+) -> Result<Fitting, OpenError> {
     let mut fitting = Fitting::default();
-    let mut read: Vec<(String, Option<(Range<usize>, Table)>)> = names(journal)
-        .into_iter()
-        .map(|name| {
-            let table = open(&journal.join(DIRECTORY).join(&name), seal).ok();
-            let placed = table.and_then(|table| Some((range(&table.about, segments)?, table)));
-            (name, placed)
-        })
-        .collect();
+    let mut read = Vec::new();
+    for name in names(journal) {
+        let opened = open(&journal.join(DIRECTORY).join(&name), seal, disk);
+        let table = Fault::unless_invalid(opened).map_err(io(format!("reading journal/{DIRECTORY}/{name}")))?;
+        let placed = table.and_then(|table| Some((range(&table.about, segments)?, table)));
+        read.push((name, placed));
+    }
     read.sort_by_key(|(_, placed)| std::cmp::Reverse(placed.as_ref().map_or(0, |(range, _)| range.len())));
     for (name, placed) in read {
         let overlaps = |range: &Range<usize>| {
@@ -49,7 +55,7 @@ pub(crate) fn choose(journal: &Path, seal: Seal, segments: &[SegmentKey]) -> Fit
         }
     }
     fitting.tables.sort_by_key(|(range, _)| range.start);
-    fitting
+    Ok(fitting)
 }
 
 /// All files of the index; none where the directory cannot be read, which costs only the time to make them again.
@@ -58,8 +64,8 @@ fn names(journal: &Path) -> Vec<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-fn open(path: &Path, seal: Seal) -> Result<Table, Fault> {
-    let file = Arc::new(File::open(path)?);
+fn open(path: &Path, seal: Seal, disk: &Arc<dyn Disk>) -> Result<Table, Fault> {
+    let file = OpenFile::open(path, disk)?;
     let about = About::read(&file, seal)?;
     if about.level == 0 {
         return Err(Fault::Invalid);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, OpenFile};
 use crate::format::Seal;
 use crate::index::files::{DIRECTORY, MAKING, file_name};
 use crate::index::heads::Totals;
@@ -75,7 +75,8 @@ impl Keeper {
         self.disk.set_len(&file, end)?;
         let pace = || self.pace();
         let streams = heads.entries.len() as u64;
-        let mut writer = Writer::begin(&*self.disk, Arc::new(file), end, segment.seal(), streams, &pace);
+        let file = OpenFile::new(file, Arc::clone(&self.disk));
+        let mut writer = Writer::begin(&*self.disk, file, end, segment.seal(), streams, &pace);
         heads.entries.iter().try_for_each(|(stream, entry)| writer.add(stream, entry))?;
         let table = writer.end(Subject {
             level: 0,
@@ -119,7 +120,8 @@ impl Keeper {
         self.disk.make_directory(&directory)?;
         let making = directory.join(MAKING);
         self.disk.create(&making, &[])?;
-        let file = Arc::new(File::options().read(true).write(true).open(&making)?);
+        let file = File::options().read(true).write(true).open(&making)?;
+        let file = OpenFile::new(file, Arc::clone(&self.disk));
         let pace = || self.pace();
         let seal = Seal::of_index(&self.shared.identity.journal);
         let streams_max = parts.iter().filter_map(|part| table_of(part)).map(|table| table.about.streams).sum();
@@ -127,9 +129,9 @@ impl Keeper {
         for row in Merge::of(parts, std::ops::Bound::Unbounded) {
             match row {
                 Ok((stream, entry)) => writer.add(&stream, &entry)?,
-                Err(part) => {
-                    self.shared.heal(&part)?;
-                    return Err(Fault::Invalid);
+                Err(unread) => {
+                    // What comes in its place is merged in another turn.
+                    return Err(self.shared.make_again(unread).err().map_or(Fault::Invalid, Fault::Io));
                 }
             }
         }

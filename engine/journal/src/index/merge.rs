@@ -5,9 +5,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::Stream;
-use crate::index::Part;
 use crate::index::heads::Entry;
 use crate::index::table::Fault;
+use crate::index::{Part, Unread};
 
 type Rows<'a> = Box<dyn Iterator<Item = Result<(Stream, Entry), Fault>> + 'a>;
 
@@ -25,15 +25,16 @@ impl<'a> Merge<'a> {
 
 impl Iterator for Merge<'_> {
     /// A stream and where it ends, or the part that could not be read.
-    type Item = Result<(Stream, Entry), Arc<Part>>;
+    type Item = Result<(Stream, Entry), Unread>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut least: Option<Stream> = None;
         for (part, rows) in &mut self.sources {
-            match rows.peek() {
-                Some(Ok((stream, _))) => least = Some(least.map_or(*stream, |least| least.min(*stream))),
-                Some(Err(_)) => return Some(Err(Arc::clone(part))),
-                None => {}
+            if let Some(Err(fault)) = rows.next_if(Result::is_err) {
+                return Some(Err(Unread { part: Arc::clone(part), fault }));
+            }
+            if let Some(Ok((stream, _))) = rows.peek() {
+                least = Some(least.map_or(*stream, |least| least.min(*stream)));
             }
         }
         let least = least?;

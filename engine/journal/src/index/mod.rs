@@ -68,6 +68,21 @@ impl Part {
         }
     }
 
+    /// The file that it is in, within the data directory.
+    pub fn file(&self) -> String {
+        match self {
+            Self::Memory(unsealed) => format!("journal/{}", unsealed.segment.name),
+            Self::Table(Table { about, .. }) if about.level == 0 => {
+                let (epoch, first) = about.from;
+                format!("journal/{epoch:020}-{first:020}.segment")
+            }
+            Self::Table(Table { about, .. }) => {
+                let name = files::file_name(about.level, about.from, about.segments);
+                format!("journal/{}/{name}", files::DIRECTORY)
+            }
+        }
+    }
+
     /// The first segment that it covers, and the last.
     pub fn covers(&self) -> (SegmentKey, SegmentKey) {
         match self {
@@ -75,6 +90,13 @@ impl Part {
             Self::Table(table) => (table.about.from, table.about.to),
         }
     }
+}
+
+/// A part that could not be read, and why.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub part: Arc<Part>,
+    pub fault: Fault,
 }
 
 /// Parts from the oldest segments to the newest.
@@ -158,12 +180,12 @@ impl Index {
 }
 
 /// Where a stream ends, in the newest part that has it; or the part that could not be read.
-pub(crate) fn find(parts: &[Arc<Part>], stream: &Stream) -> Result<Option<Entry>, Arc<Part>> {
+pub(crate) fn find(parts: &[Arc<Part>], stream: &Stream) -> Result<Option<Entry>, Unread> {
     for part in parts.iter().rev() {
         match part.find(stream) {
             Ok(None) => {}
             Ok(found) => return Ok(found),
-            Err(_) => return Err(Arc::clone(part)),
+            Err(fault) => return Err(Unread { part: Arc::clone(part), fault }),
         }
     }
     Ok(None)

@@ -4,11 +4,10 @@
 //! first stream of every block, and a filter; a look-up reads one block. Every part has a checksum, so that a table
 //! which is damaged is noticed when it is read: it can always be made again.
 
-use std::fs::File;
 use std::ops::Bound;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use crate::disk::OpenFile;
 use crate::format::{Seal, array_at, put, u32_at, u64_at};
 use crate::index::filter::Filter;
 use crate::index::heads::{Entry, Totals};
@@ -30,12 +29,30 @@ const TAIL_MARK: u32 = 0x4c49_4154;
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    /// The operating system refused.
+    /// The operating system refused: it may be sound.
     #[error(transparent)]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// It is not what its checksums say, or is not there.
     #[error("the table is damaged")]
     Invalid,
+}
+
+impl From<std::io::Error> for Fault {
+    /// A file that ends too early is not what it was.
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof { Self::Invalid } else { Self::Io(error) }
+    }
+}
+
+impl Fault {
+    /// What was read, where it could be: nothing of a table that is damaged or not there.
+    pub fn unless_invalid<T>(read: Result<T, Self>) -> std::io::Result<Option<T>> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(Self::Invalid) => Ok(None),
+            Err(Self::Io(error)) => Err(error),
+        }
+    }
 }
 
 /// Which segment: its epoch and its first position.
@@ -135,9 +152,16 @@ impl About {
         })
     }
 
+    /// What the table says with which these bytes of a whole file end, if they do.
+    pub fn of(bytes: &[u8], seal: Seal) -> Option<Self> {
+        let about = Self::decode(bytes.last_chunk()?, seal)?;
+        let front = bytes.get(about.base as usize..)?;
+        (about.file_bytes() == bytes.len() as u64 && marks_front(front, seal)).then_some(about)
+    }
+
     /// Reads the tail of the table with which a file ends.
-    pub fn read(file: &File, seal: Seal) -> Result<Self, Fault> {
-        let length = file.metadata()?.len();
+    pub fn read(file: &OpenFile, seal: Seal) -> Result<Self, Fault> {
+        let length = file.len()?;
         let at = length.checked_sub(TAIL_BYTES as u64).ok_or(Fault::Invalid)?;
         let mut tail = [0; TAIL_BYTES];
         file.read_exact_at(&mut tail, at)?;
@@ -148,7 +172,7 @@ impl About {
     }
 
     /// Reads where the batches of the segment are: position and offset, one for each stretch.
-    pub fn read_places(&self, file: &File, seal: Seal) -> Result<Vec<(Position, u64)>, Fault> {
+    pub fn read_places(&self, file: &OpenFile, seal: Seal) -> Result<Vec<(Position, u64)>, Fault> {
         let bytes = section(file, seal, self.places_at(), self.places_bytes())?;
         Ok(bytes.chunks_exact(16).map(|place| (u64_at(place, 0), u64_at(place, 8))).collect())
     }
@@ -167,9 +191,8 @@ pub(crate) fn marks_front(bytes: &[u8], seal: Seal) -> bool {
 }
 
 /// Reads a section that ends in its checksum, and leaves that away.
-fn section(file: &File, seal: Seal, at: u64, bytes: u64) -> Result<Vec<u8>, Fault> {
-    let mut section = vec![0; bytes as usize];
-    file.read_exact_at(&mut section, at)?;
+fn section(file: &OpenFile, seal: Seal, at: u64, bytes: u64) -> Result<Vec<u8>, Fault> {
+    let mut section = file.read(at, bytes)?;
     let content = section.len() - SUM_BYTES;
     if u32_at(&section, content) != seal.sum(&section[..content]) {
         return Err(Fault::Invalid);
@@ -205,7 +228,7 @@ fn entry_at(bytes: &[u8]) -> Entry {
 /// A table that can be looked up.
 #[derive(Debug)]
 pub(crate) struct Table {
-    file: Arc<File>,
+    file: Arc<OpenFile>,
     seal: Seal,
     pub about: About,
     pub totals: Totals,
@@ -216,7 +239,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// Reads what is kept in memory of a table whose tail has been read.
-    pub fn load(file: Arc<File>, seal: Seal, about: About) -> Result<Self, Fault> {
+    pub fn load(file: Arc<OpenFile>, seal: Seal, about: About) -> Result<Self, Fault> {
         let at = about.places_at() + about.places_bytes();
         let bytes = section(&file, seal, at, about.lookup_bytes())?;
         let (firsts, rest) = bytes.split_at(about.blocks as usize * KEY_BYTES);

@@ -1,9 +1,8 @@
 //! Writing a table: streams in order, a piece at a time.
 
-use std::fs::File;
 use std::sync::Arc;
 
-use crate::disk::{Disk, write_all_at};
+use crate::disk::{Disk, OpenFile, write_all_at};
 use crate::format::{Seal, put};
 use crate::index::filter::Filter;
 use crate::index::heads::{Entry, Totals};
@@ -35,7 +34,7 @@ pub(crate) type Pace<'a> = dyn Fn() -> std::io::Result<()> + 'a;
 /// Writes one table.
 pub(crate) struct Writer<'a> {
     disk: &'a dyn Disk,
-    file: Arc<File>,
+    file: Arc<OpenFile>,
     pace: &'a Pace<'a>,
     seal: Seal,
     base: u64,
@@ -52,7 +51,7 @@ impl<'a> Writer<'a> {
     /// Begins a table at `base` of a file, of at most so many streams.
     pub fn begin(
         disk: &'a dyn Disk,
-        file: Arc<File>,
+        file: Arc<OpenFile>,
         base: u64,
         seal: Seal,
         streams_max: u64,
@@ -88,7 +87,7 @@ impl<'a> Writer<'a> {
 
     fn write(&mut self) -> std::io::Result<()> {
         (self.pace)()?;
-        write_all_at(self.disk, &self.file, &self.piece, self.at)?;
+        write_all_at(self.disk, &self.file.file, &self.piece, self.at)?;
         self.at += self.piece.len() as u64;
         self.piece.clear();
         Ok(())
@@ -134,7 +133,7 @@ impl<'a> Writer<'a> {
         };
         self.piece.extend_from_slice(&about.encode(self.seal));
         self.write()?;
-        self.disk.sync_all(&self.file)?;
+        self.disk.sync_all(&self.file.file)?;
         Table::load(self.file, self.seal, about)
     }
 }

@@ -136,7 +136,7 @@ impl Assets {
         let cell = match self.cells.get(&id) {
             Some(cell) => cell,
             None => {
-                let head = core.journal.head(&stream(StreamKind::Asset, id.bytes())).ok_or_else(gone)?;
+                let head = core.head(&stream(StreamKind::Asset, id.bytes()))?.ok_or_else(gone)?;
                 let found = from_rows(core, id).filter(|(snapshot, _)| snapshot.asset.version == head.version);
                 let (snapshot, key) = match found {
                     Some(found) => found,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use interlink_journal::{Position, Stream};
 use interlink_model::asset::Asset;
-use interlink_model::event::Stamp;
+use interlink_model::event::{Stamp, decode};
 use interlink_model::facts::AssetEvent;
 use interlink_model::id::{AssetId, StreamKind};
 use interlink_model::keyvalues::KeyValues;
@@ -16,11 +16,11 @@ use interlink_model::sealed::{Sealed, SealedField};
 
 use crate::archive;
 use crate::assets::Snapshot;
-use crate::catalogue::events_of;
 use crate::core::Core;
 use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::keys::SealingKey;
+use crate::mended::{self, Mended};
 use crate::state::{Found, State, Value, key, table};
 use crate::usage;
 
@@ -90,52 +90,35 @@ fn open_value(key: &SealingKey, at: &Stream, sealed: &[u8]) -> Option<Arc<[u8]>>
     value.opened().map(|value| value.as_slice().into())
 }
 
-/// Folds an asset from its stream, up to a position.
-pub(crate) fn from_stream(core: &Core, id: AssetId, until: Position) -> Outcome<(Snapshot, SealingKey)> {
-    let at = stream(StreamKind::Asset, id.bytes());
-    let damaged = || Trouble::Damaged { what: "asset", id: id.to_string() };
-    let mut asset: Option<Asset> = None;
-    let mut values = KeyValues::default();
-    let events = events_of::<AssetEvent>(core, &at, "asset", &id)?;
-    let number = events.first().map(|(.., key)| *key).ok_or_else(damaged)?;
-    let key = core.keys.key(number).map_err(|error| Trouble::Unknown(error.to_string()))?;
-    for (event, stamp, ..) in events.iter().filter(|(_, _, position, _)| *position <= until) {
-        match (&mut asset, event) {
-            (None, AssetEvent::InterlinkerInstantiated(made)) => asset = Some(Asset::created(id, made, stamp)),
-            (None, _) => return Err(damaged()),
-            (Some(asset), event) => asset.apply(event, stamp),
-        }
-        let changes = match event {
-            AssetEvent::InterlinkerInstantiated(event) => &event.changes[..],
-            AssetEvent::ActionPerformed(event) => &event.changes[..],
-            AssetEvent::OutcomeDeclared(_) => &[],
-            AssetEvent::AssetRemoved(_) => {
-                values = KeyValues::default();
-                &[]
-            }
-        };
-        for change in changes {
-            match &change.value {
-                Some(Sealed::Closed(sealed)) => {
-                    values.set(&change.key, open_value(&key, &at, sealed).ok_or_else(damaged)?);
-                }
-                _ => drop(values.delete(&change.key)),
-            }
-        }
-    }
-    let gone = || Trouble::NotFound { what: "asset", id: id.to_string() };
-    let asset = Arc::new(asset.ok_or_else(gone)?);
-    Ok((Snapshot { asset, values }, key))
+/// An asset as its stream gives it, its values sealed.
+struct Folded {
+    asset: Asset,
+    values: BTreeMap<String, Vec<u8>>,
+    key: SealingKey,
 }
 
-/// The rows of an asset as its stream gives them up to a position: its head, and every key. Nothing where it was not there
-/// yet.
-pub(crate) fn rows(core: &Core, id: AssetId, until: Position) -> Outcome<Vec<(Vec<u8>, Value)>> {
+/// Folds an asset from its stream, up to a position.
+fn folded(core: &Core, id: AssetId, until: Position) -> Outcome<Folded> {
     let at = stream(StreamKind::Asset, id.bytes());
-    let mut values: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for (event, _, position, _) in events_of::<AssetEvent>(core, &at, "asset", &id)? {
-        if position > until {
-            break;
+    let damaged = || Trouble::Damaged { what: "asset", id: id.to_string() };
+    let records = core.journal.read_stream(&at, 0, until);
+    let records = records.map_err(|error| or_lost(core, id, Trouble::of_read(error, "asset", &id)))?;
+    let number = records.first().map(|record| record.key);
+    let number = number.ok_or_else(|| Trouble::NotFound { what: "asset", id: id.to_string() })?;
+    let key = core.keys.key(number).map_err(|error| Trouble::Unknown(error.to_string()))?;
+    let mut asset: Option<Asset> = None;
+    let mut values = BTreeMap::new();
+    for record in &records {
+        if let Some(mended) = Mended::of(record) {
+            asset = Some(mended.asset().ok_or_else(damaged)?);
+            values = mended.values.into_iter().map(|(name, sealed)| (name, sealed.into_vec())).collect();
+            continue;
+        }
+        let (event, stamp) = decode::<AssetEvent>(&record.body).map_err(|_| damaged())?;
+        match (&mut asset, &event) {
+            (None, AssetEvent::InterlinkerInstantiated(made)) => asset = Some(Asset::created(id, made, &stamp)),
+            (None, _) => return Err(damaged()),
+            (Some(asset), event) => asset.apply(event, &stamp),
         }
         let changes = match event {
             AssetEvent::InterlinkerInstantiated(event) => event.changes,
@@ -153,16 +136,55 @@ pub(crate) fn rows(core: &Core, id: AssetId, until: Position) -> Outcome<Vec<(Ve
             }
         }
     }
-    let (snapshot, key) = from_stream(core, id, until)?;
+    Ok(Folded { asset: asset.ok_or_else(damaged)?, values, key })
+}
+
+/// Why an asset cannot be told as it was: its history is damaged, or lost for good.
+fn or_lost(core: &Core, id: AssetId, trouble: Trouble) -> Trouble {
+    match (&trouble, mended::last(core, &stream(StreamKind::Asset, id.bytes()))) {
+        (Trouble::Damaged { .. }, Some((_, mended))) => mended.lost("asset", &id),
+        _ => trouble,
+    }
+}
+
+/// An asset as its stream gives it up to a position, its values opened.
+pub(crate) fn from_stream(core: &Core, id: AssetId, until: Position) -> Outcome<(Snapshot, SealingKey)> {
+    let at = stream(StreamKind::Asset, id.bytes());
+    let Folded { asset, values: sealed, key } = folded(core, id, until)?;
+    let damaged = || Trouble::Damaged { what: "asset", id: id.to_string() };
+    let mut values = KeyValues::default();
+    for (name, sealed) in &sealed {
+        values.set(name, open_value(&key, &at, sealed).ok_or_else(damaged)?);
+    }
+    Ok((Snapshot { asset: Arc::new(asset), values }, key))
+}
+
+/// The rows of an asset as its stream gives them up to a position: its head, and every key. Nothing where it was not there
+/// yet.
+pub(crate) fn rows(core: &Core, id: AssetId, until: Position) -> Outcome<Vec<(Vec<u8>, Value)>> {
+    let Folded { asset, values, key } = folded(core, id, until)?;
     let values = values.into_iter().map(|(name, sealed)| (value_key(id, &name), Value::bytes(sealed)));
-    Ok([(asset_key(id), Value::Asset(snapshot.asset, key))].into_iter().chain(values).collect())
+    Ok([(asset_key(id), Value::Asset(Arc::new(asset), key))].into_iter().chain(values).collect())
+}
+
+/// What the state has of an asset, its values sealed; nothing where a row is missing or does not open.
+pub(crate) fn sealed_rows(core: &Core, id: AssetId) -> Option<(Asset, BTreeMap<String, Vec<u8>>, SealingKey)> {
+    let (snapshot, key) = from_rows(core, id)?;
+    let prefix = value_key(id, "");
+    let rows = core.state.scan(&prefix, None, usize::MAX);
+    let named = rows.iter().map(|(row_key, found)| {
+        let name = std::str::from_utf8(&row_key[prefix.len()..]).ok()?;
+        Some((name.to_owned(), usage::bytes_of(found).to_vec()))
+    });
+    Some(((*snapshot.asset).clone(), named.collect::<Option<_>>()?, key))
 }
 
 /// Compares the rows of an asset with what its events give, where they are as new as the journal. `included` is the position
 /// that the state says it includes.
 pub(crate) fn compare(core: &Core, included: Position, id: AssetId) -> Result<(), String> {
     let (folded, _) = from_stream(core, id, Position::MAX).map_err(|trouble| trouble.to_string())?;
-    let Some(head) = core.journal.head(&stream(StreamKind::Asset, id.bytes())) else { return Ok(()) };
+    let head = core.head(&stream(StreamKind::Asset, id.bytes())).map_err(|trouble| trouble.to_string())?;
+    let Some(head) = head else { return Ok(()) };
     let found = core.state.get(&asset_key(id)).map(|found| usage::position_of(&found));
     let process = folded.asset.process;
     match (archive::row(&core.state, process).map(|left| usage::position_of(&left)), found) {

@@ -20,10 +20,12 @@ use std::sync::Arc;
 
 use interlink_journal::FileJournal;
 
+pub(crate) use manifest::hex;
 pub use manifest::{FORMAT, MANIFEST_BYTES_MAX, Manifest, Member, Part, is_id};
 pub use pack::Packed;
 pub(crate) use pack::Source;
 pub use restore::{Restore, Restored, restore};
+pub(crate) use unpack::unpack_segments;
 pub use unpack::{Checked, check};
 
 use crate::ambient::{Ambient, System};

@@ -14,6 +14,7 @@ use super::{BackupError, io};
 use crate::ambient::{Ambient, System};
 use crate::engine::lock;
 use crate::keys::{Keys, erasures};
+use crate::mended::sort;
 
 /// What is to be restored.
 #[derive(Debug, Clone)]
@@ -117,7 +118,12 @@ fn restore_into(wanted: &Restore, making: &Path, progress: &mut dyn FnMut(u64)) 
     unpack(&wanted.keys, Part::Keys, &mut writing)?;
     let bytes = writing.taken;
     let report = verify(making)?;
-    let damage: Vec<_> = report.damage.iter().map(ToString::to_string).collect();
+    // What is known to be behind streams that go on from their state was so when the backup was taken.
+    let damage = match report.damage {
+        none if none.is_empty() => none,
+        some => sort(&FileJournal::read_only(making)?, some).1,
+    };
+    let damage: Vec<_> = damage.iter().map(ToString::to_string).collect();
     if !damage.is_empty() && !wanted.despite_damage {
         return Err(BackupError::DamagedJournal(damage));
     }

@@ -1,7 +1,7 @@
 //! Reading the files of a backup, and believing nothing in them that no checksum vouches for.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -66,6 +66,31 @@ pub(super) fn unpack(file: &Path, part: Part, take: &mut dyn Take) -> Result<Che
         return Err(BackupError::Cut { file: name.clone(), member: "its end".into() });
     }
     Ok(Checked { manifest, id, bytes })
+}
+
+/// Unpacks the segments of a journal that are wanted by their paths into a directory, and nothing else. What is there is worth
+/// nothing where this fails.
+pub(crate) fn unpack_segments(file: &Path, into: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Result<(), BackupError> {
+    let mut segments = Segments { into, is_wanted, file: None };
+    unpack(file, Part::Data, &mut segments).map(|_| ())
+}
+
+struct Segments<'a> {
+    into: &'a Path,
+    is_wanted: &'a dyn Fn(&str) -> bool,
+    file: Option<File>,
+}
+
+impl Take for Segments<'_> {
+    fn begin(&mut self, member: &Member) -> std::io::Result<()> {
+        let name = member.path.strip_prefix("journal/").filter(|_| (self.is_wanted)(&member.path));
+        self.file = name.map(|name| File::create_new(self.into.join(name))).transpose()?;
+        Ok(())
+    }
+
+    fn piece(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
+    }
 }
 
 struct Reader<'a, R: Read> {

@@ -1,5 +1,6 @@
 //! The door: everything that the API and the command line ask of the engine.
 
+mod happened;
 mod opening;
 mod resuming;
 mod signed;
@@ -10,16 +11,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use interlink_host::{Host, Interlinker};
-use interlink_journal::{NewRecord, Position, Stream};
+use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
-use interlink_model::event::{Actor, Stamp};
-use interlink_model::facts::{AssetEvent, InterlinkerRef, ProcessEvent, SchemaSource};
+use interlink_model::event::Actor;
+use interlink_model::facts::{InterlinkerRef, ProcessEvent, SchemaSource};
 use interlink_model::id::{AssetId, IncidentId, Micros, PersonId, ProcessId, StreamKind};
 use interlink_model::process::{Command, Incident, NewProcess, Process};
 use interlink_model::schema::authoring::Parsed;
 use parking_lot::Mutex;
 use serde_json::Value as Json;
 
+pub use self::happened::Happened;
 pub(crate) use self::opening::lock;
 pub use self::opening::{Drive, OpenError, Opened, Options};
 pub use self::resuming::{Answers, Replayed};
@@ -30,7 +32,7 @@ use crate::calls::Interrupted;
 use crate::catalogue::{Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, events_of};
 use crate::core::Core;
 use crate::dispatch::{ByHand, Dispatcher};
-use crate::draft::{AnyEvent, stream};
+use crate::draft::stream;
 use crate::effects::Workshop;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Entry, Gate, Permit, Request};
@@ -60,23 +62,6 @@ pub struct Engine {
     opened: Opened,
     /// Held as long as the engine lives.
     _lock: Option<File>,
-}
-
-/// An event as it is shown.
-#[derive(Debug, Clone)]
-pub struct Happened {
-    /// Its place in the one order.
-    pub position: Position,
-    /// Its stream.
-    pub stream: Stream,
-    /// Its version there.
-    pub version: u64,
-    /// What happened.
-    pub kind: &'static str,
-    /// When and by whom.
-    pub stamp: Stamp,
-    /// Its fields, opened where their key exists.
-    pub data: Json,
 }
 
 /// An asset as it is shown.
@@ -344,10 +329,11 @@ impl Engine {
     }
 
     /// Processes in the order of their creation, those after one, at most `limit`. Damaged ones are left out.
-    pub fn process_ids(&self, after: Option<ProcessId>, limit: usize) -> Vec<ProcessId> {
+    pub fn process_ids(&self, after: Option<ProcessId>, limit: usize) -> Outcome<Vec<ProcessId>> {
         let after = after.map(ProcessId::bytes);
         let streams = self.core.journal.streams(StreamKind::Process as u8, after, limit);
-        streams.into_iter().map(|found| ProcessId::from_bytes(found.id)).collect()
+        let streams = streams.map_err(|error| Trouble::of_read(error, "journal", &"of processes"))?;
+        Ok(streams.into_iter().map(|found| ProcessId::from_bytes(found.id)).collect())
     }
 
     /// Runs a command on a process.
@@ -370,40 +356,6 @@ impl Engine {
         };
         let ask = Ask { command, note, expected };
         self.processes.command(&cell, caller.actor(), ask, |_| None, settle, permit).await
-    }
-
-    /// The history of a process, its assets' included: events behind a position, in order, at most `limit`.
-    pub fn events(&self, id: ProcessId, after: Position, limit: usize) -> Outcome<Vec<Happened>> {
-        let cell = self.processes.cell(id)?;
-        let at = stream(StreamKind::Process, id.bytes());
-        let own = events_of::<ProcessEvent>(&self.core, &at, "process", &id)?;
-        let assets = own.iter().filter_map(|(event, ..)| match event {
-            ProcessEvent::AssetAdded(added) => Some(added.asset),
-            _ => None,
-        });
-        let mut happened = Vec::new();
-        for asset in assets {
-            let at = stream(StreamKind::Asset, asset.bytes());
-            let events = events_of::<AssetEvent>(&self.core, &at, "asset", &asset)?;
-            happened.extend(
-                events.into_iter().zip(0..).map(|((event, stamp, position, _), version)| {
-                    (AnyEvent::Asset(event), stamp, position, at, version)
-                }),
-            );
-        }
-        happened.extend(
-            own.into_iter()
-                .zip(0..)
-                .map(|((event, stamp, position, _), version)| (AnyEvent::Process(event), stamp, position, at, version)),
-        );
-        happened.retain(|(_, _, position, ..)| *position > after);
-        happened.sort_by_key(|(_, _, position, ..)| *position);
-        happened.truncate(limit);
-        let shown = happened.into_iter().map(|(mut event, stamp, position, stream, version)| {
-            event.open(&stream, &cell.key);
-            Happened { position, stream, version, kind: event.kind(), stamp, data: event.data() }
-        });
-        Ok(shown.collect())
     }
 
     // Incidents and pauses.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use interlink_host::{Host, HostConfig, Outbound};
-use interlink_journal::{FileJournal, Journal};
+use interlink_journal::{FileJournal, Journal, ReadError};
 use parking_lot::Mutex;
 
 use super::Engine;
@@ -20,6 +20,7 @@ use crate::dispatch::Dispatcher;
 use crate::effects::Workshop;
 use crate::gate::Gate;
 use crate::keys::{KeyError, Keys};
+use crate::mended;
 use crate::people::People;
 use crate::processes::Processes;
 use crate::recover::replay;
@@ -83,6 +84,9 @@ pub enum OpenError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] interlink_journal::OpenError),
+    /// The journal, once it was open.
+    #[error(transparent)]
+    Unread(#[from] ReadError),
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -141,7 +145,10 @@ impl Engine {
         options: Options,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, OpenError> {
-        let damaged = journal.damage();
+        let (known, damaged) = mended::sort(&*journal, journal.damage());
+        known
+            .iter()
+            .for_each(|(damage, _)| tracing::warn!(%damage, "the journal was damaged, and mended from the state"));
         damaged.iter().for_each(|damage| tracing::error!(%damage, "the journal is damaged"));
         let keys = Keys::open(data, journal.highest_key(), Arc::clone(&options.ambient))?;
         let host = match options.host {
@@ -167,10 +174,10 @@ impl Engine {
         let catalogue =
             Catalogue::new(data).map_err(|source| OpenError::Io { what: "making components/".into(), source })?;
         let catalogue = Arc::new(catalogue);
-        for trouble in catalogue.read(&core) {
+        for trouble in catalogue.read(&core)? {
             tracing::error!(trouble, "an entry of the catalogue cannot be read");
         }
-        let replayed = replay(&core, &catalogue, included, progress);
+        let replayed = replay(&core, &catalogue, included, progress)?;
         let outbound = options.outbound.unwrap_or_else(|| Arc::new(NoOutbound));
         let world = World { core: Arc::clone(&core), catalogue: Arc::clone(&catalogue), outbound };
         let processes = Arc::new(Processes::new(Arc::clone(&core), Arc::clone(&catalogue)));

@@ -11,7 +11,8 @@ impl Engine {
     /// Writes a signed checkpoint into the journal: position and hash of the last batch.
     pub fn write_checkpoint(&self) {
         let at = stream(StreamKind::Checkpoint, [0; 16]);
-        let version = self.core.journal.head(&at).map_or(0, |head| head.version + 1);
+        // One that cannot be written is missing, and nothing else is.
+        let Ok(version) = self.core.next_version(&at) else { return };
         let position = self.core.journal.durable().unwrap_or(0);
         let (batch_hash, _) = self.core.journal.last_batch();
         let checkpoint = Checkpoint::signed(position, batch_hash, &self.core.keys.secrets().integrity);

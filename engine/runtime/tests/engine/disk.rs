@@ -132,3 +132,55 @@ async fn a_server_starts_where_not_even_a_new_segment_fits_and_goes_on_when_it_d
     let ana = caller(&engine, "ana").await;
     run(&engine, &ana, id, Command::Start).await.expect("taken");
 }
+
+#[tokio::test]
+async fn a_disk_that_cannot_be_read_is_said_to_be_so_costs_nothing_for_good_and_a_start_refuses() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (ambient, disk) = (given(), Arc::new(FaultyDisk::default()));
+    let engine = on(data.path(), &ambient, &disk);
+    let ana = caller(&engine, "ana").await;
+    let id = process(&engine, &ana, Permit::default()).await;
+    run(&engine, &ana, id, Command::Start).await.expect("started");
+    engine.close();
+    drop(engine);
+    // The segment of the first life gets its footer, and is read by the next one as it is wanted.
+    on(data.path(), &ambient, &disk).close();
+    let engine = on(data.path(), &ambient, &disk);
+    disk.fail_always(Operation::Read, Fault::Io);
+    for _ in 0..2 {
+        assert!(matches!(engine.process(id), Err(Trouble::Unread(_))), "{:?}", engine.process(id).err());
+        assert!(matches!(engine.events(id, 0, 10), Err(Trouble::Unread(_))));
+        assert!(matches!(engine.process_ids(None, 10), Err(Trouble::Unread(_))));
+        let refused = run(&engine, &ana, id, Command::Claim("a".into())).await;
+        assert!(matches!(refused, Err(Trouble::Unread(_))), "{refused:?}");
+        let request = Request { method: "POST", path: "/v1/processes", key: "k", body: b"{}" };
+        assert!(
+            engine.enter(&ana, request).await.is_ok(),
+            "a key that is new is new, and nobody waits for it for ever"
+        );
+    }
+    disk.repair();
+    assert_eq!(
+        engine.events(id, 0, 10).expect("readable").len() as u64,
+        engine.process(id).expect("there").process.version + 1
+    );
+    run(&engine, &ana, id, Command::Claim("a".into())).await.expect("taken");
+    assert_eq!(engine.process_ids(None, 10).expect("readable"), [id]);
+    drop(engine);
+    // A state that lacks what could not be read would pass for one that has it: at each reading that fails it refuses.
+    std::fs::remove_dir_all(data.path().join("state")).expect("it was there");
+    for passing in 0.. {
+        let disk = Arc::new(FaultyDisk::default());
+        (0..passing).for_each(|_| disk.pass_next(Operation::Read));
+        disk.fail_next(Operation::Read, Fault::Io);
+        match Engine::open(data.path(), options(&ambient, &disk), &mut |_| {}) {
+            Err(refused) => assert!(refused.to_string().contains("journal/"), "reading {passing}: {refused}"),
+            Ok(engine) => {
+                assert!(passing > 10, "it opened although its reading {passing} failed");
+                assert_eq!(engine.process(id).expect("there").process.version, 2);
+                break;
+            }
+        }
+    }
+    assert_eq!(on(data.path(), &ambient, &disk).process(id).expect("there").process.version, 2);
+}

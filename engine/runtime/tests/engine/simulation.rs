@@ -489,7 +489,7 @@ impl World {
         self.crash();
         self.rest();
         self.acknowledged_is_there();
-        let all = self.engine.process_ids(None, usize::MAX);
+        let all = self.engine.process_ids(None, usize::MAX).expect("readable");
         assert!(self.processes.iter().all(|id| all.contains(id)), "an acknowledged process is gone");
         let mut wanted = BTreeSet::new();
         for id in &all {
@@ -626,7 +626,7 @@ fn a_seed_gives_the_same_order_every_time() {
         let mut world = World::new(seed, &shared);
         (0..STEPS).for_each(|_| world.step());
         world.rest();
-        let all = world.engine.process_ids(None, usize::MAX);
+        let all = world.engine.process_ids(None, usize::MAX).expect("readable");
         let history = all.iter().map(|id| world.engine.events(*id, 0, usize::MAX).expect("a history"));
         history
             .flatten()
