@@ -162,18 +162,15 @@ impl Found {
         // read the index from end to end.
         let says = as_it_says(header.first);
         let found = |head: &RecordHead| older.iter().rev().find_map(|piece| piece.find(&head.stream));
-        let looked_up = |head: &RecordHead| found(head).map_or(0, |entry| entry.head.version + 1);
+        let looked_up = |head: &RecordHead| found(head).map_or(0, |entry| entry.head.version.saturating_add(1));
         let (survey, walked) = if self.damage.is_empty() {
             Survey::of(bytes, header, name, until, &says)
         } else {
             Survey::of(bytes, header, name, until, &looked_up)
         };
-        let mut damaged = !survey.damage.is_empty();
+        let damaged = !survey.damage.is_empty();
         self.damage.extend(survey.damage);
-        if lacks_batches(&walked, until) {
-            self.damage.push(Damage { file: format!("journal/{name}"), offset: walked.end, kind: DamageKind::Batch });
-            damaged = true;
-        } else if bytes.len() as u64 > walked.end {
+        if bytes.len() as u64 > walked.end {
             self.cuts.push(Cut { name: name.into(), from: walked.end, rest: rest_of(bytes, &walked, header) });
         }
         self.chain = walked.chain;
@@ -247,7 +244,7 @@ impl Found {
                 let loaded = footer.table.take().flatten().or_else(|| footer.load());
                 let part = match loaded {
                     Some(table) => Part::Table(table),
-                    None => Part::Memory(self.walk_again(&footer.segment)?),
+                    None => Part::Memory(self.walk_again(&footer.segment, footer.about.chain.next)?),
                 };
                 self.parts.push(part);
             }
@@ -255,12 +252,12 @@ impl Found {
         Ok(())
     }
 
-    /// Walks a segment whose footer turned out to be damaged.
-    fn walk_again(&mut self, segment: &Arc<Segment>) -> Result<Unsealed, OpenError> {
+    /// Walks a segment whose footer turned out to be damaged, and which ends before `next`.
+    fn walk_again(&mut self, segment: &Arc<Segment>, next: Position) -> Result<Unsealed, OpenError> {
         let mut bytes = vec![0; segment.end() as usize];
         segment.file.read_exact_at(&mut bytes, 0).map_err(io(format!("reading journal/{}", segment.name)))?;
         let says = as_it_says(segment.header.first);
-        let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, None, &says);
+        let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, Some(next), &says);
         segment.set_examined();
         let damaged = !survey.damage.is_empty();
         self.damage.extend(survey.damage);
@@ -287,9 +284,4 @@ fn footer(file: &File, header: &SegmentHeader, until: Option<Position>) -> Optio
 fn rest_of(bytes: &[u8], walked: &Walked, header: &SegmentHeader) -> Rest {
     let rest = &bytes[walked.end as usize..];
     if crate::index::table::marks_front(rest, header.seal()) { Rest::Footer } else { Rest::Torn }
-}
-
-/// Whether batches that were acknowledged are missing at the end of a segment: the next one begins further on.
-pub(crate) fn lacks_batches(walked: &Walked, until: Option<Position>) -> bool {
-    walked.torn && until.is_some_and(|until| until > walked.chain.next)
 }

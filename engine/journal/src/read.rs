@@ -17,7 +17,7 @@ impl Shared {
         let mut near = None;
         let mut at = Some((entry.head.position, Some(entry.offset)));
         while let Some((position, offset)) = at {
-            let record = match self.record(position, offset, &mut near) {
+            let record = match self.record(position, offset, &mut near).and_then(leads_back) {
                 Err(ReadError::Damaged { position, file }) => {
                     self.note_damaged(*stream, position);
                     // What is behind `until` need not be sound, but its way back is lost.
@@ -111,5 +111,14 @@ impl Shared {
             }
         }
         Ok(())
+    }
+}
+
+/// A record whose previous one is before it: whoever follows that comes to an end.
+fn leads_back(record: Record) -> Result<Record, ReadError> {
+    if record.previous.is_none_or(|previous| previous < record.position) {
+        Ok(record)
+    } else {
+        Err(ReadError::Damaged { position: record.position, file: "journal".into() })
     }
 }

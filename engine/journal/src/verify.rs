@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::format::{BatchHead, HeaderFault, RecordHead, Seal, sha256};
 use crate::heal::is_behind;
 use crate::index::table::{About, Fault, Table};
-use crate::open::{first_of, lacks_batches, segment_names};
+use crate::open::{first_of, segment_names};
 use crate::recovery::{self, Chain, Damage, DamageKind, Visit};
 use crate::segment::io;
 use crate::{Head, OpenError, Position, Stream};
@@ -85,9 +85,7 @@ impl Audit {
         let walked = recovery::walk(&bytes, &header, until, self);
         self.chain = walked.chain;
         let sound = footer.is_none_or(|about| self.footer(file, header.seal(), about).is_ok());
-        if lacks_batches(&walked, until) {
-            self.damage(walked.end, DamageKind::Batch);
-        } else if walked.torn || !sound {
+        if walked.torn || !sound {
             self.report.torn.push(self.file.clone());
         }
         Ok(())
@@ -116,11 +114,11 @@ impl Visit for Audit {
     fn record(&mut self, offset: u64, encoded: &[u8], head: &RecordHead, body: Option<&[u8]>) {
         self.report.records += 1;
         let known = self.heads.get(&head.stream).copied();
-        let follows = head.version == known.map_or(0, |known| known.version + 1)
+        let version = known.map_or(0, |known| known.version.saturating_add(1));
+        let follows = head.version == version
             && head.previous == known.map(|known| known.position)
             && head.previous_hash == known.map(|known| known.hash).unwrap_or_default();
         if !follows {
-            let version = known.map_or(0, |known| known.version + 1);
             self.damage(offset, DamageKind::Gap { stream: head.stream, version });
         }
         if body.is_some_and(|body| sha256(&[body]) != head.body_hash) {
