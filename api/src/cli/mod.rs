@@ -15,11 +15,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use interlink_journal::{SEGMENT_BYTES, SEGMENT_BYTES_MIN};
 use serde_json::Value;
 
 use crate::client::Client;
 use crate::identity::{Role, mint};
 use crate::server::{Settings, serve};
+
+/// The largest segment that may be asked for, MiB: a start reads the last one into memory.
+const SEGMENT_MIB_MAX: u64 = 1_024;
 
 /// Co-production of public services: server and command line.
 #[derive(Debug, Parser)]
@@ -57,6 +61,10 @@ enum Command {
         /// A directory of components to publish at the start, in place of those that ship.
         #[arg(long)]
         interlinkers: Option<PathBuf>,
+        /// Size of the journal's segments, MiB. For tests, which reach the end of a small one sooner.
+        #[arg(long, hide = true, default_value_t = SEGMENT_BYTES >> 20)]
+        #[arg(value_parser = clap::value_parser!(u64).range(SEGMENT_BYTES_MIN >> 20..=SEGMENT_MIB_MAX))]
+        segment_mib: u64,
     },
     /// Prints a token for a login, signed by the data directory's own key.
     Token {
@@ -130,7 +138,9 @@ fn dispatch(cli: Cli) -> Result<(), String> {
     let Cli { server, output, command } = cli;
     let client = || Client::new(&server, std::env::var("INTERLINK_TOKEN").ok());
     match command {
-        Command::Serve { data, listen, interlinkers } => serve(&Settings { data, listen, interlinkers }),
+        Command::Serve { data, listen, interlinkers, segment_mib } => {
+            serve(&Settings { data, listen, interlinkers, segment_bytes: segment_mib << 20 })
+        }
         Command::Token { user, role, data, expires } => token(&user, role, &data, &expires),
         Command::Schema(command) => schema::run(command, client, output),
         Command::Process(command) => process::run(command, &client()?, output),

@@ -24,6 +24,7 @@ mod lifecycle;
 mod migrations;
 mod past;
 mod polls;
+mod power;
 mod privacy;
 mod provisioning;
 mod reading;
