@@ -5,6 +5,7 @@ mod demo;
 mod fuzz;
 mod guests;
 mod sources;
+mod strace;
 mod toolchain;
 
 use std::process::ExitCode;
@@ -76,6 +77,7 @@ fn simulate(options: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
 fn test() -> Result<(), Box<dyn std::error::Error>> {
     guests::run(&["--check"])?;
     guests::run(&[])?;
+    strace::set_up();
     let mut tests = std::process::Command::new(env!("CARGO"));
     tests.current_dir(guests::workspace_root()).args(["test", "--workspace"]);
     let published = guests::workspace_root().join("../shared/interlink-data").canonicalize();

@@ -144,7 +144,7 @@ fn linker() -> Option<PathBuf> {
 }
 
 /// What a command prints, or what it complains about.
-fn output_of(command: &mut Command) -> Outcome<String> {
+pub fn output_of(command: &mut Command) -> Outcome<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {

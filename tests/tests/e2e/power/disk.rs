@@ -228,6 +228,13 @@ impl<'o> Disk<'o> {
         self.names.get(path).map(|inode| &*self.files[*inode].bytes)
     }
 
+    /// The files by which the disk and a directory differ, where everything that waits is there.
+    pub fn differences(&self, directory: &Files) -> Vec<PathBuf> {
+        let differs = |path: &&PathBuf| self.read(path) != directory.get(*path).map(Vec::as_slice);
+        let all: BTreeSet<_> = self.names.keys().chain(directory.keys()).collect();
+        all.into_iter().filter(differs).cloned().collect()
+    }
+
     /// Writes the disk out as a directory.
     pub fn write_to(&self, place: &Path) {
         let make = |directory: &Path| std::fs::create_dir_all(place.join(directory)).expect("made");

@@ -1,6 +1,6 @@
 //! A server at work, and all that happened to its disk meanwhile.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::disk::{Files, files_of};
+use super::dice::Dice;
+use super::disk::{Disk, Fate, Files, files_of};
 use super::trace::{self, Act, Op};
 use crate::client::Client;
 use crate::kills::load::{Told, Writer};
@@ -60,7 +61,16 @@ pub fn record() -> Recording {
     server.stop();
     let ops = trace::read(ended(&of_server), server.data());
     let backup = trace::read(ended(&of_backup), shelf.path());
+    is_all_of_it(&first, &ops, server.data());
+    is_all_of_it(&Files::new(), &backup, shelf.path());
     Recording { first, ops, people, backup }
+}
+
+/// A recording comes to what is there in the end: nothing that was written went past the tracer.
+fn is_all_of_it(first: &Files, ops: &[Op], directory: &Path) {
+    let mut disk = Disk::at(i64::MAX, first, ops, true);
+    disk.settle(Fate::Everything, &mut Dice(0));
+    assert_eq!(disk.differences(&files_of(directory)), Vec::<PathBuf>::new());
 }
 
 fn under_load(server: &Server, shelf: &TempDir, of_backup: &Path) -> Vec<(String, Vec<Told>)> {
