@@ -18,11 +18,13 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// The canonical document is the schema, and its digest is the schema's.
+/// The canonical document is the schema, read as JSON and as YAML, and its digest is the schema's.
 pub fn reads_as_the_same(parsed: &Parsed) {
     let kept = digest::canonical(&parsed.document);
     assert_eq!(parsed.schema.digest, digest::of(&kept));
-    assert_eq!(parse(&kept, Syntax::Json).as_ref(), Ok(parsed), "what is kept is another schema");
+    for syntax in [Syntax::Json, Syntax::Yaml] {
+        assert_eq!(parse(&kept, syntax).as_ref(), Ok(parsed), "what is kept is another schema as {syntax:?}");
+    }
     ids_are_unique(parsed);
 }
 

@@ -10,17 +10,18 @@ use std::process::{Command, Stdio};
 
 use super::text::{Arguments, micros};
 
-/// Calls that change files, or make a change durable. `sync_file_range` is not among them: its manual page says that it does
-/// not make anything durable.
-const CALLS: &str = "trace=openat,open,creat,write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,syncfs,sync,ftruncate,\
-                     fallocate,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,lseek,copy_file_range";
-/// Bytes of a call's data that are written down: more than any call here has.
-const DATA_BYTES_MAX: &str = "33554432";
+/// Calls that change files, or make a change durable; not every machine has all of them. `sync_file_range` is not among them:
+/// its manual page says that it does not make anything durable.
+const CALLS: &str = "trace=?open,?openat,?creat,?write,?pwrite64,?writev,?pwritev,?pwritev2,?fsync,?fdatasync,?syncfs,?sync,\
+                     ?ftruncate,?fallocate,?rename,?renameat,?renameat2,?unlink,?unlinkat,?rmdir,?mkdir,?mkdirat,?lseek,\
+                     ?copy_file_range";
+/// With threads, times, paths of descriptors, and the data of each call whole: none here has more.
+const OPTIONS: [&str; 8] = ["-f", "--seccomp-bpf", "-ttt", "-y", "-s", "33554432", "-e", CALLS];
 
 /// Why nothing can be traced here, if nothing can.
 pub fn refusal() -> Option<String> {
     let mut probe = Command::new("strace");
-    probe.args(["-f", "-o", "/dev/null", "-e", "trace=none", "true"]).stdin(Stdio::null());
+    probe.args(OPTIONS).args(["-o", "/dev/null", "true"]).stdin(Stdio::null());
     match probe.output() {
         Err(error) => Some(format!("there is no strace: {error}")),
         Ok(output) if !output.status.success() => {
@@ -33,8 +34,8 @@ pub fn refusal() -> Option<String> {
 /// What is put before a command to have it traced. The tracer stands behind it, so that what is killed or stopped is the
 /// command itself.
 pub fn runner(to: &Path) -> Vec<OsString> {
-    let words = ["strace", "-D", "-f", "--seccomp-bpf", "-ttt", "-y", "-s", DATA_BYTES_MAX, "-e", CALLS, "-o"];
-    words.iter().map(OsString::from).chain([to.into()]).collect()
+    let words = ["strace", "-D"].iter().chain(&OPTIONS).chain(&["-o"]);
+    words.map(OsString::from).chain([to.into()]).collect()
 }
 
 /// Bytes of a write. Most of those that make a segment are zeros.
