@@ -215,6 +215,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_segment_is_as_large_as_it_may_be_and_no_larger() {
+        let asked = |mib: u64| Cli::try_parse_from(["interlink", "serve", "--segment-mib", &mib.to_string()]);
+        let least = SEGMENT_BYTES_MIN >> 20;
+        assert!([least, SEGMENT_BYTES >> 20, SEGMENT_MIB_MAX].into_iter().all(|mib| asked(mib).is_ok()));
+        assert!([0, least - 1, SEGMENT_MIB_MAX + 1, u64::MAX].into_iter().all(|mib| asked(mib).is_err()));
+    }
+
+    #[test]
     fn lengths_of_time_have_units() {
         assert_eq!(seconds("12h"), Ok(43_200));
         assert_eq!(seconds("90s"), Ok(90));

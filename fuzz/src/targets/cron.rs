@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::pieces;
+use super::{micros, pieces, zone};
 
 /// How many runs are looked at.
 const RUNS: usize = 6;
@@ -26,9 +26,7 @@ pub fn run(data: &[u8]) {
         }
     };
     assert_eq!(Cron::parse(&cron.to_string()).as_ref(), Ok(&cron), "what is shown is another schedule");
-    let zone = pieces.get(1).and_then(|zone| Zone::parse(zone.trim()).ok()).unwrap_or(Zone::UTC);
-    let after = pieces.get(2).and_then(|after| after.trim().parse().ok()).map_or(Micros(0), Micros);
-    runs_are_right(&cron, after, &zone);
+    runs_are_right(&cron, micros(pieces.get(2)), &zone(pieces.get(1)));
 }
 
 fn runs_are_right(cron: &Cron, after: Micros, zone: &Zone) {

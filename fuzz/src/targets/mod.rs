@@ -13,6 +13,10 @@ mod segment;
 mod table;
 mod zip;
 
+use interlink_model::id::Micros;
+use interlink_model::time::zone::Zone;
+use jiff::tz::TimeZoneDatabase;
+
 /// A reader, and what is asserted of it.
 pub struct Target {
     /// What it is known by, and the name of its folders in `corpus/` and `regressions/`.
@@ -48,4 +52,17 @@ pub const ALL: [Target; 11] = [
 /// The pieces of an input that is written as text, separated by lines of `---`.
 fn pieces(data: &[u8]) -> Option<Vec<&str>> {
     std::str::from_utf8(data).ok().map(|text| text.split("\n---\n").collect())
+}
+
+/// The zone that a piece names, or UTC. It is looked up first, because saying which name is near to one that is none takes
+/// longer than all else.
+fn zone(piece: Option<&&str>) -> Zone {
+    let name = piece.map_or("UTC", |piece| piece.trim());
+    let known = TimeZoneDatabase::bundled().get(name).is_ok();
+    Some(name).filter(|_| known).and_then(|name| Zone::parse(name).ok()).unwrap_or(Zone::UTC)
+}
+
+/// The moment that a piece names in microseconds since 1970, or 1970.
+fn micros(piece: Option<&&str>) -> Micros {
+    Micros(piece.and_then(|piece| piece.trim().parse().ok()).unwrap_or_default())
 }

@@ -8,16 +8,19 @@ use interlink_model::time::zone::Zone;
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
 
-use super::pieces;
+use super::{micros, pieces, zone};
 
 /// What is taken is shown as what reads as the same, and lies where it should; what is refused is told where.
 pub fn run(data: &[u8]) {
     let Some(pieces) = pieces(data) else { return };
     let text = pieces[0];
-    let zone = pieces.get(1).and_then(|zone| Zone::parse(zone.trim()).ok()).unwrap_or(Zone::UTC);
-    let from = pieces.get(2).and_then(|from| from.trim().parse().ok()).map_or(Micros(0), Micros);
+    let (zone, from) = (zone(pieces.get(1)), micros(pieces.get(2)));
     assert!(!zone.shown(from).is_empty());
-    if let Ok(named) = Zone::parse(text) {
+    // What is no name at all is not looked for: what is near to it takes longest.
+    if text.starts_with(char::is_alphabetic)
+        && !text.contains(' ')
+        && let Ok(named) = Zone::parse(text)
+    {
         assert!(named.name().eq_ignore_ascii_case(text), "{text:?} is {}", named.name());
     }
     moment(text, from, &zone);
