@@ -32,13 +32,16 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// A directory of components to publish in place of those that ship.
     pub interlinkers: Option<PathBuf>,
+    /// Size of the journal's segments, bytes.
+    pub segment_bytes: u64,
 }
 
 /// Serves until the process is told to stop.
 pub fn serve(settings: &Settings) -> Result<(), String> {
     let began = Instant::now();
     let mut progress = |taken| tracing::info!(records = taken, "bringing the state up to the journal");
-    let options = Options { outbound: Some(Arc::new(Sender::default())), ..Options::default() };
+    let journal = interlink_journal::Options { segment_bytes: settings.segment_bytes, ..Default::default() };
+    let options = Options { journal, outbound: Some(Arc::new(Sender::default())), ..Options::default() };
     let engine = Engine::open(&settings.data, options, &mut progress).map_err(|error| error.to_string())?;
     let engine = Arc::new(engine);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -19,7 +19,7 @@ pub use create::create;
 pub use error::AuthorError;
 pub use project::{Built, Language, Project};
 pub use rust::{Crate, build_crate};
-pub use toolchain::{TARGET, Toolchain, find, named};
+pub use toolchain::{TARGET, Toolchain, find, named, output_of};
 
 /// What the functions of this crate come to.
 pub type Outcome<T> = Result<T, AuthorError>;

@@ -156,8 +156,12 @@ fn linker() -> Option<PathBuf> {
     folders.max().map(|(_, linker)| linker)
 }
 
-/// What a command prints, or what it complains about.
-fn output_of(command: &mut Command) -> Outcome<String> {
+/// What a command prints.
+///
+/// # Errors
+///
+/// What it complains about.
+pub fn output_of(command: &mut Command) -> Outcome<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| asked(format!("{program}: {error}")))?;
     if output.status.success() {

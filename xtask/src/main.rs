@@ -1,8 +1,10 @@
 //! `cargo xtask …`: what this repository needs done that cargo alone does not do.
 
 mod demo;
+mod fuzz;
 mod guests;
 mod sources;
+mod strace;
 
 use std::process::ExitCode;
 
@@ -12,6 +14,7 @@ const PUBLISHED_DATA: &str = "INTERLINK_DATA";
 const USAGE: &str = "\
 cargo xtask demo [--exit]                        a real process from nothing to its end; keeps serving
 cargo xtask test                                 run every test
+cargo xtask fuzz [TARGET…] [--seconds N]         hostile bytes for every reader, led by coverage; a minute each
 cargo xtask simulate [--seeds N] [--first S]     the runtime on a simulated clock, scheduler and journal: N orders of events
 cargo xtask guests [--ship] [--toolchain NAME]   build interlinkers/* into target/guests; --ship: into interlinkers/dist, too
 cargo xtask guests --check                       fail when interlinkers/dist is older than its sources";
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
         ["guests", options @ ..] => guests::run(options),
         ["demo", options @ ..] => demo::run(options),
         ["test"] => test(),
+        ["fuzz", options @ ..] => fuzz::run(options),
         ["simulate", options @ ..] => simulate(options),
         _ => Err(USAGE.into()),
     };
@@ -66,11 +70,12 @@ fn simulate(options: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
     if tests.status()?.success() { Ok(()) } else { Err("a seed failed".into()) }
 }
 
-/// Runs every test: the shipped components are those of these sources, guests build, and then the workspace. Published
-/// data is read where it lies beside the checkout.
+/// Runs every test: the shipped components are those of these sources, guests build, then the workspace, and then the fuzzer
+/// for a moment. Published data is read where it lies beside the checkout.
 fn test() -> Result<(), Box<dyn std::error::Error>> {
     guests::run(&["--check"])?;
     guests::run(&[])?;
+    strace::set_up();
     let mut tests = std::process::Command::new(env!("CARGO"));
     tests.current_dir(guests::workspace_root()).args(["test", "--workspace"]);
     let published = guests::workspace_root().join("../shared/interlink-data").canonicalize();
@@ -81,5 +86,8 @@ fn test() -> Result<(), Box<dyn std::error::Error>> {
         }
         (None, Err(_)) => println!("{PUBLISHED_DATA} is not set: tests with published data are skipped"),
     }
-    if tests.status()?.success() { Ok(()) } else { Err("tests failed".into()) }
+    if !tests.status()?.success() {
+        return Err("tests failed".into());
+    }
+    fuzz::test()
 }

@@ -17,11 +17,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use interlink_journal::{SEGMENT_BYTES, SEGMENT_BYTES_MIN};
 use serde_json::Value;
 
 use crate::client::Client;
 use crate::identity::{Role, mint};
 use crate::server::{Settings, serve};
+
+/// The largest segment that may be asked for, MiB: a start reads the last one into memory.
+const SEGMENT_MIB_MAX: u64 = 1_024;
 
 /// Co-production of public services: server and command line.
 #[derive(Debug, Parser)]
@@ -59,6 +63,10 @@ enum Command {
         /// A directory of components to publish at the start, in place of those that ship.
         #[arg(long)]
         interlinkers: Option<PathBuf>,
+        /// Size of the journal's segments, MiB. For tests, which reach the end of a small one sooner.
+        #[arg(long, hide = true, default_value_t = SEGMENT_BYTES >> 20)]
+        #[arg(value_parser = clap::value_parser!(u64).range(SEGMENT_BYTES_MIN >> 20..=SEGMENT_MIB_MAX))]
+        segment_mib: u64,
     },
     /// Prints a token for a login, signed by the data directory's own key.
     Token {
@@ -137,7 +145,9 @@ fn dispatch(cli: Cli) -> Result<(), String> {
     let Cli { server, output, command } = cli;
     let client = || Client::new(&server, std::env::var("INTERLINK_TOKEN").ok());
     match command {
-        Command::Serve { data, listen, interlinkers } => serve(&Settings { data, listen, interlinkers }),
+        Command::Serve { data, listen, interlinkers, segment_mib } => {
+            serve(&Settings { data, listen, interlinkers, segment_bytes: segment_mib << 20 })
+        }
         Command::Token { user, role, data, expires } => token(&user, role, &data, &expires),
         Command::Schema(command) => schema::run(command, client, output),
         Command::Process(command) => process::run(command, &client()?, output),
@@ -212,6 +222,14 @@ fn text(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_segment_is_as_large_as_it_may_be_and_no_larger() {
+        let asked = |mib: u64| Cli::try_parse_from(["interlink", "serve", "--segment-mib", &mib.to_string()]);
+        let least = SEGMENT_BYTES_MIN >> 20;
+        assert!([least, SEGMENT_BYTES >> 20, SEGMENT_MIB_MAX].into_iter().all(|mib| asked(mib).is_ok()));
+        assert!([0, least - 1, SEGMENT_MIB_MAX + 1, u64::MAX].into_iter().all(|mib| asked(mib).is_err()));
+    }
 
     #[test]
     fn lengths_of_time_have_units() {

@@ -28,6 +28,8 @@ const MAGIC: &[u8; 8] = b"ILJOURNL";
 const BATCH_MARK: u32 = 0x4843_5442;
 const TRAILER_MARK: u32 = 0x524c_5254;
 const RECORD_MARK: u32 = 0x4443_4552;
+/// The one format of bodies that there is: MessagePack with field names. A head that names another is not read.
+const BODY_FORMAT: u8 = 1;
 
 pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
@@ -277,7 +279,7 @@ impl RecordHead {
         let mut bytes = [0; RECORD_HEAD_BYTES];
         put(&mut bytes, 0, &(seal.marker ^ RECORD_MARK).to_le_bytes());
         bytes[4] = self.kind as u8;
-        bytes[5] = 1;
+        bytes[5] = BODY_FORMAT;
         put(&mut bytes, 8, &self.position.to_le_bytes());
         put(&mut bytes, 16, &self.version.to_le_bytes());
         put(&mut bytes, 24, &self.previous.unwrap_or(NO_POSITION).to_le_bytes());
@@ -295,7 +297,10 @@ impl RecordHead {
     }
 
     pub fn decode(bytes: &[u8], seal: Seal) -> Option<Self> {
-        if bytes.len() < RECORD_HEAD_BYTES || !seal.marks_record(bytes) || u32_at(bytes, 156) != seal.sum(&bytes[..156])
+        if bytes.len() < RECORD_HEAD_BYTES
+            || !seal.marks_record(bytes)
+            || u32_at(bytes, 156) != seal.sum(&bytes[..156])
+            || bytes[5] != BODY_FORMAT
         {
             return None;
         }

@@ -15,7 +15,7 @@ use crate::recovery::{Damage, DamageKind};
 use crate::segment::Segment;
 use crate::shared::Shared;
 use crate::survey::{Survey, as_it_says};
-use crate::{Head, Stream};
+use crate::{Head, Position, Stream};
 
 impl Shared {
     /// Makes a part of the index again that is damaged. One that only cannot be read for now stays as it is, and so does one
@@ -61,7 +61,8 @@ impl Shared {
     fn walked(&self, segment: &Arc<Segment>) -> std::io::Result<Part> {
         let bytes = written_bytes(segment)?;
         let expects = as_it_says(segment.header.first);
-        let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, None, &expects);
+        let until = Some(self.behind(segment));
+        let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, until, &expects);
         let damaged = !survey.damage.is_empty();
         self.note(survey.damage);
         Ok(Part::Memory(Unsealed { segment: Arc::clone(segment), heads: survey.heads, chain: walked.chain, damaged }))
@@ -76,12 +77,9 @@ impl Shared {
         let (Ok(bytes), Ok(footer)) = (written_bytes(segment), Fault::unless_invalid(footer(segment))) else { return };
         segment.set_examined();
         let expects = as_it_says(segment.header.first);
-        let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, None, &expects);
+        let until = Some(self.behind(segment));
+        let (survey, _) = Survey::of(&bytes, &segment.header, &segment.name, until, &expects);
         let mut damage = survey.damage;
-        if walked.torn {
-            let file = format!("journal/{}", segment.name);
-            damage.push(Damage { file, offset: walked.end, kind: DamageKind::Batch });
-        }
         if let Some(footer) = footer {
             let heads = survey.heads.entries;
             let rows = footer.from(Bound::Unbounded).map_while(Result::ok);
@@ -90,6 +88,15 @@ impl Shared {
             damage.extend(lost.map(|(stream, entry)| lost_record(&segment.name, stream, &entry)));
         }
         self.note(damage);
+    }
+
+    /// The position behind the last record of a segment: all before it was acknowledged. Asked for once its bytes have been
+    /// read, so that nothing in them is behind it.
+    fn behind(&self, segment: &Segment) -> Position {
+        let reached = self.reached.read().chain.next;
+        let segments = self.segments.read();
+        let next = segments.iter().skip_while(|other| other.name != segment.name).nth(1);
+        next.map_or(reached, |next| next.header.first)
     }
 }
 

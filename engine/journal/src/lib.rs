@@ -23,6 +23,8 @@ pub mod faults;
 mod file;
 mod format;
 mod heal;
+#[cfg(any(test, feature = "suite"))]
+pub mod hostile;
 mod index;
 #[cfg(any(test, feature = "suite"))]
 mod memory;

@@ -180,7 +180,7 @@ impl Found {
         let says = as_it_says(header.first);
         let unread = Cell::new(None);
         let looked_up = |head: &RecordHead| match newest(older, &head.stream) {
-            Ok(found) => found.map_or(0, |entry| entry.head.version + 1),
+            Ok(found) => found.map_or(0, |entry| entry.head.version.saturating_add(1)),
             Err(error) => {
                 unread.set(Some(error));
                 0
@@ -195,12 +195,9 @@ impl Found {
             // What could not be looked up is not known to be missing.
             return Err(error);
         }
-        let mut damaged = !survey.damage.is_empty();
+        let damaged = !survey.damage.is_empty();
         self.damage.extend(survey.damage);
-        if lacks_batches(&walked, until) {
-            self.damage.push(Damage { file: format!("journal/{name}"), offset: walked.end, kind: DamageKind::Batch });
-            damaged = true;
-        } else if bytes.len() as u64 > walked.end {
+        if bytes.len() as u64 > walked.end {
             self.cuts.push(Cut { name: name.into(), from: walked.end, rest: rest_of(bytes, &walked, header) });
         }
         self.chain = walked.chain;
@@ -277,7 +274,7 @@ impl Found {
                 };
                 let part = match loaded {
                     Some(table) => Part::Table(table),
-                    None => Part::Memory(self.walk_again(&footer.segment)?),
+                    None => Part::Memory(self.walk_again(&footer.segment, footer.about.chain.next)?),
                 };
                 self.parts.push(part);
             }
@@ -285,11 +282,11 @@ impl Found {
         Ok(())
     }
 
-    /// Walks a segment whose footer turned out to be damaged.
-    fn walk_again(&mut self, segment: &Arc<Segment>) -> Result<Unsealed, OpenError> {
+    /// Walks a segment whose footer turned out to be damaged, and which ends before `next`.
+    fn walk_again(&mut self, segment: &Arc<Segment>, next: Position) -> Result<Unsealed, OpenError> {
         let bytes = segment.file.read(0, segment.end()).map_err(io(format!("reading journal/{}", segment.name)))?;
         let says = as_it_says(segment.header.first);
-        let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, None, &says);
+        let (survey, walked) = Survey::of(&bytes, &segment.header, &segment.name, Some(next), &says);
         segment.set_examined();
         let damaged = !survey.damage.is_empty();
         self.damage.extend(survey.damage);
@@ -320,9 +317,4 @@ fn footer(file: &OpenFile, header: &SegmentHeader, until: Option<Position>) -> s
 fn rest_of(bytes: &[u8], walked: &Walked, header: &SegmentHeader) -> Rest {
     let rest = &bytes[walked.end as usize..];
     if crate::index::table::marks_front(rest, header.seal()) { Rest::Footer } else { Rest::Torn }
-}
-
-/// Whether batches that were acknowledged are missing at the end of a segment: the next one begins further on.
-pub(crate) fn lacks_batches(walked: &Walked, until: Option<Position>) -> bool {
-    walked.torn && until.is_some_and(|until| until > walked.chain.next)
 }

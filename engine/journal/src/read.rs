@@ -37,7 +37,7 @@ impl<'a> Back<'a> {
     /// The record that comes next; the stream is known to be damaged where it is. That ends the way back.
     fn step(&mut self) -> Result<Option<Record>, ReadError> {
         let Some((position, offset, version)) = self.next.take() else { return Ok(None) };
-        match self.shared.record(position, offset, &mut self.near) {
+        match self.shared.record(position, offset, &mut self.near).and_then(leads_back) {
             Ok(record) => {
                 self.next = before(&record);
                 Ok(Some(record))
@@ -270,5 +270,14 @@ impl Shared {
             }
         }
         Ok(())
+    }
+}
+
+/// A record whose previous one is before it: whoever follows that comes to an end.
+fn leads_back(record: Record) -> Result<Record, ReadError> {
+    if record.previous.is_none_or(|previous| previous < record.position) {
+        Ok(record)
+    } else {
+        Err(ReadError::Damaged { position: record.position, version: Some(record.version), file: "journal".into() })
     }
 }

@@ -137,6 +137,13 @@ pub(crate) struct Walked {
     pub torn: bool,
 }
 
+impl Walked {
+    /// A walk that ended there, with nothing behind it.
+    fn at(end: usize, chain: Chain) -> Self {
+        Self { end: end as u64, chain, torn: false }
+    }
+}
+
 /// Reads the segment's header from either of its blocks; says whether the first was damaged.
 pub(crate) fn header(bytes: &[u8]) -> Result<(SegmentHeader, bool), crate::format::HeaderFault> {
     use crate::format::{BLOCK_BYTES, HeaderFault};
@@ -158,35 +165,39 @@ pub(crate) fn walk(bytes: &[u8], header: &SegmentHeader, until: Option<Position>
     let mut at = (DATA_OFFSET as usize).min(bytes.len());
     loop {
         let rest = &bytes[at..];
+        // What the next segment stands on was acknowledged, be it here or not.
+        let lacking = until.filter(|until| chain.next < *until);
         if rest.iter().all(|byte| *byte == 0) {
-            return Walked { end: at as u64, chain, torn: false };
-        }
-        if until.is_some_and(|until| chain.next >= until) {
-            return Walked { end: at as u64, chain, torn: true };
-        }
-        match whole_batch(rest, seal) {
-            Some((head, hash)) => {
-                if head.hash != chain.batch || head.first != chain.next {
-                    visit.damage(at as u64, DamageKind::Chain);
-                }
-                visit.batch(at as u64, &head);
-                records(rest, head.length as usize, at, seal, visit);
-                chain = Chain { next: head.first + u64::from(head.count), batch: hash, time_us: head.time_us };
-                at += head.length as usize;
+            if lacking.is_some() {
+                visit.damage(at as u64, DamageKind::Batch);
             }
-            None => match next_batch(rest, chain.next, seal) {
-                Some((length, behind)) => {
-                    salvage(rest, length, at, seal, chain.next..behind.first, visit);
-                    chain = Chain { next: behind.first, batch: behind.hash, time_us: behind.time_us };
-                    at += length;
-                }
-                None => return Walked { end: at as u64, chain, torn: true },
-            },
+            return Walked::at(at, Chain { next: lacking.unwrap_or(chain.next), ..chain });
+        }
+        if until.is_some() && lacking.is_none() {
+            return Walked { torn: true, ..Walked::at(at, chain) };
+        }
+        if let Some((head, hash)) = whole_batch(rest, seal) {
+            if head.hash != chain.batch || head.first != chain.next {
+                visit.damage(at as u64, DamageKind::Chain);
+            }
+            visit.batch(at as u64, &head);
+            records(rest, head.length as usize, at, seal, visit);
+            chain = Chain { next: head.first + u64::from(head.count), batch: hash, time_us: head.time_us };
+            at += head.length as usize;
+        } else if let Some((length, behind)) = next_batch(rest, chain.next, seal) {
+            salvage(rest, length, at, seal, chain.next..behind.first, visit);
+            chain = Chain { next: behind.first, batch: behind.hash, time_us: behind.time_us };
+            at += length;
+        } else if let Some(next) = lacking {
+            salvage(rest, rest.len(), at, seal, chain.next..next, visit);
+            return Walked::at(bytes.len(), Chain { next, ..chain });
+        } else {
+            return Walked { torn: true, ..Walked::at(at, chain) };
         }
     }
 }
 
-/// The batch at the beginning of `bytes`, if it is whole, with its hash.
+/// The batch at the beginning of `bytes`, if it is whole, with its hash. Its records take the positions from its first on.
 pub(crate) fn whole_batch(bytes: &[u8], seal: Seal) -> Option<(BatchHead, [u8; 32])> {
     let head = BatchHead::decode(bytes, End::Header, seal)?;
     let length = head.length as usize;
@@ -195,10 +206,11 @@ pub(crate) fn whole_batch(bytes: &[u8], seal: Seal) -> Option<(BatchHead, [u8; 3
     let frame: &[u8; BATCH_HEAD_BYTES] = batch[..BATCH_HEAD_BYTES].try_into().ok()?;
     let mut hash = BatchHash::begin(frame);
     let mut at = BATCH_HEAD_BYTES;
-    for _ in 0..head.count {
+    let behind = head.first.checked_add(u64::from(head.count))?;
+    for position in head.first..behind {
         let record = RecordHead::decode(&batch[at..], seal)?;
         let body = batch.get(at + RECORD_HEAD_BYTES..)?.get(..record.body_bytes as usize)?;
-        if !record.fits(body) {
+        if !record.fits(body) || record.position != position {
             return None;
         }
         hash.add(&RecordHead::hash(&batch[at..at + RECORD_HEAD_BYTES]));
@@ -221,15 +233,16 @@ fn records(bytes: &[u8], length: usize, base: usize, seal: Seal, visit: &mut dyn
     }
 }
 
-/// The next sound batch header behind the beginning of `bytes`: how far it is, and what it says of the chain.
+/// The next sound batch header behind the beginning of `bytes`, where a batch that takes positions from `least` on was: how far
+/// it is, and what it says of the chain.
 pub(crate) fn next_batch(bytes: &[u8], least: Position, seal: Seal) -> Option<(usize, BatchHead)> {
-    (8..bytes.len().saturating_sub(BATCH_HEAD_BYTES)).step_by(8).find_map(|at| {
+    (8..(bytes.len() + 1).saturating_sub(BATCH_HEAD_BYTES)).step_by(8).find_map(|at| {
         let candidate = &bytes[at..];
         if !seal.marks_batch(candidate) {
             return None;
         }
         let head = BatchHead::decode(candidate, End::Header, seal)?;
-        (head.first >= least).then_some((at, head))
+        (head.first > least).then_some((at, head))
     })
 }
 
@@ -243,13 +256,11 @@ fn salvage(bytes: &[u8], length: usize, base: usize, seal: Seal, positions: Rang
     let trailer = length
         .checked_sub(BATCH_HEAD_BYTES)
         .and_then(|from| BatchHead::decode(&bytes[from..length], End::Trailer, seal));
-    if framed.is_none() || trailer.is_none() {
-        visit.damage(base as u64, DamageKind::Batch);
-    }
+    let is_framed = framed.is_some() && trailer.is_some();
     let end = length.saturating_sub(BATCH_HEAD_BYTES);
     let mut at = BATCH_HEAD_BYTES;
     let mut next = positions.start;
-    let mut lost = None;
+    let (mut lost, mut all_sound) = (None, true);
     let tell = |lost: &mut Option<usize>, positions: Range<Position>, visit: &mut dyn Visit| {
         if let Some(at) = lost.take() {
             visit.damage((base + at) as u64, DamageKind::Head { positions });
@@ -258,18 +269,24 @@ fn salvage(bytes: &[u8], length: usize, base: usize, seal: Seal, positions: Rang
     while at < end {
         let Some(head) = RecordHead::decode(&bytes[at..end], seal) else {
             lost.get_or_insert(at);
+            all_sound = false;
             at += 8;
             continue;
         };
         tell(&mut lost, next..head.position, visit);
-        next = head.position + 1;
+        next = head.position.saturating_add(1);
         let from = at + RECORD_HEAD_BYTES;
         let body = bytes[..end].get(from..from + head.body_bytes as usize).filter(|body| head.fits(body));
         if body.is_none() {
             visit.damage((base + at) as u64, DamageKind::Body { stream: head.stream, version: head.version });
+            all_sound = false;
         }
         visit.record((base + at) as u64, &bytes[at..from], &head, body);
         at += head.record_bytes();
     }
     tell(&mut lost, next..positions.end, visit);
+    // Where everything in it is sound the frame is what is not.
+    if !is_framed || all_sound {
+        visit.damage(base as u64, DamageKind::Batch);
+    }
 }

@@ -52,7 +52,7 @@ impl Visit for Survey<'_> {
 
     fn record(&mut self, offset: u64, encoded: &[u8], head: &RecordHead, _body: Option<&[u8]>) {
         let known = self.heads.entries.get(&head.stream);
-        let expected = known.map_or_else(|| (self.expects)(head), |known| known.head.version + 1);
+        let expected = known.map_or_else(|| (self.expects)(head), |known| known.head.version.saturating_add(1));
         if head.version != expected {
             self.damage(offset, DamageKind::Gap { stream: head.stream, version: expected });
         }

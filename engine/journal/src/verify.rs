@@ -9,7 +9,7 @@ use crate::disk::{Disk, OpenFile, RealDisk};
 use crate::format::{BatchHead, HeaderFault, RecordHead, Seal, sha256};
 use crate::heal::is_behind;
 use crate::index::table::{About, Fault, Table};
-use crate::open::{first_of, lacks_batches, segment_names};
+use crate::open::{first_of, segment_names};
 use crate::recovery::{self, Chain, Damage, DamageKind, Visit};
 use crate::segment::io;
 use crate::{Head, OpenError, Position, Stream};
@@ -85,9 +85,7 @@ impl Audit {
         self.chain = walked.chain;
         let held = footer.map(|about| Fault::unless_invalid(self.footer(file, header.seal(), about)));
         let sound = held.transpose().map_err(reading())?.is_none_or(|held| held.is_some());
-        if lacks_batches(&walked, until) {
-            self.damage(walked.end, DamageKind::Batch);
-        } else if walked.torn || !sound {
+        if walked.torn || !sound {
             self.report.torn.push(self.file.clone());
         }
         Ok(())
@@ -116,11 +114,11 @@ impl Visit for Audit {
     fn record(&mut self, offset: u64, encoded: &[u8], head: &RecordHead, body: Option<&[u8]>) {
         self.report.records += 1;
         let known = self.heads.get(&head.stream).copied();
-        let follows = head.version == known.map_or(0, |known| known.version + 1)
+        let version = known.map_or(0, |known| known.version.saturating_add(1));
+        let follows = head.version == version
             && head.previous == known.map(|known| known.position)
             && head.previous_hash == known.map(|known| known.hash).unwrap_or_default();
         if !follows {
-            let version = known.map_or(0, |known| known.version + 1);
             self.damage(offset, DamageKind::Gap { stream: head.stream, version });
         }
         if body.is_some_and(|body| sha256(&[body]) != head.body_hash) {

@@ -32,7 +32,8 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
 /// Every file of Rust below a directory, by its path from the root.
 fn sources() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    let mut left: Vec<_> = ["api", "engine", "interlinkers", "sdk", "tests"].map(|below| root().join(below)).into();
+    let mut left: Vec<_> =
+        ["api", "engine", "fuzz", "interlinkers", "sdk", "tests"].map(|below| root().join(below)).into();
     while let Some(path) = left.pop() {
         if path.is_dir() {
             left.extend(std::fs::read_dir(&path).expect("a directory").map(|entry| entry.expect("an entry").path()));

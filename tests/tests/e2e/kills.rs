@@ -4,7 +4,7 @@
 //! `KILLS=200 cargo test -p interlink-tests --release a_mixed_load -- --nocapture` kills so often and prints what it saw.
 
 mod held;
-mod load;
+pub mod load;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,7 @@ const TWICE_EVERY: usize = 4;
 
 /// A process with every kind of work, one whose task comes every second, and one that is over by itself: its time has come when
 /// it begins.
-fn schemas() -> [String; 3] {
+pub fn schemas() -> [String; 3] {
     let of = |name: &str, tasks: &str| {
         format!(
             "name: {name}\nversion: 1.0.0\nzone: Europe/Madrid\nphases:\n  - id: p\n    objectives:\n      - id: o\n        tasks:\n{tasks}"

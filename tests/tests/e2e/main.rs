@@ -27,6 +27,7 @@ mod limits;
 mod migrations;
 mod past;
 mod polls;
+mod power;
 mod privacy;
 mod provisioning;
 mod reading;

@@ -1,6 +1,6 @@
 //! A real server process on a data directory of its own, started, killed and started again.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -28,6 +28,10 @@ pub struct Server {
     address: Arc<RwLock<String>>,
     said: Arc<Mutex<String>>,
     operator: Option<Client>,
+    /// A program that runs it, with that one's arguments; it is run by itself where this is empty.
+    runner: Vec<OsString>,
+    /// Options beside those that every server here has.
+    options: Vec<&'static str>,
 }
 
 /// Runs the command line, on no server in particular.
@@ -41,9 +45,14 @@ pub fn printed(output: &Output) -> String {
 }
 
 impl Server {
-    /// Starts on a new data directory. Its master key and the native code that the key vouches for are those of a first
-    /// server, so that the Interlinkers are compiled once and not in every test.
+    /// Starts on a new data directory, as [`Server::new_data`] makes it.
     pub fn start() -> Self {
+        Self::start_on(Self::new_data())
+    }
+
+    /// A new data directory. Its master key and the native code that the key vouches for are those of a first server, so that
+    /// the Interlinkers are compiled once and not in every test.
+    pub fn new_data() -> TempDir {
         static FIRST: OnceLock<Vec<(PathBuf, Vec<u8>)>> = OnceLock::new();
         let kept = FIRST.get_or_init(|| {
             let mut first = Self::start_anew();
@@ -63,7 +72,7 @@ impl Server {
             std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
             std::fs::write(path, bytes).expect("written");
         }
-        Self::start_on(data)
+        data
     }
 
     /// Starts on a data directory in which there is nothing.
@@ -72,12 +81,23 @@ impl Server {
     }
 
     /// Starts on a data directory that somebody else has written.
+    #[track_caller]
     pub fn start_on(data: TempDir) -> Self {
-        let address = Arc::new(RwLock::new(String::new()));
-        let mut server = Self { data, child: None, address, said: Arc::default(), operator: None };
-        server.launch();
+        Self::try_start_on(data).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, where it may be that it does not start.
+    pub fn try_start_on(data: TempDir) -> Result<Self, String> {
+        Self::run_by(Vec::new(), &[], data)
+    }
+
+    /// Starts on a data directory, run by another program, with more options.
+    pub fn run_by(runner: Vec<OsString>, options: &[&'static str], data: TempDir) -> Result<Self, String> {
+        let (address, options) = (Arc::new(RwLock::new(String::new())), options.to_vec());
+        let mut server = Self { data, child: None, address, said: Arc::default(), operator: None, runner, options };
+        server.try_launch()?;
         server.operator = Some(server.with_role(OPERATOR, "operator"));
-        server
+        Ok(server)
     }
 
     /// The data directory.
@@ -92,10 +112,13 @@ impl Server {
 
     fn spawn(&self) -> Child {
         assert!(self.child.is_none(), "it runs already");
-        Command::new(BINARY)
+        let mut line = self.runner.iter().map(OsString::as_os_str).chain([OsStr::new(BINARY)]);
+        Command::new(line.next().expect("the binary at least"))
+            .args(line)
             .arg("serve")
             .args([OsStr::new("--data"), self.data().as_os_str()])
             .args(["--listen", "127.0.0.1:0"])
+            .args(&self.options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -115,6 +138,11 @@ impl Server {
     /// Starts again on the same data directory.
     #[track_caller]
     pub fn launch(&mut self) {
+        self.try_launch().unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The same, where it may be that it does not start.
+    pub fn try_launch(&mut self) -> Result<(), String> {
         let mut child = self.spawn();
         let stderr = child.stderr.take().expect("it is piped");
         self.child = Some(child);
@@ -132,9 +160,10 @@ impl Server {
         });
         match told.recv_timeout(START) {
             Ok(address) => *self.address.write() = address,
-            Err(RecvTimeoutError::Disconnected) => panic!("the server ended: {}", self.said()),
-            Err(RecvTimeoutError::Timeout) => panic!("the server is not ready: {}", self.said()),
+            Err(RecvTimeoutError::Disconnected) => return Err(format!("the server ended: {}", self.said())),
+            Err(RecvTimeoutError::Timeout) => return Err(format!("the server is not ready: {}", self.said())),
         }
+        Ok(())
     }
 
     /// Everything that the server wrote to its standard error.
@@ -211,7 +240,14 @@ impl Server {
 
     /// Runs a command of the command line against this server, as its operator.
     pub fn cli<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Output {
-        Command::new(BINARY)
+        self.cli_run_by(&[], arguments)
+    }
+
+    /// The same, run by another program.
+    pub fn cli_run_by<S: AsRef<OsStr>>(&self, runner: &[OsString], arguments: &[S]) -> Output {
+        let mut line = runner.iter().map(OsString::as_os_str).chain([OsStr::new(BINARY)]);
+        Command::new(line.next().expect("the binary at least"))
+            .args(line)
             .args(arguments)
             .stdin(Stdio::null())
             .env("INTERLINK_SERVER", self.address.read().as_str())

@@ -84,20 +84,24 @@ pub(crate) struct About {
 }
 
 impl About {
+    // Numbers that no file can have end at the greatest there is, which is the length of none.
+
     fn places_at(&self) -> u64 {
-        self.base + FRONT_BYTES + self.blocks * BLOCK_BYTES as u64
+        self.base.saturating_add(FRONT_BYTES).saturating_add(self.blocks.saturating_mul(BLOCK_BYTES as u64))
     }
 
     fn places_bytes(&self) -> u64 {
-        self.places * 16 + SUM_BYTES as u64
+        self.places.saturating_mul(16).saturating_add(SUM_BYTES as u64)
     }
 
     fn lookup_bytes(&self) -> u64 {
-        self.blocks * KEY_BYTES as u64 + self.words * 8 + self.kinds * 16 + SUM_BYTES as u64
+        let parts = [(self.blocks, KEY_BYTES as u64), (self.words, 8), (self.kinds, 16), (1, SUM_BYTES as u64)];
+        parts.iter().fold(0, |sum: u64, (count, bytes)| sum.saturating_add(count.saturating_mul(*bytes)))
     }
 
     fn file_bytes(&self) -> u64 {
-        self.places_at() + self.places_bytes() + self.lookup_bytes() + TAIL_BYTES as u64
+        let parts = [self.places_at(), self.places_bytes(), self.lookup_bytes(), TAIL_BYTES as u64];
+        parts.into_iter().fold(0, u64::saturating_add)
     }
 
     pub fn encode(&self, seal: Seal) -> [u8; TAIL_BYTES] {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -26,15 +26,37 @@ pub struct Told {
     body: Value,
     key: String,
     answer: Answer,
+    /// When it was sent for the first time.
+    pub sent: SystemTime,
+    /// When its answer was there.
+    pub answered: SystemTime,
 }
 
 impl Told {
     /// Asks for the same once more, which must be answered as it was.
     #[track_caller]
     pub fn again(&self, client: &Client) {
-        let again = client.ask(&Ask::post(&self.path, &self.body).key(&self.key));
+        assert_eq!(self.difference(client), None);
+    }
+
+    /// Asks for the same once more; what is wrong where it is not answered as it was.
+    pub fn difference(&self, client: &Client) -> Option<String> {
         let seen = |answer: &Answer| (answer.status, answer.header("location").to_owned(), answer.text());
-        assert_eq!(seen(&again), seen(&self.answer), "POST {} with {} is answered otherwise", self.path, self.key);
+        let again = client.try_ask(&Ask::post(&self.path, &self.body).key(&self.key));
+        let (before, now) = (seen(&self.answer), again.as_ref().map(seen));
+        let is_same = now.as_ref() == Some(&before);
+        let told = || format!("POST {} with {} is answered otherwise: {now:?}, not {before:?}", self.path, self.key);
+        (!is_same).then(told)
+    }
+
+    /// What was to be made, by the name that it was to have.
+    pub fn name(&self) -> Option<&str> {
+        self.body["name"].as_str()
+    }
+
+    /// Where it went.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 }
 
@@ -148,9 +170,9 @@ impl<'a> Writer<'a> {
     }
 
     /// Commands, again and again with the same key, until there is an answer that is one.
-    fn tell(&mut self, path: &str, body: Value, status: u16) -> Answer {
+    pub fn tell(&mut self, path: &str, body: Value, status: u16) -> Answer {
         let key = format!("writer {} command {}", self.number, self.told.len());
-        let begun = Instant::now();
+        let (begun, at) = (Instant::now(), SystemTime::now());
         let mut sent = 0;
         let answer = loop {
             sent += 1;
@@ -164,7 +186,8 @@ impl<'a> Writer<'a> {
         };
         answer.is(status);
         self.repeated += usize::from(sent > 1);
-        self.told.push(Told { path: path.to_owned(), body, key, answer: answer.clone() });
+        let answered = SystemTime::now();
+        self.told.push(Told { path: path.to_owned(), body, key, answer: answer.clone(), sent: at, answered });
         answer
     }
 }
