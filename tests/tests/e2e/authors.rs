@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::given::{asset, library, running};
+use crate::handbook::{commands, page, words};
 use crate::server::{BINARY, Server, printed};
 
 /// An author at work in a folder.
@@ -154,4 +155,26 @@ fn an_interlinker_in_python_goes_from_an_empty_folder_to_a_server_in_three_comma
         crash: ["places = self.state.get(\"open\", Open).places", "places = self.state.get(\"opened\", Open).places"],
         told: ["at RiverDay.join", "river_day.py:"],
     });
+}
+
+#[test]
+fn every_command_of_the_page_for_authors_does_what_it_says() {
+    let server = Server::start();
+    let author = Author::new(&server, "js");
+    let mut within = author.folder.path().to_owned();
+    let lines = commands(&page("writing-interlinkers.md"));
+    assert!(lines.len() >= 5, "{lines:?}");
+    for line in lines {
+        let words = words(&line);
+        match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["cd", folder] => within.push(folder),
+            ["interlink", "interlinker", arguments @ ..] => {
+                if author.does(&within, arguments).is_none() {
+                    return;
+                }
+            }
+            _ => panic!("nobody knows `{line}`"),
+        }
+    }
+    assert_eq!(server.operator().get("/v1/interlinkers/street-party").is(200)["version"], "0.1.0");
 }

@@ -17,7 +17,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn page(name: &str) -> String {
+pub fn page(name: &str) -> String {
     std::fs::read_to_string(root().join("docs").join(name)).expect("the page is there")
 }
 
@@ -88,7 +88,7 @@ fn page_of_editors() -> String {
 }
 
 /// A word of a command line: quotes hold it together, a `#` between words begins a remark.
-fn words(line: &str) -> Vec<String> {
+pub fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for letter in line.chars().chain([' ']) {
         match (quote, letter) {
@@ -149,7 +149,7 @@ fn curl(client: &Client, words: &[String]) -> Answer {
 }
 
 /// The command lines of a page, with what was broken over two lines put together.
-fn commands(page: &str) -> Vec<String> {
+pub fn commands(page: &str) -> Vec<String> {
     let lines = blocks(page, "text").concat().replace("\\\n", " ");
     lines.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }
