@@ -62,7 +62,7 @@ pub fn mend(data: &Path, copy: &Path, disk: &dyn Disk) -> Result<Mended, OpenErr
         let theirs = if offered.contains(name) { Some(read(copy, name)?) } else { None };
         if own.contains(name) {
             let ours = read(&directory, name)?;
-            mending.segment(name, &ours, theirs.as_deref().unwrap_or(&ours), until)?;
+            mending.segment(name, &ours, theirs.as_deref(), until)?;
         } else if let Some(theirs) = theirs {
             let before = number.checked_sub(1).map(|before| names[before].as_str());
             mending.missing(name, &theirs, before, until)?;
@@ -92,9 +92,17 @@ struct Mending<'a> {
 
 impl Mending<'_> {
     /// Mends a segment that is here; `until` is where the next one begins.
-    fn segment(&mut self, name: &str, ours: &[u8], theirs: &[u8], until: Option<Position>) -> Result<(), OpenError> {
-        match splice(name, ours, theirs, until) {
-            Err(reason) => self.mended.unused.push((name.into(), reason)),
+    fn segment(
+        &mut self,
+        name: &str,
+        ours: &[u8],
+        theirs: Option<&[u8]>,
+        until: Option<Position>,
+    ) -> Result<(), OpenError> {
+        match splice(name, ours, theirs.unwrap_or(ours), until) {
+            // Without a copy there is nothing that could have been used.
+            Err(reason) if theirs.is_some() => self.mended.unused.push((name.into(), reason)),
+            Err(_) => {}
             Ok(spliced) if spliced.put.is_empty() => {}
             Ok(spliced) => {
                 self.keep(name, ours).map_err(io(format!("keeping journal/{name} as it is")))?;
@@ -169,7 +177,7 @@ struct Spliced {
 }
 
 /// Puts what is sound in `theirs` where `ours` is not; refuses with the reason where they are not the same segment. What
-/// comes of it has been walked: nothing is damaged in it that was not, and nothing of what was put.
+/// comes of it has been walked: nothing of what was put is damaged, and the chain goes through it.
 fn splice(name: &str, ours: &[u8], theirs: &[u8], until: Option<Position>) -> Result<Spliced, &'static str> {
     let (header, is_second) = recovery::header(theirs).map_err(|_| "its header is damaged in the copy too")?;
     if Some((header.epoch, header.first)) != key_of(name) {
@@ -189,36 +197,12 @@ fn splice(name: &str, ours: &[u8], theirs: &[u8], until: Option<Position>) -> Re
     let block = &theirs[from..from + BLOCK_BYTES];
     [0, BLOCK_BYTES].into_iter().for_each(|at| spliced.put(at, block));
     spliced.put_frames(&header);
-    let mut at = DATA_OFFSET as usize;
-    while let Some(rest) = theirs.get(at..) {
-        let Some((head, _)) = recovery::whole_batch(rest, header.seal()) else {
-            match recovery::next_batch(rest, header.first, header.seal()) {
-                Some((length, _)) => at += length,
-                None => break,
-            }
-            continue;
-        };
-        if until.is_some_and(|until| head.first + u64::from(head.count) > until) {
-            break;
-        }
-        let batch = &rest[..head.length as usize];
-        let here = spliced.bytes.get(at..).unwrap_or_default();
-        if !here.starts_with(batch) && recovery::whole_batch(here, header.seal()).is_some() {
-            return Err("it goes on in another way than the copy");
-        }
-        spliced.put(at, batch);
-        at += batch.len();
+    spliced.put_batches(&header, theirs, until)?;
+    if spliced.put.is_empty() || spliced.fits(&header, ours, until) {
+        Ok(spliced)
+    } else {
+        Err("what the copy has does not fit what stands around it")
     }
-    if spliced.put.is_empty() {
-        return Ok(spliced);
-    }
-    let before = Checked::walk(batches_of(ours, &header), &header, until).1;
-    let after = Checked::walk(batches_of(&spliced.bytes, &header), &header, until).1;
-    let is_put = |at: u64| spliced.put.iter().any(|put| put.contains(&at));
-    if after.iter().any(|damage| is_put(damage.0) || !before.contains(damage)) {
-        return Err("what the copy has does not fit what stands around it");
-    }
-    Ok(spliced)
 }
 
 impl Spliced {
@@ -232,9 +216,44 @@ impl Spliced {
             self.put.push(at as u64..(at + bytes.len()) as u64);
         }
     }
-}
 
-impl Spliced {
+    /// Puts back the batches that are whole in `theirs` and not here.
+    fn put_batches(
+        &mut self,
+        header: &SegmentHeader,
+        theirs: &[u8],
+        until: Option<Position>,
+    ) -> Result<(), &'static str> {
+        let seal = header.seal();
+        let mut at = DATA_OFFSET as usize;
+        while let Some(rest) = theirs.get(at..) {
+            let Some((head, _)) = recovery::whole_batch(rest, seal) else {
+                let Some((length, _)) = recovery::next_batch(rest, header.first, seal) else { break };
+                at += length;
+                continue;
+            };
+            if until.is_some_and(|until| head.first + u64::from(head.count) > until) {
+                break;
+            }
+            let batch = &rest[..head.length as usize];
+            let here = self.bytes.get(at..).unwrap_or_default();
+            if !here.starts_with(batch) && recovery::whole_batch(here, seal).is_some() {
+                return Err("it goes on in another way than the copy");
+            }
+            self.put(at, batch);
+            at += batch.len();
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of what was put is damaged, and the chain breaks nowhere where it did not.
+    fn fits(&self, header: &SegmentHeader, ours: &[u8], until: Option<Position>) -> bool {
+        let before = Checked::walk(batches_of(ours, header), header, until).1;
+        let after = Checked::walk(batches_of(&self.bytes, header), header, until).1;
+        let is_put = |at: u64| self.put.iter().any(|put| put.contains(&at));
+        after.iter().all(|damage| !is_put(damage.0) && (damage.1 != DamageKind::Chain || before.contains(damage)))
+    }
+
     /// Puts back the frames of batches that are damaged, where their records are sound and a batch follows.
     fn put_frames(&mut self, header: &SegmentHeader) {
         let seal = header.seal();

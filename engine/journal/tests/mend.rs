@@ -147,14 +147,17 @@ fn what_the_copy_does_not_have_stays_as_it_is() {
     let copy = lived.copy.path().join(path.file_name().expect("a name"));
     fs::write(&copy, &sound[..150_000]).expect("written");
     flip(&copy, 20_000);
-    for at in [20_500, 100_000, 200_000] {
+    // The last two in batches that stand in a row, of which the second has no header either.
+    let third = 8_192 + 2 * (192 + 3 * (160 + 20_000));
+    for at in [20_500, third + 20, third + 1_000, 100_000] {
         flip(&path, at);
     }
     let before = damage(lived.place.path());
     let mended = lived.mend();
     assert_eq!(mended.put.len(), 1, "{mended:?}");
     assert!(mended.put[0].bytes.contains(&100_000));
-    assert_eq!(damage(lived.place.path()), before - 1);
+    assert!(damage(lived.place.path()) < before);
+    assert!(lived.mend().put.is_empty(), "there is nothing more to mend");
     fs::write(&copy, &sound).expect("written");
     lived.mend();
     lived.is_whole();

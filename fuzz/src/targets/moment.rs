@@ -16,9 +16,8 @@ pub fn run(data: &[u8]) {
     let text = pieces[0];
     let (zone, from) = (zone(pieces.get(1)), micros(pieces.get(2)));
     assert!(!zone.shown(from).is_empty());
-    // What is no name at all is not looked for: what is near to it takes longest.
-    if text.starts_with(char::is_alphabetic)
-        && !text.contains(' ')
+    // A word is not looked for, since what is near to it takes longest: names have a `/`, or three letters.
+    if (text.contains('/') || text.len() == 3)
         && let Ok(named) = Zone::parse(text)
     {
         assert!(named.name().eq_ignore_ascii_case(text), "{text:?} is {}", named.name());
