@@ -4,6 +4,7 @@
 //! that is not far behind it. So the way back is never longer than what one segment has of the stream, and what is wanted; of
 //! a stream that has much of a segment it is no longer than a few tens of kilobytes, which are found by halving.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::heal::footer;
@@ -16,8 +17,22 @@ use crate::{Head, Position, ReadError, Record, RecordKind, Stream};
 /// The stretch of a segment that was read last: the record before is often in it.
 type Near = Option<(Arc<Segment>, Stretch)>;
 
-/// Whether the end of a stream at some time is not before what is wanted.
-type Reaches<'a> = dyn Fn(&Head) -> bool + 'a;
+/// What is wanted of a stream.
+#[derive(Clone, Copy)]
+enum Moment {
+    Version(u64),
+    Position(Position),
+}
+
+impl Moment {
+    /// How the end of a stream at some time stands to it: before it, at it, or behind it.
+    fn order(self, head: &Head) -> Ordering {
+        match self {
+            Self::Version(version) => head.version.cmp(&version),
+            Self::Position(position) => head.position.cmp(&position),
+        }
+    }
+}
 
 /// Goes back through a stream.
 struct Back<'a> {
@@ -60,7 +75,7 @@ impl Shared {
     /// A stream's records in order of their versions, from version `from`, those at positions up to `until`; from the last
     /// one on that says that the stream was mended.
     pub fn read_stream(&self, stream: &Stream, from: u64, until: Position) -> Result<Vec<Record>, ReadError> {
-        let Some(begin) = self.begin(stream, &|head| head.position >= until)? else { return Ok(Vec::new()) };
+        let Some(begin) = self.begin(stream, Moment::Position(until))? else { return Ok(Vec::new()) };
         let mut back = Back::from(self, stream, &begin);
         let mut records = Vec::new();
         loop {
@@ -106,7 +121,7 @@ impl Shared {
 
     /// Where a stream ended at a position.
     pub fn head_at(&self, stream: &Stream, until: Position) -> Result<Option<Head>, ReadError> {
-        let Some(begin) = self.begin(stream, &|head| head.position >= until)? else { return Ok(None) };
+        let Some(begin) = self.begin(stream, Moment::Position(until))? else { return Ok(None) };
         if begin.head.position <= until {
             return Ok(Some(begin.head));
         }
@@ -122,7 +137,7 @@ impl Shared {
 
     /// The position of a version of a stream.
     pub fn position_of(&self, stream: &Stream, version: u64) -> Result<Option<Position>, ReadError> {
-        let Some(begin) = self.begin(stream, &|head| head.version >= version)? else { return Ok(None) };
+        let Some(begin) = self.begin(stream, Moment::Version(version))? else { return Ok(None) };
         let mut back = Back::from(self, stream, &begin);
         // What comes next is known by the one behind it, and need not be read.
         while let Some((position, _, next)) = back.next.filter(|(.., next)| *next >= version) {
@@ -148,16 +163,21 @@ impl Shared {
         }
     }
 
-    /// Where to begin to read back: the oldest end of the stream that a table has and that reaches what is wanted, or its last
-    /// record where even that does not.
-    fn begin(&self, stream: &Stream, reaches: &Reaches<'_>) -> Result<Option<Entry>, ReadError> {
+    /// Where to begin to read back: what is wanted, or the oldest record behind it that is found without reading what is
+    /// between; the last record where even that is before it.
+    fn begin(&self, stream: &Stream, wanted: Moment) -> Result<Option<Entry>, ReadError> {
         let Some(head) = self.find(stream)? else { return Ok(None) };
+        if wanted.order(&head.head).is_le() {
+            return Ok(Some(head));
+        }
         let (mut best, mut within) = (head, None);
-        for part in self.index.parts().iter().rev().take_while(|_| reaches(&head.head)) {
+        for part in self.index.parts().iter().rev() {
             let unread = |source| ReadError::Io { file: part.file(), source };
             match Fault::unless_invalid(part.find(stream)).map_err(unread)? {
                 Some(None) => {}
-                Some(Some(entry)) if reaches(&entry.head) => (best, within) = (entry, Some(Arc::clone(part))),
+                Some(Some(entry)) if wanted.order(&entry.head).is_ge() => {
+                    (best, within) = (entry, Some(Arc::clone(part)))
+                }
                 // A table that is damaged is made again by whoever needs it; here the way back is longer without it.
                 Some(Some(_)) | None => break,
             }
@@ -169,31 +189,31 @@ impl Shared {
             let found = footer(segment).and_then(|footer| footer.find(stream));
             match Fault::unless_invalid(found).map_err(unread)? {
                 Some(None) => {}
-                Some(Some(entry)) if reaches(&entry.head) => best = entry,
+                Some(Some(entry)) if wanted.order(&entry.head).is_ge() => best = entry,
                 Some(Some(_)) | None => break,
             }
         }
-        if reaches(&best.head) { self.closer(stream, best, reaches).map(Some) } else { Ok(Some(best)) }
+        self.closer(stream, best, wanted).map(Some)
     }
 
-    /// An older record of the same segment that reaches what is wanted, the oldest where there are many: the segment's
+    /// The oldest record of the same segment that is not before what is wanted: the segment's
     /// stretches are halved as long as the stream is in the one in the middle. A stream that is not has little to go back
     /// over.
-    fn closer(&self, stream: &Stream, mut best: Entry, reaches: &Reaches<'_>) -> Result<Entry, ReadError> {
+    fn closer(&self, stream: &Stream, mut best: Entry, wanted: Moment) -> Result<Entry, ReadError> {
         let Some(segment) = self.segment_of(best.head.position) else { return Ok(best) };
         // What is wanted is in the stretches from `least` up to the one that `best` is in.
         let (mut least, mut most) = (0, segment.stretch_of(best.offset));
-        while least < most {
+        while least < most && wanted.order(&best.head).is_gt() {
             let middle = least + (most - least) / 2;
             let (offset, stretch) = segment.stretch_at(middle)?;
             let found = stretch.of_stream(stream);
             let Some((_, last)) = found.last() else { break };
-            if !reaches(last) {
+            if wanted.order(last).is_lt() {
                 least = middle + 1;
                 continue;
             }
             most = middle;
-            if let Some((at, head)) = found.into_iter().find(|(_, head)| reaches(head)) {
+            if let Some((at, head)) = found.into_iter().find(|(_, head)| wanted.order(head).is_ge()) {
                 best = Entry { head, offset: offset + at as u64 };
             }
         }
