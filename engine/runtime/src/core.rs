@@ -71,6 +71,15 @@ impl Core {
         Ok(self.head(at)?.map_or(0, |head| head.version + 1))
     }
 
+    /// Refuses a stream of which the state has seen more than the journal has: the state is never ahead, so the last of its
+    /// records was damaged in a way that left nothing to say whose it was.
+    pub fn check_not_ahead(&self, at: &Stream, seen: u64, what: &'static str, id: impl ToString) -> Outcome<()> {
+        match self.head(at)?.is_none_or(|head| seen > head.version) {
+            true => Err(Trouble::Damaged { what, id: id.to_string() }),
+            false => Ok(()),
+        }
+    }
+
     /// Hands events, and records with them that are none (an answer, a snapshot, a checkpoint), to the journal as one
     /// append. `settle` is called by the committer, in the order of appends, with the position of the first event, or
     /// nothing where the append failed; what it puts into the state is there before anybody is told.

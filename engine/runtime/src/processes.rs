@@ -243,6 +243,9 @@ impl Processes {
             Some(Found::Stored(stored)) => from_row(core, catalogue, id, &row_key, &stored),
             _ => None,
         };
+        if let Some((process, _)) = found.as_ref().filter(|(process, _)| process.version > head.version) {
+            core.check_not_ahead(&at, process.version, "process", id)?;
+        }
         // A row that is not as new as the journal says was lost or damaged: the stream makes it again.
         let (process, key) = match found.filter(|(process, _)| process.version == head.version) {
             Some(found) => found,

@@ -136,9 +136,13 @@ impl Assets {
         let cell = match self.cells.get(&id) {
             Some(cell) => cell,
             None => {
-                let head = core.head(&stream(StreamKind::Asset, id.bytes()))?.ok_or_else(gone)?;
-                let found = from_rows(core, id).filter(|(snapshot, _)| snapshot.asset.version == head.version);
-                let (snapshot, key) = match found {
+                let at = stream(StreamKind::Asset, id.bytes());
+                let head = core.head(&at)?.ok_or_else(gone)?;
+                let found = from_rows(core, id);
+                if let Some((snapshot, _)) = found.as_ref().filter(|(found, _)| found.asset.version > head.version) {
+                    core.check_not_ahead(&at, snapshot.asset.version, "asset", id)?;
+                }
+                let (snapshot, key) = match found.filter(|(found, _)| found.asset.version == head.version) {
                     Some(found) => found,
                     None => from_stream(core, id, Position::MAX)?,
                 };

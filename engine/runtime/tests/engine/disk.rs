@@ -184,3 +184,35 @@ async fn a_disk_that_cannot_be_read_is_said_to_be_so_costs_nothing_for_good_and_
     }
     assert_eq!(on(data.path(), &ambient, &disk).process(id).expect("there").process.version, 2);
 }
+
+/// Where the head of the last record of a process's own stream stands in a segment (`docs/journal-format.md`).
+fn last_head(segment: &[u8], id: ProcessId) -> usize {
+    let is_head = |at: &usize| segment[at + 32] == b'p' && segment[at + 40..at + 56] == id.bytes();
+    (0..segment.len() - 160).step_by(8).filter(is_head).next_back().expect("a record")
+}
+
+#[tokio::test]
+async fn a_process_whose_last_event_was_lost_to_a_flipped_bit_does_not_go_on_as_if_it_had_not_been() {
+    let data = tempfile::tempdir().expect("a directory");
+    let ambient = given();
+    let engine = open(data.path(), &ambient);
+    let ana = caller(&engine, "ana").await;
+    let id = process(&engine, &ana, Permit::default()).await;
+    run(&engine, &ana, id, Command::Start).await.expect("started");
+    let other = process(&engine, &ana, Permit::default()).await;
+    engine.close();
+    drop(engine);
+    let journal = std::fs::read_dir(data.path().join("journal")).expect("a journal");
+    let mut segments: Vec<_> = journal.map(|entry| entry.expect("listed").path()).collect();
+    segments.retain(|path| path.extension().is_some_and(|extension| extension == "segment"));
+    let segment = segments.into_iter().max().expect("a segment");
+    let mut bytes = std::fs::read(&segment).expect("read");
+    let at = last_head(&bytes, id);
+    bytes[at + 10] ^= 1;
+    std::fs::write(&segment, bytes).expect("written");
+    let engine = open(data.path(), &ambient);
+    assert!(matches!(engine.process(id), Err(Trouble::Damaged { what: "process", .. })));
+    let told = run(&engine, &ana, id, Command::Suspend).await;
+    assert!(matches!(told, Err(Trouble::Damaged { .. })), "{told:?}");
+    run(&engine, &ana, other, Command::Start).await.expect("the other goes on");
+}
