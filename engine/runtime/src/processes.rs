@@ -528,8 +528,10 @@ fn submit(
         .collect();
     let before = Arc::clone(mailbox.ahead());
     let process = mailbox.push(&events, &stamp);
-    let snapshot =
-        is_snapshot_due(&before, &process).then(|| snapshot_record(&process, &cell.key, mailbox.next_snapshot()));
+    // Where snapshots are damaged none is brought: they save time, and nothing waits for them.
+    let is_due =
+        is_snapshot_due(&before, &process) && !core.journal.is_damaged(&stream(StreamKind::Snapshot, cell.id.bytes()));
+    let snapshot = is_due.then(|| snapshot_record(&process, &cell.key, mailbox.next_snapshot()));
     let (answer, record) = answer(&Done { process: &process, events: &events });
     let own = written.len() as u64;
     let settle_beside = beside.map(|Beside { written: more, settle }| {

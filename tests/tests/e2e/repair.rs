@@ -406,3 +406,24 @@ fn a_damaged_snapshot_costs_its_process_nothing_once_its_stream_goes_on() {
     server.stop();
     assert!(server.on_data(&["audit", "verify"]).status.success());
 }
+
+#[test]
+fn a_damaged_snapshot_costs_its_process_nothing_but_time() {
+    let mut server = library();
+    let (ana, operator) = (server.member("ana"), server.operator().clone());
+    let process = running(&ana, "Over");
+    ana.tell(&format!("{process}/cancel")).is(200);
+    operator.tell(&format!("{process}/archive")).is(200);
+    let before = seen(&ana, &process);
+    server.stop();
+    flipped_at(&server, b"\x82\xa7version");
+    server.launch();
+    assert_eq!(seen(&ana, &process), before);
+    operator.tell(&format!("{process}/unarchive")).is(200);
+    // It would bring another.
+    operator.tell(&format!("{process}/archive")).is(200);
+    server.stop();
+    std::fs::remove_dir_all(server.place("state")).expect("it was there");
+    server.launch();
+    assert_eq!(ana.get(&process).is(200)["status"], "archived");
+}
