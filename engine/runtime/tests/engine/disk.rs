@@ -188,7 +188,7 @@ async fn a_disk_that_cannot_be_read_is_said_to_be_so_costs_nothing_for_good_and_
 /// Where the head of the last record of a process's own stream stands in a segment (`docs/journal-format.md`).
 fn last_head(segment: &[u8], id: ProcessId) -> usize {
     let is_head = |at: &usize| segment[at + 32] == b'p' && segment[at + 40..at + 56] == id.bytes();
-    (0..segment.len() - 160).step_by(8).filter(is_head).next_back().expect("a record")
+    (0..segment.len() - 160).step_by(8).rfind(is_head).expect("a record")
 }
 
 #[tokio::test]
