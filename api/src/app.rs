@@ -87,6 +87,8 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(calls::replay))
         .routes(routes!(interlinkers::pause))
         .routes(routes!(interlinkers::resume))
+        .routes(routes!(interlinkers::deprecate))
+        .routes(routes!(interlinkers::revoke))
         .routes(routes!(processes::list, processes::create))
         .routes(routes!(processes::get))
         .routes(routes!(processes::start))

@@ -228,6 +228,14 @@ impl From<&Trouble> for Problem {
                 let paused = Self { retry_after_s: Some(60), ..paused };
                 paused.with("paused_at", json!(crate::views::time(pause.at)))
             }
+            Trouble::Revoked { withdrawal, .. } => Self::new(
+                StatusCode::CONFLICT,
+                "interlinker-revoked",
+                "This Interlinker was revoked",
+                format!("{detail}; what it made can be looked at, and a version that was not revoked can be used"),
+            )
+            .with("reason", json!(withdrawal.reason))
+            .with("revoked_at", json!(crate::views::time(withdrawal.at))),
             Trouble::Forbidden { .. } => Self::forbidden(detail),
             Trouble::TooLarge(_) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large to be written", detail)

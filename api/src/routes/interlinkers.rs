@@ -6,7 +6,7 @@ use axum::response::Response;
 use interlink_model::facts::InterlinkerRef;
 use interlink_model::schema::{Text, digest};
 use interlink_runtime::Answer;
-use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, ProblemProfile};
+use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, ProblemProfile, Withdrawn};
 use serde_json::{Value, json};
 
 use super::listed;
@@ -20,7 +20,7 @@ use crate::views;
 const NAME_BYTES_MAX: usize = 128;
 const NATURES: [&str; 4] = ["software", "knowledge", "external_software", "external_knowledge"];
 
-/// The catalogue, each entry in its newest version.
+/// The catalogue, each entry in the version that its bare name means.
 #[utoipa::path(get, path = "/v1/interlinkers", tag = "interlinkers",
     params(("query" = Option<String>, Query), ("nature" = Option<String>, Query), ("problem_profile" = Option<String>, Query),
         ("language" = Option<String>, Query), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
@@ -188,6 +188,42 @@ pub async fn pause(State(app): State<App>, Path(name): Path<String>, command: Co
     responses((status = 200, description = "The entry"), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub async fn resume(State(app): State<App>, Path(name): Path<String>, command: Command) -> Response {
     set_paused(app, name, false, command).await
+}
+
+async fn withdraw(app: App, (name, version): (String, String), how: Withdrawn, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let run = async {
+        let mut fields = command.fields()?;
+        let reason = fields.text("reason", super::processes::COMMENT_BYTES_MAX);
+        fields.end()?;
+        command.asked.known.operator("withdrawing Interlinkers")?;
+        let wanted = format!("{name}@{version}");
+        let shown =
+            |version: &InterlinkerVersion| answer(StatusCode::OK, &views::interlinker(version, &command.asked.wanted));
+        let made = app.engine.withdraw(&command.caller, &wanted, how, reason, shown, &command.permit).await?;
+        Ok(shown(&made.thing))
+    };
+    let result = run.await;
+    Command::finish(&app, permit, result).await
+}
+
+/// Advises against a version, for a reason: `{reason}`. Nothing of it stops; everybody sees why, and its bare name means a
+/// version that was not deprecated, where there is one.
+#[utoipa::path(post, path = "/v1/interlinkers/{name}/versions/{version}/deprecate", tag = "interlinkers",
+    request_body = Object, params(("name" = String, Path), ("version" = String, Path)),
+    responses((status = 200, description = "The version"), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn deprecate(State(app): State<App>, Path(of): Path<(String, String)>, command: Command) -> Response {
+    withdraw(app, of, Withdrawn::Deprecated, command).await
+}
+
+/// Takes a version back for good, for a reason: `{reason}`. Nothing of it is called any more; what it made is still shown.
+#[utoipa::path(post, path = "/v1/interlinkers/{name}/versions/{version}/revoke", tag = "interlinkers",
+    request_body = Object, params(("name" = String, Path), ("version" = String, Path)),
+    responses((status = 200, description = "The version"), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn revoke(State(app): State<App>, Path(of): Path<(String, String)>, command: Command) -> Response {
+    withdraw(app, of, Withdrawn::Revoked, command).await
 }
 
 /// All problem profiles.

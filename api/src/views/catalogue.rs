@@ -2,7 +2,7 @@
 
 use interlink_model::manifest::Manifest;
 use interlink_model::schema::{Language, Schema, Text};
-use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, SchemaVersion};
+use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, SchemaVersion, Withdrawal, Withdrawn};
 use serde_json::{Value, json};
 
 use super::task::prerequisites;
@@ -100,7 +100,21 @@ pub fn interlinker(version: &InterlinkerVersion, wanted: &Wanted) -> Value {
     shown["digest"] = json!(version.reference.digest);
     shown["published_at"] = json!(time(version.at));
     shown["published_by"] = json!(version.actor.to_string());
+    put_withdrawal(&mut shown, version.withdrawal.as_ref());
     shown
+}
+
+/// Says of what is shown that its version was deprecated or revoked, by whom and why: `deprecated` or `revoked`. Nothing else
+/// says so, whatever a description has in it.
+pub fn put_withdrawal(shown: &mut Value, withdrawal: Option<&Withdrawal>) {
+    for how in [Withdrawn::Deprecated, Withdrawn::Revoked] {
+        if let Some(fields) = shown.as_object_mut() {
+            fields.remove(how.as_str());
+        }
+    }
+    if let Some(Withdrawal { how, at, actor, reason }) = withdrawal {
+        shown[how.as_str()] = json!({"reason": reason, "at": time(*at), "by": actor.to_string()});
+    }
 }
 
 /// Shows the actions of a manifest.

@@ -79,6 +79,14 @@ pub enum Trouble {
         /// Since when, and why.
         pause: crate::catalogue::Pause,
     },
+    /// A version of an Interlinker was revoked.
+    #[error("Interlinker `{id}` was revoked by an operator: {}", .withdrawal.told())]
+    Revoked {
+        /// Name and version.
+        id: String,
+        /// Since when, and why.
+        withdrawal: crate::catalogue::Withdrawal,
+    },
     /// Who asks has none of the roles that it takes.
     #[error("`{what}` takes one of the roles {}", .roles.join(", "))]
     Forbidden {

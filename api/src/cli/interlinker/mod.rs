@@ -1,5 +1,6 @@
 //! `interlink interlinker`: writing one, and looking at what they did.
 
+mod registry;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -39,8 +40,15 @@ pub enum Command {
         #[arg(long)]
         watch: bool,
     },
-    /// Lists the Interlinkers of a server.
-    List,
+    /// Lists the Interlinkers of a server, or the versions of one.
+    List {
+        /// Whose versions.
+        name: Option<String>,
+    },
+    /// Advises against a version; nothing of it stops.
+    Deprecate(registry::Withdrawing),
+    /// Takes a version back for good: nothing of it is called any more.
+    Revoke(registry::Withdrawing),
     /// Runs a component for a test, which speaks with it line by line: `test` does so.
     Run {
         /// The component.
@@ -97,7 +105,9 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
         Command::Publish { path, watch: false } => publish(&path, &client()?, output),
         Command::Publish { path, watch: true } => watch(&open(&path)?, &client()?, output),
         Command::Run { component } => run::run(&component),
-        Command::List => list(&client()?, output),
+        Command::List { name } => registry::list(name.as_deref(), &client()?, output),
+        Command::Deprecate(wanted) => registry::withdraw("deprecate", &wanted, &client()?, output),
+        Command::Revoke(wanted) => registry::withdraw("revoke", &wanted, &client()?, output),
         Command::Replay { asset, call } => replay(&asset, &call, &client()?, output),
     }
 }
@@ -182,26 +192,6 @@ fn newest(project: &Project) -> (Option<SystemTime>, usize) {
     let sources = project.sources();
     let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|about| about.modified()).ok();
     (sources.iter().filter_map(changed).max(), sources.len())
-}
-
-fn list(client: &Client, output: Output) -> Result<(), String> {
-    let mut all = Vec::new();
-    let mut after = String::new();
-    loop {
-        let page = client.get(&format!("/v1/interlinkers?limit=100{after}"))?;
-        all.extend(page["items"].as_array().cloned().unwrap_or_default());
-        match page["next_cursor"].as_str() {
-            Some(cursor) => after = format!("&cursor={cursor}"),
-            None => break,
-        }
-    }
-    if output == Output::Json {
-        print_json(&json!({ "items": all }));
-        return Ok(());
-    }
-    let row = |one: &Value| ["name", "version", "nature", "title"].map(|key| text(&one[key])).to_vec();
-    print_table(&["name", "version", "nature", "title"], &all.iter().map(row).collect::<Vec<_>>());
-    Ok(())
 }
 
 fn replay(asset: &str, call: &str, client: &Client, output: Output) -> Result<(), String> {

@@ -230,6 +230,20 @@ events! {
             /// Size of the component.
             pub size_bytes: u64,
         } sealed(),
+        /// An operator advises against a version; nothing of it stops.
+        InterlinkerDeprecated {
+            /// Name, version, digest.
+            pub interlinker: InterlinkerRef,
+            /// Why.
+            pub reason: Sealed<String>,
+        } sealed(reason),
+        /// An operator took a version back: nothing of it is called any more.
+        InterlinkerRevoked {
+            /// Name, version, digest.
+            pub interlinker: InterlinkerRef,
+            /// Why.
+            pub reason: Sealed<String>,
+        } sealed(reason),
         /// An operator decided what it may ask the world outside for: all of it, in place of what was before.
         InterlinkerGranted {
             /// Its name.
