@@ -183,6 +183,16 @@ impl From<&Trouble> for Problem {
                 };
                 Self::new(status, "component-refused", "This component cannot be published", detail)
             }
+            Trouble::Signature(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "signature-refused", "The signature is not enough", detail)
+            }
+            Trouble::Taken { what: "key", found, .. } => Self::new(
+                StatusCode::CONFLICT,
+                "key-taken",
+                "This id stands for another key",
+                format!("{detail}; an id stands for one key for good: give the new key a new id"),
+            )
+            .with("found", json!(found)),
             Trouble::Taken { found, .. } => Self::new(
                 StatusCode::CONFLICT,
                 "version-taken",

@@ -2,6 +2,7 @@
 //! streams at the start.
 
 mod interlinkers;
+mod trust;
 mod withdrawal;
 
 use std::collections::{BTreeMap, HashMap};
@@ -27,6 +28,7 @@ use crate::error::{Outcome, Trouble};
 use crate::mended::whole;
 
 pub use self::interlinkers::{CatalogueEntry, InterlinkerVersion};
+pub use self::trust::{Period, SignatureError, Trust, TrustedKey};
 pub use self::withdrawal::{Withdrawal, Withdrawn};
 
 /// A schema in one version.
@@ -101,6 +103,7 @@ pub(crate) struct Catalogue {
     pauses: RwLock<BTreeMap<String, Pause>>,
     grants: RwLock<BTreeMap<String, Grants>>,
     secrets: RwLock<BTreeMap<String, String>>,
+    trust: RwLock<Trust>,
     making: tokio::sync::Mutex<()>,
     components: PathBuf,
     /// Second copies of schemas, by digest: hundreds of processes stand on one record of the journal, and damage to it
@@ -128,6 +131,7 @@ impl Catalogue {
             pauses: RwLock::default(),
             grants: RwLock::default(),
             secrets: RwLock::default(),
+            trust: RwLock::default(),
             making: tokio::sync::Mutex::default(),
             components,
             copies,
@@ -144,6 +148,7 @@ impl Catalogue {
                 self.schemas.write().entry(imported.schema.name.clone()).or_default().push(version);
             }
             AnyEvent::Interlinker(event) => self.apply_to_interlinker(event, stamp)?,
+            AnyEvent::Trust(event) => self.apply_to_trust(event, stamp)?,
             AnyEvent::ProblemProfile(ProblemProfileEvent::ProblemProfileDescribed(described)) => {
                 let ProblemProfileDescribed { id, name, description } = described.clone();
                 self.profiles.write().insert(id.clone(), ProblemProfile { id, name, description });
@@ -195,6 +200,7 @@ impl Catalogue {
             StreamKind::ProblemProfile,
             StreamKind::Service,
             StreamKind::Secret,
+            StreamKind::Trust,
         ];
         for kind in kinds {
             for found in core.journal.streams(kind as u8, None, usize::MAX)? {
@@ -204,6 +210,9 @@ impl Catalogue {
                     Ok(records) => self.take_in(core, &found, records),
                 };
                 if let Err(trouble) = taken_in {
+                    if kind == StreamKind::Trust {
+                        self.distrust();
+                    }
                     troubles.push(format!("{found}: {trouble}"));
                 }
             }

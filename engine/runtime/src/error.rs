@@ -47,6 +47,9 @@ pub enum Trouble {
     /// A component was refused.
     #[error("{0}")]
     Component(PublishError),
+    /// A component has no signature that is enough.
+    #[error("{0}")]
+    Signature(crate::catalogue::SignatureError),
     /// Something of this name is there with other content.
     #[error("{what} `{id}` is there with other content ({found})")]
     Taken {

@@ -9,8 +9,10 @@ use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::*;
 use interlink_model::id::{Micros, StreamKind, named};
 use interlink_model::manifest::Manifest;
+use interlink_model::signature::Signature;
 use serde_json::Value;
 
+use super::trust::TrustedKey;
 use super::withdrawal::{Withdrawal, Withdrawn};
 use super::{Catalogue, Made, Pause, is_newer, split, write_durably};
 use crate::core::Core;
@@ -28,6 +30,10 @@ pub struct InterlinkerVersion {
     pub at: Micros,
     /// By whom.
     pub actor: Actor,
+    /// Who vouches for it.
+    pub signature: Option<ComponentSignature>,
+    /// The key that made the signature, where it was trusted: its owner may have been erased since, and itself removed.
+    pub signer: Option<TrustedKey>,
     /// That an operator advised against it since, or took it back.
     pub withdrawal: Option<Withdrawal>,
 }
@@ -35,7 +41,7 @@ pub struct InterlinkerVersion {
 impl InterlinkerVersion {
     /// A version as it is published.
     fn new(reference: InterlinkerRef, entry: CatalogueEntry, stamp: &Stamp) -> Self {
-        Self { reference, entry, at: stamp.at, actor: stamp.actor, withdrawal: None }
+        Self { reference, entry, at: stamp.at, actor: stamp.actor, signature: None, signer: None, withdrawal: None }
     }
 
     /// Names of the problems that it addresses.
@@ -84,15 +90,21 @@ impl Catalogue {
                 self.grants.write().insert(granted.name.clone(), grants);
             }
             InterlinkerEvent::InterlinkerDeprecated(InterlinkerDeprecated { interlinker, reason }) => {
-                self.apply_withdrawal(interlinker, Withdrawal::new(Withdrawn::Deprecated, reason, stamp))?;
+                let withdrawal = Withdrawal::new(Withdrawn::Deprecated, reason, stamp);
+                self.change(interlinker, |version| version.withdrawal = Some(withdrawal))?;
             }
             InterlinkerEvent::InterlinkerRevoked(InterlinkerRevoked { interlinker, reason }) => {
-                self.apply_withdrawal(interlinker, Withdrawal::new(Withdrawn::Revoked, reason, stamp))?;
+                let withdrawal = Withdrawal::new(Withdrawn::Revoked, reason, stamp);
+                self.change(interlinker, |version| version.withdrawal = Some(withdrawal))?;
             }
             InterlinkerEvent::InterlinkerPublished(published) => {
                 let manifest = serde_json::from_str(&published.manifest).map_err(|error| error.to_string())?;
                 let entry = CatalogueEntry::Software(Arc::new(manifest));
-                self.add(InterlinkerVersion::new(published.interlinker.clone(), entry, stamp));
+                let version = InterlinkerVersion::new(published.interlinker.clone(), entry, stamp);
+                self.add(InterlinkerVersion { signature: published.signature.clone(), ..version });
+            }
+            InterlinkerEvent::InterlinkerSigned(signed) => {
+                self.change(&signed.interlinker, |version| version.signature = Some(signed.signature.clone()))?;
             }
             InterlinkerEvent::InterlinkerDescribed(described) => {
                 let entry = serde_json::from_str(&described.entry).map_err(|error| error.to_string())?;
@@ -107,14 +119,36 @@ impl Catalogue {
         self.interlinkers.write().entry(version.reference.name.clone()).or_default().push(version);
     }
 
+    /// Changes what is known of a version.
+    fn change(&self, of: &InterlinkerRef, how: impl FnOnce(&mut InterlinkerVersion)) -> Result<(), String> {
+        let mut interlinkers = self.interlinkers.write();
+        let found = interlinkers.get_mut(&of.name).and_then(|all| all.iter_mut().find(|one| one.reference == *of));
+        how(found.ok_or_else(|| format!("{}@{} was never published", of.name, of.version))?);
+        Ok(())
+    }
+
+    /// A version, with whose signature it has.
+    fn with_signer(&self, version: &InterlinkerVersion) -> InterlinkerVersion {
+        let trusted = version.signature.as_ref().filter(|signature| signature.trusted);
+        let made = trusted.and_then(|trusted| Signature::parse(&trusted.signature).ok());
+        let signer = made.and_then(|made| self.trusted_key(&made.key));
+        InterlinkerVersion { signer, ..version.clone() }
+    }
+
     /// All Interlinkers, each in the version that its bare name means, in order of their names.
     pub fn interlinkers(&self) -> Vec<InterlinkerVersion> {
-        self.interlinkers.read().values().filter_map(|versions| preferred(versions).cloned()).collect()
+        self.interlinkers
+            .read()
+            .values()
+            .filter_map(|versions| preferred(versions))
+            .map(|version| self.with_signer(version))
+            .collect()
     }
 
     /// All versions of an Interlinker, in the order of their publication.
     pub fn interlinker_versions(&self, name: &str) -> Vec<InterlinkerVersion> {
-        self.interlinkers.read().get(name).cloned().unwrap_or_default()
+        let interlinkers = self.interlinkers.read();
+        interlinkers.get(name).into_iter().flatten().map(|version| self.with_signer(version)).collect()
     }
 
     /// The Interlinker of `name@version`, or of `name`: its newest version that is neither deprecated nor revoked; where
@@ -124,17 +158,20 @@ impl Catalogue {
         let (name, version) = split(wanted);
         let interlinkers = self.interlinkers.read();
         let versions = interlinkers.get(name)?;
-        match version {
-            Some(version) => versions.iter().rev().find(|found| found.reference.version == version).cloned(),
-            None => preferred(versions).cloned(),
-        }
+        let found = match version {
+            Some(version) => versions.iter().rev().find(|found| found.reference.version == version),
+            None => preferred(versions),
+        };
+        found.map(|found| self.with_signer(found))
     }
 
-    /// Publishes a component. The same content again is the one that is there.
+    /// Publishes a component. The same content again is the one that is there; a signature that is trusted more than the one
+    /// that it has is added to it. What ships with the server needs none: whoever starts it vouches for it.
     pub async fn publish(
         self: &Arc<Self>,
         core: &Core,
         bytes: &[u8],
+        signature: Option<&Signature>,
         actor: Actor,
         settle: impl FnOnce(&InterlinkerVersion) -> Option<NewRecord>,
     ) -> Outcome<Made<InterlinkerVersion>> {
@@ -145,20 +182,60 @@ impl Catalogue {
             version: inspected.manifest.version.to_string(),
             digest: inspected.digest.clone(),
         };
+        let stamp = core.stamp(core.now(), actor);
+        let signature = match (actor, signature) {
+            (Actor::System, None) => None,
+            (_, signature) => {
+                self.trust().believed(&reference.digest, signature, stamp.at).map_err(Trouble::Signature)?
+            }
+        };
         if let Some(found) = self.same_as(&reference)? {
-            return Ok(Made { thing: found, new: false });
+            return self.sign_again(core, found, signature, stamp, settle).await;
         }
         let path = self.component_path(&reference.digest);
         write_durably(&path, bytes).map_err(|error| Trouble::Unknown(format!("writing the component: {error}")))?;
-        let stamp = core.stamp(core.now(), actor);
         let manifest = serde_json::to_string(&inspected.manifest).expect("a manifest encodes");
         let entry = CatalogueEntry::Software(Arc::new(inspected.manifest));
         let version = InterlinkerVersion::new(reference.clone(), entry, &stamp);
+        let version = self.with_signer(&InterlinkerVersion { signature: signature.clone(), ..version });
         let answer = settle(&version);
         let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, &reference.name));
-        let published = InterlinkerPublished { interlinker: reference, manifest, size_bytes: bytes.len() as u64 };
+        let size_bytes = bytes.len() as u64;
+        let published = InterlinkerPublished { interlinker: reference, manifest, size_bytes, signature };
         self.write(core, at, stamp, AnyEvent::Interlinker(published.into()), answer).await?;
         Ok(Made { thing: version, new: true })
+    }
+
+    /// Adds a signature to a version, where it is trusted more than the one that it has.
+    async fn sign_again(
+        self: &Arc<Self>,
+        core: &Core,
+        found: InterlinkerVersion,
+        signature: Option<ComponentSignature>,
+        stamp: Stamp,
+        settle: impl FnOnce(&InterlinkerVersion) -> Option<NewRecord>,
+    ) -> Outcome<Made<InterlinkerVersion>> {
+        let weight = |signature: &Option<ComponentSignature>| signature.as_ref().map(|signature| signature.trusted);
+        let is_more = weight(&signature) > weight(&found.signature);
+        let Some(signature) = signature.filter(|_| is_more) else { return Ok(Made { thing: found, new: false }) };
+        let version = self.with_signer(&InterlinkerVersion { signature: Some(signature.clone()), ..found });
+        let answer = settle(&version);
+        let interlinker = version.reference.clone();
+        let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, &interlinker.name));
+        let event: InterlinkerEvent = InterlinkerSigned { interlinker, signature }.into();
+        self.write(core, at, stamp, AnyEvent::Interlinker(event), answer).await?;
+        Ok(Made { thing: version, new: false })
+    }
+
+    /// The bytes of a version's component, as they were published.
+    pub async fn component(&self, reference: &InterlinkerRef) -> Outcome<Vec<u8>> {
+        let (path, digest) = (self.component_path(&reference.digest), reference.digest.clone());
+        let id = format!("{}@{}", reference.name, reference.version);
+        let reading = tokio::task::spawn_blocking(move || {
+            std::fs::read(path).ok().filter(|bytes| interlink_model::schema::digest::of(bytes) == digest)
+        });
+        let read = reading.await.ok().flatten();
+        read.ok_or(Trouble::Damaged { what: "component of Interlinker", id })
     }
 
     /// Describes an Interlinker that does not run here.
@@ -242,7 +319,9 @@ mod tests {
         let reference = InterlinkerRef { name: "poll".into(), version: number.into(), digest: number.into() };
         let (at, actor) = (Micros(0), Actor::System);
         let withdrawal = withdrawn.map(|how| Withdrawal { how, at, actor, reason: None });
-        InterlinkerVersion { reference, entry: CatalogueEntry::Described(Arc::default()), at, actor, withdrawal }
+        let stamp = Stamp { at, actor, correlation: None, causation: None };
+        let version = InterlinkerVersion::new(reference, CatalogueEntry::Described(Arc::default()), &stamp);
+        InterlinkerVersion { withdrawal, ..version }
     }
 
     #[test]

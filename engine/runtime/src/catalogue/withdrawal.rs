@@ -62,14 +62,6 @@ impl Withdrawal {
 }
 
 impl Catalogue {
-    pub(super) fn apply_withdrawal(&self, of: &InterlinkerRef, withdrawal: Withdrawal) -> Result<(), String> {
-        let mut interlinkers = self.interlinkers.write();
-        let found = interlinkers.get_mut(&of.name).and_then(|all| all.iter_mut().find(|one| one.reference == *of));
-        let found = found.ok_or_else(|| format!("{}@{} was never published", of.name, of.version))?;
-        found.withdrawal = Some(withdrawal);
-        Ok(())
-    }
-
     /// That a version was deprecated or revoked.
     pub fn withdrawal(&self, of: &InterlinkerRef) -> Option<Withdrawal> {
         let interlinkers = self.interlinkers.read();

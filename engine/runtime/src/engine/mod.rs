@@ -4,6 +4,7 @@ mod happened;
 mod opening;
 mod resuming;
 mod signed;
+mod trusting;
 mod withdrawing;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use interlink_model::facts::{InterlinkerRef, ProcessEvent, SchemaSource};
 use interlink_model::id::{AssetId, IncidentId, Micros, PersonId, ProcessId, StreamKind};
 use interlink_model::process::{Command, Incident, NewProcess, Process};
 use interlink_model::schema::authoring::Parsed;
+use interlink_model::signature::Signature;
 use parking_lot::Mutex;
 use serde_json::Value as Json;
 
@@ -235,16 +237,17 @@ impl Engine {
         self.catalogue.schema_versions(name)
     }
 
-    /// Publishes a component.
+    /// Publishes a component, with its signature where it has one.
     pub async fn publish(
         &self,
         bytes: &[u8],
+        signature: Option<&Signature>,
         actor: Actor,
         answer: impl FnOnce(&InterlinkerVersion) -> Answer,
         permit: &Permit,
     ) -> Outcome<Made<InterlinkerVersion>> {
         let settle = |version: &InterlinkerVersion| self.with_record(permit, || answer(version));
-        self.catalogue.publish(&self.core, bytes, actor, settle).await
+        self.catalogue.publish(&self.core, bytes, signature, actor, settle).await
     }
 
     /// Describes an Interlinker that does not run here.
