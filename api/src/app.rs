@@ -17,7 +17,7 @@ use crate::identity::Identities;
 use crate::problem::Problem;
 use crate::routes::{
     adoption, assets, backups, calls, incidents, interlinkers, meta, migrations, past, people, processes, provisions,
-    schedules, schemas, tasks, usage,
+    schedules, schemas, tasks, trust, usage,
 };
 
 /// What every handler needs.
@@ -87,6 +87,11 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(calls::replay))
         .routes(routes!(interlinkers::pause))
         .routes(routes!(interlinkers::resume))
+        .routes(routes!(interlinkers::component))
+        .routes(routes!(trust::get, trust::require))
+        .routes(routes!(trust::get_key, trust::put_key, trust::remove_key))
+        .routes(routes!(interlinkers::deprecate))
+        .routes(routes!(interlinkers::revoke))
         .routes(routes!(processes::list, processes::create))
         .routes(routes!(processes::get))
         .routes(routes!(processes::start))

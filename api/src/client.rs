@@ -41,6 +41,30 @@ impl Client {
         self.read(request.header("content-type", content_type).send(body))
     }
 
+    /// Publishes a component, with its signature where it has one.
+    pub fn publish(&self, component: &[u8], signature: Option<&str>) -> Result<Value, String> {
+        let url = format!("{}/v1/interlinkers", self.server);
+        let request = self.agent.post(&url).header("authorization", &format!("Bearer {}", self.token));
+        let request = request.header("content-type", "application/wasm");
+        self.read(match signature {
+            Some(line) => request.header("interlink-signature", line).send(component),
+            None => request.send(component),
+        })
+    }
+
+    /// Puts something in its place.
+    pub fn put(&self, path: &str, body: &Value) -> Result<Value, String> {
+        let url = format!("{}{path}", self.server);
+        let request = self.agent.put(&url).header("authorization", &format!("Bearer {}", self.token));
+        self.read(request.header("content-type", "application/json").send(body.to_string()))
+    }
+
+    /// Removes something.
+    pub fn delete(&self, path: &str) -> Result<Value, String> {
+        let url = format!("{}{path}", self.server);
+        self.read(self.agent.delete(&url).header("authorization", &format!("Bearer {}", self.token)).call())
+    }
+
     /// Reads something that may be long, and takes as long as it takes: only the connection has a time limit.
     pub fn download(&self, path: &str) -> Result<impl std::io::Read + use<>, String> {
         let url = format!("{}{path}", self.server);

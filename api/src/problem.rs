@@ -183,6 +183,16 @@ impl From<&Trouble> for Problem {
                 };
                 Self::new(status, "component-refused", "This component cannot be published", detail)
             }
+            Trouble::Signature(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "signature-refused", "The signature is not enough", detail)
+            }
+            Trouble::Taken { what: "key", found, .. } => Self::new(
+                StatusCode::CONFLICT,
+                "key-taken",
+                "This id stands for another key",
+                format!("{detail}; an id stands for one key for good: give the new key a new id"),
+            )
+            .with("found", json!(found)),
             Trouble::Taken { found, .. } => Self::new(
                 StatusCode::CONFLICT,
                 "version-taken",
@@ -228,6 +238,14 @@ impl From<&Trouble> for Problem {
                 let paused = Self { retry_after_s: Some(60), ..paused };
                 paused.with("paused_at", json!(crate::views::time(pause.at)))
             }
+            Trouble::Revoked { withdrawal, .. } => Self::new(
+                StatusCode::CONFLICT,
+                "interlinker-revoked",
+                "This Interlinker was revoked",
+                format!("{detail}; what it made can be looked at, and a version that was not revoked can be used"),
+            )
+            .with("reason", json!(withdrawal.reason))
+            .with("revoked_at", json!(crate::views::time(withdrawal.at))),
             Trouble::Forbidden { .. } => Self::forbidden(detail),
             Trouble::TooLarge(_) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large to be written", detail)

@@ -99,6 +99,11 @@ impl Asked {
         }
     }
 
+    /// A header of ours, as text; nothing where it is not there.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap_or_default())
+    }
+
     /// A query value.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)

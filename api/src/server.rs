@@ -126,7 +126,7 @@ async fn publish_shipped(engine: &Engine, from: Option<&Path>) -> Result<(), Str
     for (name, bytes) in components {
         let unasked =
             |_: &_| Answer { status: 201, content_type: String::new(), body: Vec::new(), location: None, etag: None };
-        match engine.publish(&bytes, Actor::System, unasked, &Permit::default()).await {
+        match engine.publish(&bytes, None, Actor::System, unasked, &Permit::default()).await {
             Ok(_) => {}
             Err(Trouble::Taken { id, .. }) => {
                 tracing::warn!("{id} is in the catalogue with other content; the one that is there stays");

@@ -10,6 +10,7 @@ mod provision;
 mod repair;
 mod schedule;
 mod schema;
+mod trust;
 mod usage;
 
 use std::net::SocketAddr;
@@ -94,6 +95,9 @@ enum Command {
     /// Writes Interlinkers, publishes them, and looks at what they did.
     #[command(subcommand)]
     Interlinker(interlinker::Command),
+    /// Says whose signatures of components are trusted.
+    #[command(subcommand)]
+    Trust(trust::Command),
     /// Deals with what failed past its policy.
     #[command(subcommand)]
     Incident(incident::Command),
@@ -153,6 +157,7 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         Command::Process(command) => process::run(command, &client()?, output),
         Command::Schedule(command) => schedule::run(&command, output),
         Command::Interlinker(command) => interlinker::run(command, client, output),
+        Command::Trust(command) => trust::run(&command, &client()?, output),
         Command::Incident(command) => incident::run(command, &client()?, output),
         Command::Usage(usage) => usage::run(&usage, &client()?, output),
         Command::Adoption => usage::adoption(&client()?, output),

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use interlink_model::asset::Asset;
 use interlink_model::id::AssetId;
-use interlink_runtime::catalogue::CatalogueEntry;
+use interlink_runtime::catalogue::{CatalogueEntry, Withdrawal};
 use interlink_runtime::{Acted, Answer, AssetView, NewAsset, ProcessView, Trouble};
 use serde_json::{Value, json};
 
@@ -43,8 +43,8 @@ pub fn refused_below_input(trouble: &Trouble) -> Problem {
 }
 
 /// The answer to an instantiation.
-pub fn instantiated(asset: &Asset, name: &str) -> Answer {
-    let view = AssetView { asset: asset.clone().into(), name: Some(name.into()), outcome: None };
+pub fn instantiated(asset: &Asset, name: &str, withdrawal: Option<Withdrawal>) -> Answer {
+    let view = AssetView { asset: asset.clone().into(), name: Some(name.into()), outcome: None, withdrawal };
     Answer {
         location: Some(format!("/v1/assets/{}", asset.id)),
         etag: tag(asset.version),
@@ -95,7 +95,7 @@ async fn run_instantiate(app: &App, id: String, task: String, command: Command) 
     let name = name.unwrap_or_else(|| command.asked.wanted.plain(&manifest.title, &manifest.languages).to_owned());
     let new = NewAsset { task, interlinker: version.reference.clone(), name, input };
     let shown = |made: Result<(&Asset, &str), &Trouble>| match made {
-        Ok((asset, name)) => instantiated(asset, name),
+        Ok((asset, name)) => instantiated(asset, name, version.withdrawal.clone()),
         Err(trouble) => refused_below_input(trouble).answer(),
     };
     let id = process_id(&id)?;

@@ -31,7 +31,7 @@ impl Answers for Shown {
     }
 
     fn instantiated(&self, asset: &Asset, name: &str) -> Answer {
-        instantiated(asset, name)
+        instantiated(asset, name, None)
     }
 
     fn refused(&self, trouble: &Trouble) -> Answer {

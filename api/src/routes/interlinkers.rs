@@ -1,12 +1,13 @@
 //! The catalogue: Interlinkers and the problems that they address.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use interlink_model::facts::InterlinkerRef;
 use interlink_model::schema::{Text, digest};
+use interlink_model::signature::Signature;
 use interlink_runtime::Answer;
-use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, ProblemProfile};
+use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, ProblemProfile, Withdrawn};
 use serde_json::{Value, json};
 
 use super::listed;
@@ -18,9 +19,11 @@ use crate::views;
 
 /// The longest name of an entry, in bytes.
 const NAME_BYTES_MAX: usize = 128;
+/// The header in which a component's signature travels.
+const SIGNATURE: &str = "interlink-signature";
 const NATURES: [&str; 4] = ["software", "knowledge", "external_software", "external_knowledge"];
 
-/// The catalogue, each entry in its newest version.
+/// The catalogue, each entry in the version that its bare name means.
 #[utoipa::path(get, path = "/v1/interlinkers", tag = "interlinkers",
     params(("query" = Option<String>, Query), ("nature" = Option<String>, Query), ("problem_profile" = Option<String>, Query),
         ("language" = Option<String>, Query), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
@@ -53,7 +56,8 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
     Ok(asked.show(&page, None, None))
 }
 
-/// Publishes a component (`application/wasm`), or describes an Interlinker that does not run here (JSON).
+/// Publishes a component (`application/wasm`, its signature in the header `Interlink-Signature: keyid=…; sig=…`), or describes
+/// an Interlinker that does not run here (JSON).
 #[utoipa::path(post, path = "/v1/interlinkers", tag = "interlinkers",
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses((status = 201, description = "Published"), (status = 200, description = "It was there"),
@@ -71,7 +75,10 @@ async fn run_publish(app: &App, command: Command) -> Result<Answer, Problem> {
     let wanted = &command.asked.wanted;
     let created = |version: &InterlinkerVersion| shown(StatusCode::CREATED, version, wanted);
     let made = match command.content_type.as_str() {
-        "application/wasm" => app.engine.publish(&command.body, actor, created, &command.permit).await?,
+        "application/wasm" => {
+            let signature = signature(&command)?;
+            app.engine.publish(&command.body, signature.as_ref(), actor, created, &command.permit).await?
+        }
         "application/json" => {
             let (reference, entry) = description(&command)?;
             app.engine.describe(reference, entry, actor, created, &command.permit).await?
@@ -87,6 +94,16 @@ async fn run_publish(app: &App, command: Command) -> Result<Answer, Problem> {
     };
     let status = if made.new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(shown(status, &made.thing, wanted))
+}
+
+/// The signature that a request carries.
+fn signature(command: &Command) -> Result<Option<Signature>, Problem> {
+    let line = command.asked.header(SIGNATURE);
+    let read = line.map(|line| {
+        Signature::parse(line)
+            .map_err(|error| Problem::malformed(format!("`Interlink-Signature` cannot be read: {error}")))
+    });
+    read.transpose()
 }
 
 fn shown(status: StatusCode, version: &InterlinkerVersion, wanted: &Wanted) -> Answer {
@@ -147,6 +164,30 @@ pub async fn versions(State(app): State<App>, Path(name): Path<String>, asked: A
     Ok(asked.show(&page, None, None))
 }
 
+/// The component of a version, as it was published, with its signature in the header `Interlink-Signature`. For operators.
+#[utoipa::path(get, path = "/v1/interlinkers/{name}/versions/{version}/component", tag = "interlinkers",
+    params(("name" = String, Path), ("version" = String, Path)),
+    responses((status = 200, content_type = "application/wasm", description = "The component"),
+        (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub async fn component(
+    State(app): State<App>,
+    Path((name, version)): Path<(String, String)>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    asked.known.operator("exporting Interlinkers")?;
+    let wanted = format!("{name}@{version}");
+    let found = app.engine.interlinker(&wanted)?;
+    let CatalogueEntry::Software(_) = &found.entry else {
+        return Err(Problem::not_found("component of", &wanted));
+    };
+    let bytes = app.engine.component(&found.reference).await?;
+    let mut response = ([(header::CONTENT_TYPE, "application/wasm")], bytes).into_response();
+    if let Some(line) = found.signature.and_then(|made| HeaderValue::from_str(&made.signature).ok()) {
+        response.headers_mut().insert(HeaderName::from_static(SIGNATURE), line);
+    }
+    Ok(response)
+}
+
 /// What can be done with an Interlinker's assets, with JSON Schemas.
 #[utoipa::path(get, path = "/v1/interlinkers/{name}/actions", tag = "interlinkers", params(("name" = String, Path)),
     responses((status = 200, description = "`{items, instantiate, view}`"), (status = 404, body = Problem)))]
@@ -188,6 +229,42 @@ pub async fn pause(State(app): State<App>, Path(name): Path<String>, command: Co
     responses((status = 200, description = "The entry"), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub async fn resume(State(app): State<App>, Path(name): Path<String>, command: Command) -> Response {
     set_paused(app, name, false, command).await
+}
+
+async fn withdraw(app: App, (name, version): (String, String), how: Withdrawn, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let run = async {
+        let mut fields = command.fields()?;
+        let reason = fields.text("reason", super::processes::COMMENT_BYTES_MAX);
+        fields.end()?;
+        command.asked.known.operator("withdrawing Interlinkers")?;
+        let wanted = format!("{name}@{version}");
+        let shown =
+            |version: &InterlinkerVersion| answer(StatusCode::OK, &views::interlinker(version, &command.asked.wanted));
+        let made = app.engine.withdraw(&command.caller, &wanted, how, reason, shown, &command.permit).await?;
+        Ok(shown(&made.thing))
+    };
+    let result = run.await;
+    Command::finish(&app, permit, result).await
+}
+
+/// Advises against a version, for a reason: `{reason}`. Nothing of it stops; everybody sees why, and its bare name means a
+/// version that was not deprecated, where there is one.
+#[utoipa::path(post, path = "/v1/interlinkers/{name}/versions/{version}/deprecate", tag = "interlinkers",
+    request_body = Object, params(("name" = String, Path), ("version" = String, Path)),
+    responses((status = 200, description = "The version"), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn deprecate(State(app): State<App>, Path(of): Path<(String, String)>, command: Command) -> Response {
+    withdraw(app, of, Withdrawn::Deprecated, command).await
+}
+
+/// Takes a version back for good, for a reason: `{reason}`. Nothing of it is called any more; what it made is still shown.
+#[utoipa::path(post, path = "/v1/interlinkers/{name}/versions/{version}/revoke", tag = "interlinkers",
+    request_body = Object, params(("name" = String, Path), ("version" = String, Path)),
+    responses((status = 200, description = "The version"), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn revoke(State(app): State<App>, Path(of): Path<(String, String)>, command: Command) -> Response {
+    withdraw(app, of, Withdrawn::Revoked, command).await
 }
 
 /// All problem profiles.

@@ -15,6 +15,7 @@ pub mod provisions;
 pub mod schedules;
 pub mod schemas;
 pub mod tasks;
+pub mod trust;
 pub mod usage;
 
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use interlink_model::time::zone::{ZONE_NAME_BYTES_MAX, Zone};
 use interlink_runtime::{Answer, AsOf, Done, ProcessView, Trouble};
 use serde_json::{Value, json};
 
-use super::tasks::recommended;
+use super::tasks::{recommended, withdrawn};
 use crate::app::App;
 use crate::language::Wanted;
 use crate::problem::Problem;
@@ -321,21 +321,25 @@ pub async fn guide(State(app): State<App>, Path(id): Path<String>, asked: Asked)
     let guide = process.guide();
     let next = guide.next.iter().map(|next| {
         let outlined = &process.plan.outline.tasks[next.task];
-        json!({
+        let mut shown = json!({
             "task": views::brief(&process, ItemRef::Task(next.task), wanted),
             "why": why(&process, &next.after, wanted),
             "roles": outlined.roles,
             "person": next.person.map(|person| person.to_string()),
             "recommendations": recommended(&app, &outlined.problem_profiles, wanted),
-        })
+        });
+        note_withdrawn(&mut shown, withdrawn(&app, &process, next.task));
+        shown
     });
     let waiting = guide.waiting.iter().map(|waiting| {
         let items = waiting.for_items.iter().map(|item| views::brief(&process, *item, wanted));
-        json!({
+        let mut shown = json!({
             "task": views::brief(&process, ItemRef::Task(waiting.task), wanted),
             "for": items.collect::<Vec<_>>(),
             "until": waiting.until.map(views::time),
-        })
+        });
+        note_withdrawn(&mut shown, withdrawn(&app, &process, waiting.task));
+        shown
     });
     let mut body = json!({
         "process": {"id": process.id.to_string(), "status": process.status_word(), "progress": process.progress()},
@@ -347,6 +351,13 @@ pub async fn guide(State(app): State<App>, Path(id): Path<String>, asked: Asked)
     }
     let language = language_of(&process, wanted);
     Ok(asked.show(&body, Some(process.version), language.as_deref()))
+}
+
+/// Says of a task's entry which of its assets are of versions that were deprecated or revoked; nothing where none is.
+fn note_withdrawn(entry: &mut Value, assets: Vec<Value>) {
+    if !assets.is_empty() {
+        entry["withdrawn"] = Value::Array(assets);
+    }
 }
 
 /// Why a task can be done now.

@@ -7,6 +7,7 @@ use interlink_model::facts::{Choice, Dates, ProcessEvent};
 use interlink_model::process::{Command as Wish, Process, SetDates};
 use interlink_model::schema::limits::{EXPRESSION_BYTES_MAX, RUNS_MAX};
 use interlink_model::schema::outline::ItemRef;
+use interlink_runtime::catalogue::Withdrawn;
 use interlink_runtime::{Answer, Done, ProcessView};
 use serde_json::{Value, json};
 
@@ -37,7 +38,8 @@ pub async fn get(
     let ProcessView { process, .. } = process_of(&app, &id)?;
     let number = task_number(&process, &task)?;
     let language = language_of(&process, &asked.wanted);
-    let body = views::task(&process, number, &asked.wanted, true);
+    let mut body = views::task(&process, number, &asked.wanted, true);
+    body.withdrawn = withdrawn(&app, &process, number);
     Ok(asked.show(&body, Some(process.version), language.as_deref()))
 }
 
@@ -226,6 +228,15 @@ pub async fn recommendations(
     Ok(asked.show(&json!({"items": items, "next_cursor": null}), None, None))
 }
 
+/// Assets on a task whose Interlinker was deprecated or revoked since.
+pub fn withdrawn(app: &App, process: &Process, task: usize) -> Vec<Value> {
+    let assets = app.engine.withdrawn_on(process, task).into_iter();
+    let shown = assets.map(|view| views::asset(&view));
+    shown
+        .map(|asset| json!({"asset": asset["id"], "name": asset["name"], "interlinker": asset["interlinker"]}))
+        .collect()
+}
+
 /// The best few for the guide.
 pub fn recommended(app: &App, problems: &[String], wanted: &Wanted) -> Vec<Value> {
     let mut all = scored(app, problems, wanted);
@@ -239,7 +250,8 @@ fn scored(app: &App, problems: &[String], wanted: &Wanted) -> Vec<Value> {
     if problems.is_empty() {
         return Vec::new();
     }
-    let catalogue = app.engine.interlinkers();
+    let mut catalogue = app.engine.interlinkers();
+    catalogue.retain(|version| version.withdrawn() != Some(Withdrawn::Revoked));
     let mut found: Vec<_> = catalogue
         .iter()
         .filter_map(|version| {
@@ -254,11 +266,13 @@ fn scored(app: &App, problems: &[String], wanted: &Wanted) -> Vec<Value> {
     });
     let shown = found.into_iter().map(|(version, score, because)| {
         let entry = views::interlinker(version, wanted);
-        json!({
+        let mut shown = json!({
             "interlinker": {"name": entry["name"], "version": entry["version"], "title": entry["title"], "nature": entry["nature"]},
             "score": score,
             "because": because,
-        })
+        });
+        views::put_withdrawal(&mut shown["interlinker"], version.withdrawal.as_ref());
+        shown
     });
     shown.collect()
 }

@@ -1,8 +1,10 @@
 //! Schemas and Interlinkers.
 
+use interlink_model::facts::ComponentSignature;
 use interlink_model::manifest::Manifest;
 use interlink_model::schema::{Language, Schema, Text};
-use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, SchemaVersion};
+use interlink_model::signature::Signature;
+use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, SchemaVersion, Withdrawal, Withdrawn};
 use serde_json::{Value, json};
 
 use super::task::prerequisites;
@@ -100,7 +102,37 @@ pub fn interlinker(version: &InterlinkerVersion, wanted: &Wanted) -> Value {
     shown["digest"] = json!(version.reference.digest);
     shown["published_at"] = json!(time(version.at));
     shown["published_by"] = json!(version.actor.to_string());
+    shown["signed_by"] = signed_by(version);
+    put_withdrawal(&mut shown, version.withdrawal.as_ref());
     shown
+}
+
+/// Who vouches for a version: the key, whose it is, whether it was trusted when the version was published, and since when it
+/// is not any more. Null where nobody does.
+fn signed_by(version: &InterlinkerVersion) -> Value {
+    let read = |made: &ComponentSignature| Signature::parse(&made.signature).ok().map(|line| (line, made.trusted));
+    let Some((line, trusted)) = version.signature.as_ref().and_then(read) else { return Value::Null };
+    let signer = version.signer.as_ref();
+    json!({
+        "key": line.key.as_str(),
+        "owner": signer.and_then(|signer| signer.owner.as_ref()),
+        "trusted": trusted,
+        "key_removed_at": signer.and_then(|signer| signer.removed_at).map(time),
+        "signature": line.to_string(),
+    })
+}
+
+/// Says of what is shown that its version was deprecated or revoked, by whom and why: `deprecated` or `revoked`. Nothing else
+/// says so, whatever a description has in it.
+pub fn put_withdrawal(shown: &mut Value, withdrawal: Option<&Withdrawal>) {
+    for how in [Withdrawn::Deprecated, Withdrawn::Revoked] {
+        if let Some(fields) = shown.as_object_mut() {
+            fields.remove(how.as_str());
+        }
+    }
+    if let Some(Withdrawal { how, at, actor, reason }) = withdrawal {
+        shown[how.as_str()] = json!({"reason": reason, "at": time(*at), "by": actor.to_string()});
+    }
 }
 
 /// Shows the actions of a manifest.

@@ -8,11 +8,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::time;
+use super::{put_withdrawal, time};
 
 /// Shows an asset.
 pub fn asset(view: &AssetView) -> Value {
-    let AssetView { asset, name, outcome } = view;
+    let AssetView { asset, name, outcome, withdrawal } = view;
     let mut shown = json!({
         "id": asset.id.to_string(),
         "name": name,
@@ -28,6 +28,7 @@ pub fn asset(view: &AssetView) -> Value {
         "created_at": time(asset.created_at),
         "updated_at": time(asset.touched_at),
     });
+    put_withdrawal(&mut shown["interlinker"], withdrawal.as_ref());
     if let Some(outcome) = outcome {
         shown["outcome"] = outcome.clone();
     }

@@ -127,6 +127,10 @@ pub struct TaskBody {
     /// Incidents of it that wait for an operator.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub incidents: Vec<String>,
+    /// Its assets whose Interlinker was deprecated or revoked: `{asset, name, interlinker}`, which says why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub withdrawn: Vec<serde_json::Value>,
     /// Version of its process.
     pub version: u64,
 }
@@ -266,6 +270,7 @@ pub fn task(process: &Process, number: usize, wanted: &Wanted, in_full: bool) ->
         occurrence: occurrence(process, number),
         subprocess: process.subprocesses.get(&(number as u32)).map(|sub| sub.process.to_string()),
         incidents: incidents_of(process, number),
+        withdrawn: Vec::new(),
         version: process.version,
     }
 }

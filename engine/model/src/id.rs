@@ -80,6 +80,8 @@ pub enum StreamKind {
     Call = b'x',
     /// A secret; the id is drawn from its name.
     Secret = b'z',
+    /// A key whose signatures are trusted, the id is drawn from its id; or what is asked of signatures.
+    Trust = b't',
 }
 
 impl StreamKind {
@@ -101,6 +103,7 @@ impl StreamKind {
             Snapshot,
             Call,
             Secret,
+            Trust,
         ];
         all.into_iter().find(|kind| *kind as u8 == byte)
     }

@@ -14,5 +14,6 @@ mod near;
 pub mod process;
 pub mod schema;
 pub mod sealed;
+pub mod signature;
 pub mod time;
 pub mod upcast;

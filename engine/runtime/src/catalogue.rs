@@ -1,6 +1,10 @@
 //! What processes are made of: schemas, Interlinkers, problem profiles. Small, so all of it is in memory, read from its
 //! streams at the start.
 
+mod interlinkers;
+mod trust;
+mod withdrawal;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Write;
@@ -12,7 +16,6 @@ use interlink_journal::{Position, ReadError, Record, RecordKind, Stream, sync_di
 use interlink_model::event::{Actor, Stamp, decode};
 use interlink_model::facts::*;
 use interlink_model::id::{Micros, ProcessId, StreamKind, named};
-use interlink_model::manifest::Manifest;
 use interlink_model::process::Plan;
 use interlink_model::schema::authoring::{self, Parsed, Syntax};
 use interlink_model::schema::{Text, bundle};
@@ -23,6 +26,10 @@ use crate::core::{Core, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::mended::whole;
+
+pub use self::interlinkers::{CatalogueEntry, InterlinkerVersion};
+pub use self::trust::{Period, SignatureError, Trust, TrustedKey};
+pub use self::withdrawal::{Withdrawal, Withdrawn};
 
 /// A schema in one version.
 #[derive(Debug, Clone)]
@@ -35,44 +42,6 @@ pub struct SchemaVersion {
     pub at: Micros,
     /// By whom.
     pub actor: Actor,
-}
-
-/// A version of an entry of the catalogue.
-#[derive(Debug, Clone)]
-pub struct InterlinkerVersion {
-    /// Name, version, digest.
-    pub reference: InterlinkerRef,
-    /// What it is.
-    pub entry: CatalogueEntry,
-    /// When it was published.
-    pub at: Micros,
-    /// By whom.
-    pub actor: Actor,
-}
-
-impl InterlinkerVersion {
-    /// Names of the problems that it addresses.
-    pub fn problem_profiles(&self) -> Vec<String> {
-        match &self.entry {
-            CatalogueEntry::Software(manifest) => manifest.problem_profiles.clone(),
-            CatalogueEntry::Described(entry) => entry
-                .get("problem_profiles")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(|name| name.as_str().map(str::to_owned))
-                .collect(),
-        }
-    }
-}
-
-/// What an entry of the catalogue is.
-#[derive(Debug, Clone)]
-pub enum CatalogueEntry {
-    /// A component that runs here.
-    Software(Arc<Manifest>),
-    /// A description of something that does not: knowledge, or a link.
-    Described(Arc<Value>),
 }
 
 /// That calls of an Interlinker are stopped.
@@ -134,6 +103,7 @@ pub(crate) struct Catalogue {
     pauses: RwLock<BTreeMap<String, Pause>>,
     grants: RwLock<BTreeMap<String, Grants>>,
     secrets: RwLock<BTreeMap<String, String>>,
+    trust: RwLock<Trust>,
     making: tokio::sync::Mutex<()>,
     components: PathBuf,
     /// Second copies of schemas, by digest: hundreds of processes stand on one record of the journal, and damage to it
@@ -161,6 +131,7 @@ impl Catalogue {
             pauses: RwLock::default(),
             grants: RwLock::default(),
             secrets: RwLock::default(),
+            trust: RwLock::default(),
             making: tokio::sync::Mutex::default(),
             components,
             copies,
@@ -176,36 +147,8 @@ impl Catalogue {
                 let version = SchemaVersion { plan, source: imported.source, at: stamp.at, actor: stamp.actor };
                 self.schemas.write().entry(imported.schema.name.clone()).or_default().push(version);
             }
-            AnyEvent::Interlinker(event) => {
-                let (reference, entry) = match event {
-                    InterlinkerEvent::InterlinkerPaused(paused) => {
-                        let reason = paused.reason.as_ref().and_then(|reason| reason.opened().cloned());
-                        let pause = Pause { at: stamp.at, actor: stamp.actor, reason };
-                        self.pauses.write().insert(paused.name.clone(), pause);
-                        return Ok(());
-                    }
-                    InterlinkerEvent::InterlinkerGranted(granted) => {
-                        let grants = serde_json::from_str(&granted.grants).map_err(|error| error.to_string())?;
-                        self.grants.write().insert(granted.name.clone(), grants);
-                        return Ok(());
-                    }
-                    InterlinkerEvent::InterlinkerResumed(resumed) => {
-                        self.pauses.write().remove(&resumed.name);
-                        return Ok(());
-                    }
-                    InterlinkerEvent::InterlinkerPublished(published) => {
-                        let manifest = serde_json::from_str(&published.manifest).map_err(|error| error.to_string())?;
-                        (published.interlinker.clone(), CatalogueEntry::Software(Arc::new(manifest)))
-                    }
-                    InterlinkerEvent::InterlinkerDescribed(described) => {
-                        let entry = serde_json::from_str(&described.entry).map_err(|error| error.to_string())?;
-                        (described.interlinker.clone(), CatalogueEntry::Described(Arc::new(entry)))
-                    }
-                };
-                let name = reference.name.clone();
-                let version = InterlinkerVersion { reference, entry, at: stamp.at, actor: stamp.actor };
-                self.interlinkers.write().entry(name).or_default().push(version);
-            }
+            AnyEvent::Interlinker(event) => self.apply_to_interlinker(event, stamp)?,
+            AnyEvent::Trust(event) => self.apply_to_trust(event, stamp)?,
             AnyEvent::ProblemProfile(ProblemProfileEvent::ProblemProfileDescribed(described)) => {
                 let ProblemProfileDescribed { id, name, description } = described.clone();
                 self.profiles.write().insert(id.clone(), ProblemProfile { id, name, description });
@@ -257,6 +200,7 @@ impl Catalogue {
             StreamKind::ProblemProfile,
             StreamKind::Service,
             StreamKind::Secret,
+            StreamKind::Trust,
         ];
         for kind in kinds {
             for found in core.journal.streams(kind as u8, None, usize::MAX)? {
@@ -266,6 +210,9 @@ impl Catalogue {
                     Ok(records) => self.take_in(core, &found, records),
                 };
                 if let Err(trouble) = taken_in {
+                    if kind == StreamKind::Trust {
+                        self.distrust();
+                    }
                     troubles.push(format!("{found}: {trouble}"));
                 }
             }
@@ -336,27 +283,6 @@ impl Catalogue {
         }
     }
 
-    /// All Interlinkers, each in its newest version, in order of their names.
-    pub fn interlinkers(&self) -> Vec<InterlinkerVersion> {
-        self.interlinkers.read().values().filter_map(|versions| newest_interlinker(versions).cloned()).collect()
-    }
-
-    /// All versions of an Interlinker, in the order of their publication.
-    pub fn interlinker_versions(&self, name: &str) -> Vec<InterlinkerVersion> {
-        self.interlinkers.read().get(name).cloned().unwrap_or_default()
-    }
-
-    /// The Interlinker of `name` (its newest version) or `name@version`.
-    pub fn interlinker(&self, wanted: &str) -> Option<InterlinkerVersion> {
-        let (name, version) = split(wanted);
-        let interlinkers = self.interlinkers.read();
-        let versions = interlinkers.get(name)?;
-        match version {
-            Some(version) => versions.iter().rev().find(|found| found.reference.version == version).cloned(),
-            None => newest_interlinker(versions).cloned(),
-        }
-    }
-
     /// All problem profiles.
     pub fn profiles(&self) -> Vec<ProblemProfile> {
         self.profiles.read().values().cloned().collect()
@@ -392,69 +318,6 @@ impl Catalogue {
         write_durably(&path, &copy).map_err(|error| Trouble::Unknown(format!("writing the schema's copy: {error}")))?;
         let at = stream(StreamKind::Schema, named(StreamKind::Schema, &plan.schema.name));
         self.write(core, at, stamp, AnyEvent::Schema(imported.into()), answer).await?;
-        Ok(Made { thing: version, new: true })
-    }
-
-    /// Publishes a component. The same content again is the one that is there.
-    pub async fn publish(
-        self: &Arc<Self>,
-        core: &Core,
-        bytes: &[u8],
-        actor: Actor,
-        settle: impl FnOnce(&InterlinkerVersion) -> Option<interlink_journal::NewRecord>,
-    ) -> Outcome<Made<InterlinkerVersion>> {
-        let inspected = core.host.inspect(bytes).map_err(Trouble::Component)?;
-        let _making = self.making.lock().await;
-        let reference = InterlinkerRef {
-            name: inspected.manifest.name.clone(),
-            version: inspected.manifest.version.to_string(),
-            digest: inspected.digest.clone(),
-        };
-        let wanted = format!("{}@{}", reference.name, reference.version);
-        if let Some(found) = self.interlinker(&wanted) {
-            if found.reference.digest == reference.digest {
-                return Ok(Made { thing: found, new: false });
-            }
-            return Err(Trouble::Taken { what: "Interlinker", id: wanted, found: found.reference.digest });
-        }
-        let path = self.component_path(&reference.digest);
-        write_durably(&path, bytes).map_err(|error| Trouble::Unknown(format!("writing the component: {error}")))?;
-        let stamp = core.stamp(core.now(), actor);
-        let manifest = serde_json::to_string(&inspected.manifest).expect("a manifest encodes");
-        let entry = CatalogueEntry::Software(Arc::new(inspected.manifest));
-        let version = InterlinkerVersion { reference: reference.clone(), entry, at: stamp.at, actor };
-        let answer = settle(&version);
-        let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, &reference.name));
-        let published = InterlinkerPublished { interlinker: reference, manifest, size_bytes: bytes.len() as u64 };
-        self.write(core, at, stamp, AnyEvent::Interlinker(published.into()), answer).await?;
-        Ok(Made { thing: version, new: true })
-    }
-
-    /// Describes an Interlinker that does not run here.
-    pub async fn describe(
-        self: &Arc<Self>,
-        core: &Core,
-        reference: InterlinkerRef,
-        entry: Value,
-        actor: Actor,
-        settle: impl FnOnce(&InterlinkerVersion) -> Option<interlink_journal::NewRecord>,
-    ) -> Outcome<Made<InterlinkerVersion>> {
-        let _making = self.making.lock().await;
-        let wanted = format!("{}@{}", reference.name, reference.version);
-        if let Some(found) = self.interlinker(&wanted) {
-            if found.reference.digest == reference.digest {
-                return Ok(Made { thing: found, new: false });
-            }
-            return Err(Trouble::Taken { what: "Interlinker", id: wanted, found: found.reference.digest });
-        }
-        let stamp = core.stamp(core.now(), actor);
-        let text = entry.to_string();
-        let entry = CatalogueEntry::Described(Arc::new(entry));
-        let version = InterlinkerVersion { reference: reference.clone(), entry, at: stamp.at, actor };
-        let answer = settle(&version);
-        let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, &reference.name));
-        let described = InterlinkerDescribed { interlinker: reference, entry: text };
-        self.write(core, at, stamp, AnyEvent::Interlinker(described.into()), answer).await?;
         Ok(Made { thing: version, new: true })
     }
 
@@ -597,30 +460,6 @@ impl Catalogue {
         settled(fate).await?;
         Ok(())
     }
-
-    fn component_path(&self, digest: &str) -> PathBuf {
-        self.components.join(format!("{}.wasm", digest.trim_start_matches("sha256:")))
-    }
-
-    /// The component of a version, ready to run: compiled, or loaded from the ahead-of-time cache, when it is first
-    /// needed.
-    pub async fn load(&self, core: &Core, reference: &InterlinkerRef) -> Outcome<Arc<Interlinker>> {
-        if let Some(loaded) = self.loaded.read().get(&reference.digest) {
-            return Ok(Arc::clone(loaded));
-        }
-        let path = self.component_path(&reference.digest);
-        let host = core.host.clone();
-        let id = format!("{}@{}", reference.name, reference.version);
-        let damaged = || Trouble::Damaged { what: "component of Interlinker", id: id.clone() };
-        let loading = tokio::task::spawn_blocking(move || {
-            let bytes = std::fs::read(path).ok()?;
-            host.load(&bytes).ok()
-        });
-        let loaded = loading.await.ok().flatten().filter(|loaded| loaded.digest() == reference.digest);
-        let loaded = loaded.ok_or_else(damaged)?;
-        self.loaded.write().insert(reference.digest.clone(), Arc::clone(&loaded));
-        Ok(loaded)
-    }
 }
 
 fn split(wanted: &str) -> (&str, Option<&str>) {
@@ -636,14 +475,6 @@ fn newest_schema(versions: &[SchemaVersion]) -> Option<&SchemaVersion> {
             if is_newer(&next.plan.schema.version, &newest.plan.schema.version) { next } else { newest }
         },
     )
-}
-
-fn newest_interlinker(versions: &[InterlinkerVersion]) -> Option<&InterlinkerVersion> {
-    let version = |found: &InterlinkerVersion| semver::Version::parse(&found.reference.version).ok();
-    versions.iter().reduce(|newest, next| match (version(newest), version(next)) {
-        (Some(before), Some(after)) if !is_newer(&after, &before) => newest,
-        _ => next,
-    })
 }
 
 /// The plan of a schema that was imported: its document is parsed again.

@@ -24,6 +24,7 @@ pub enum AnyEvent {
     Service(ServiceEvent),
     Call(CallEvent),
     Secret(SecretEvent),
+    Trust(TrustEvent),
 }
 
 macro_rules! each_family {
@@ -40,6 +41,7 @@ macro_rules! each_family {
             AnyEvent::Service($bound) => $do,
             AnyEvent::Call($bound) => $do,
             AnyEvent::Secret($bound) => $do,
+            AnyEvent::Trust($bound) => $do,
         }
     };
 }
@@ -75,6 +77,7 @@ impl AnyEvent {
             StreamKind::Service => decode(body).map(|(event, stamp)| (Self::Service(event), stamp))?,
             StreamKind::Call => decode(body).map(|(event, stamp)| (Self::Call(event), stamp))?,
             StreamKind::Secret => decode(body).map(|(event, stamp)| (Self::Secret(event), stamp))?,
+            StreamKind::Trust => decode(body).map(|(event, stamp)| (Self::Trust(event), stamp))?,
             StreamKind::Answer | StreamKind::Checkpoint | StreamKind::Snapshot => return Ok(None),
         }))
     }

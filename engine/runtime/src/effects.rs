@@ -14,7 +14,7 @@ use interlink_model::schema::work::Work;
 use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
-use crate::assets::{Assets, For, Instantiation, NewAsset, Use, guest_of};
+use crate::assets::{Assets, For, Instantiation, NewAsset, Use};
 use crate::calls::{Cause, left_open};
 use crate::catalogue::Catalogue;
 use crate::core::Core;
@@ -74,6 +74,8 @@ impl From<Trouble> for Failed {
                 failure(&code, detail, false)
             }
             Trouble::Damaged { .. } => failure("damaged", detail, false),
+            // It stays revoked: another version, or an operator, is what helps.
+            Trouble::Revoked { .. } => failure("interlinker-revoked", detail, true),
             Trouble::TooLarge(_) => failure("too-large", detail, true),
             _ => failure("refused", detail, true),
         }
@@ -155,6 +157,7 @@ impl Workshop {
         let Work::Interlinker(by) = &planned.work else { return Ok(()) };
         let version = self.catalogue.interlinker(interlinker);
         let version = version.ok_or_else(|| Trouble::NotFound { what: "Interlinker", id: interlinker.into() })?;
+        self.catalogue.not_revoked(&version.reference)?;
         let guest = self.catalogue.load(&self.core, &version.reference).await?;
         let language = process.language.as_deref().or(process.plan.schema.languages.first().map(String::as_str));
         let language = language.unwrap_or("en");
@@ -193,11 +196,16 @@ impl Workshop {
             Err(Trouble::NotFound { .. }) => return self.done(cell, number).await,
             Err(trouble) => return Err(trouble.into()),
         };
-        let guest = guest_of(&self.core, &self.catalogue, &asset.snapshot().asset).await?;
+        let interlinker = asset.snapshot().asset.interlinker.clone();
+        let guest = self.catalogue.load(&self.core, &interlinker).await?;
         let id = asset.snapshot().asset.id;
         let language = process.language.as_deref().unwrap_or("en");
         let with = Some(Command::EffectDone { effect: number, asset: None, outcome: false });
         let resumed = left_open(&self.core, cell.id, Cause::Effect(number));
+        // A call that a crash cut off was let in before, and ends.
+        if resumed.is_none() {
+            self.catalogue.not_revoked(&interlinker)?;
+        }
         let held = resumed.as_ref().map(|call| call.id);
         let asked = Use { language, expected: None, effect: Some(number), resumed, with };
         let input = input.unwrap_or_else(|| Json::Object(Default::default()));

@@ -47,6 +47,9 @@ pub enum Trouble {
     /// A component was refused.
     #[error("{0}")]
     Component(PublishError),
+    /// A component has no signature that is enough.
+    #[error("{0}")]
+    Signature(crate::catalogue::SignatureError),
     /// Something of this name is there with other content.
     #[error("{what} `{id}` is there with other content ({found})")]
     Taken {
@@ -78,6 +81,14 @@ pub enum Trouble {
         name: String,
         /// Since when, and why.
         pause: crate::catalogue::Pause,
+    },
+    /// A version of an Interlinker was revoked.
+    #[error("Interlinker `{id}` was revoked by an operator: {}", .withdrawal.told())]
+    Revoked {
+        /// Name and version.
+        id: String,
+        /// Since when, and why.
+        withdrawal: crate::catalogue::Withdrawal,
     },
     /// Who asks has none of the roles that it takes.
     #[error("`{what}` takes one of the roles {}", .roles.join(", "))]

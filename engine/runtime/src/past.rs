@@ -162,7 +162,8 @@ impl Engine {
         let (snapshot, cell) = self.asset_then(id, at)?;
         let asset = snapshot.asset;
         let (name, outcome) = (name_of(&asset, &cell.key), outcome_of(&asset, &cell.key));
-        Ok(AssetView { asset, name, outcome })
+        let withdrawal = self.catalogue.withdrawal(&asset.interlinker);
+        Ok(AssetView { asset, name, outcome, withdrawal })
     }
 
     /// Shows an asset as it was, by the component that it had.

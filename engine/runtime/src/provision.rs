@@ -10,7 +10,7 @@ use interlink_model::id::{ProcessId, StreamKind, named};
 use interlink_model::sealed::Sealed;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::Service;
+use crate::catalogue::{InterlinkerVersion, Service, Withdrawn};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::engine::Engine;
 use crate::error::{Outcome, Trouble};
@@ -90,6 +90,22 @@ impl Change {
     }
 }
 
+/// Whether an Interlinker that is there can be used.
+fn with_version(wanted: &str, found: &InterlinkerVersion) -> Change {
+    let version = &found.reference.version;
+    let (action, detail) = match &found.withdrawal {
+        None => (ChangeAction::Keep, format!("version {version} is there")),
+        Some(withdrawal) => {
+            let detail = format!("version {version} is {}: {}", withdrawal.how.as_str(), withdrawal.told());
+            match withdrawal.how {
+                Withdrawn::Deprecated => (ChangeAction::Keep, detail),
+                Withdrawn::Revoked => (ChangeAction::Conflict, format!("{detail}; name or publish another version")),
+            }
+        }
+    };
+    Change::new(action, "interlinker", wanted, detail)
+}
+
 impl Engine {
     /// What applying a file would do.
     pub fn plan_service(&self, file: &ServiceFile) -> Vec<Change> {
@@ -107,10 +123,7 @@ impl Engine {
         });
         for wanted in &file.interlinkers {
             changes.push(match self.catalogue.interlinker(wanted) {
-                Some(found) => {
-                    let version = found.reference.version;
-                    Change::new(Keep, "interlinker", wanted, format!("version {version} is there"))
-                }
+                Some(found) => with_version(wanted, &found),
                 None => Change::new(Missing, "interlinker", wanted, "publish it: `POST /v1/interlinkers`"),
             });
         }
@@ -151,6 +164,9 @@ impl Engine {
         let changes = self.plan_service(file);
         if let Some(obstacle) = changes.iter().find(|change| change.is_obstacle()) {
             let Change { kind, name, .. } = obstacle;
+            if let Some(found) = self.catalogue.interlinker(name).filter(|_| *kind == "interlinker") {
+                self.catalogue.not_revoked(&found.reference)?;
+            }
             return Err(match obstacle.action {
                 ChangeAction::Missing => Trouble::Names {
                     what: kind,

@@ -193,6 +193,8 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
     // The ledger of a directory in which nothing was erased.
     std::fs::write(server.place("keys/erased"), "").expect("written");
     let mut shelf = Shelf { directory: tempfile::tempdir().expect("a directory"), backups: 0, restored: 0 };
+    let folder = tempfile::tempdir().expect("a directory");
+    let exchange = folder.path().to_str().expect("a path of letters").to_owned();
     let slow = tempfile::tempdir().expect("a directory");
     let slow = slow.path().to_str().expect("a path of letters").to_owned();
     let of_page = commands(&page("operating.md"));
@@ -207,6 +209,7 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
             ("PROCESS", id_of(&process).to_owned()),
             ("ENDED", id_of(&ended).to_owned()),
             ("SCHEMA", "tool-library".to_owned()),
+            ("/srv/exchange", exchange.clone()),
         ];
         let names = shelf.names(line).into_iter().chain(of_line).collect();
         Stage { server: &server, names }.run(line);

@@ -31,6 +31,7 @@ mod power;
 mod privacy;
 mod provisioning;
 mod reading;
+mod registry;
 mod repair;
 mod requests;
 mod schemas;

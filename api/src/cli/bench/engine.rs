@@ -47,7 +47,7 @@ pub async fn open_with(place: &Path, options: Options, schema: &str) -> Outcome<
             engine.import_schema(parsed, SchemaSource::Authored, Actor::System, |_| empty(), &Permit::default()).await;
         imported.map_err(|trouble| trouble.to_string())?;
         for component in [POLL, DOCUMENT, WEBHOOK] {
-            let published = engine.publish(component, Actor::System, |_| empty(), &Permit::default()).await;
+            let published = engine.publish(component, None, Actor::System, |_| empty(), &Permit::default()).await;
             published.map_err(|trouble| trouble.to_string())?;
         }
     }

@@ -1,6 +1,8 @@
 //! `interlink interlinker`: writing one, and looking at what they did.
 
+mod registry;
 mod run;
+mod signing;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -30,7 +32,8 @@ pub enum Command {
     Build(Folder),
     /// Runs the tests of the Interlinker in a folder.
     Test(Folder),
-    /// Builds the Interlinker in a folder and publishes it on a server; of a `.wasm` file, what it holds.
+    /// Builds the Interlinker in a folder and publishes it on a server; of a `.wasm` file, what it holds, with the
+    /// signature that lies beside it as `.wasm.sig`.
     Publish {
         /// The folder, or a component.
         #[arg(default_value = ".")]
@@ -38,9 +41,34 @@ pub enum Command {
         /// Builds and publishes again whenever a file changes.
         #[arg(long)]
         watch: bool,
+        /// Signs it with the key in this file, and leaves the signature beside the component.
+        #[arg(long)]
+        key: Option<PathBuf>,
     },
-    /// Lists the Interlinkers of a server.
-    List,
+    /// Makes a key that signs components: its private half in a file, its public half beside it.
+    Keygen {
+        /// The file; the public half gets `.pub` at its end.
+        file: PathBuf,
+        /// What the key is known by; the file's name where it is not said.
+        #[arg(long)]
+        id: Option<String>,
+    },
+    /// Fetches a component from a server into a file, with its signature beside it.
+    Export {
+        /// `NAME`, or `NAME@VERSION`.
+        name: String,
+        /// The file; it must not be there.
+        file: PathBuf,
+    },
+    /// Lists the Interlinkers of a server, or the versions of one.
+    List {
+        /// Whose versions.
+        name: Option<String>,
+    },
+    /// Advises against a version; nothing of it stops.
+    Deprecate(registry::Withdrawing),
+    /// Takes a version back for good: nothing of it is called any more.
+    Revoke(registry::Withdrawing),
     /// Runs a component for a test, which speaks with it line by line: `test` does so.
     Run {
         /// The component.
@@ -94,10 +122,14 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
             Ok(())
         }
         Command::Test(Folder { path }) => test(&open(&path)?),
-        Command::Publish { path, watch: false } => publish(&path, &client()?, output),
-        Command::Publish { path, watch: true } => watch(&open(&path)?, &client()?, output),
+        Command::Publish { path, watch: false, key } => publish(&path, key.as_deref(), &client()?, output),
+        Command::Publish { path, watch: true, key } => watch(&open(&path)?, key.as_deref(), &client()?, output),
+        Command::Keygen { file, id } => signing::keygen(&file, id.as_deref()),
+        Command::Export { name, file } => signing::export(&name, &file, &client()?),
         Command::Run { component } => run::run(&component),
-        Command::List => list(&client()?, output),
+        Command::List { name } => registry::list(name.as_deref(), &client()?, output),
+        Command::Deprecate(wanted) => registry::withdraw("deprecate", &wanted, &client()?, output),
+        Command::Revoke(wanted) => registry::withdraw("revoke", &wanted, &client()?, output),
         Command::Replay { asset, call } => replay(&asset, &call, &client()?, output),
     }
 }
@@ -143,8 +175,9 @@ fn show_built(built: &Built, output: Output) {
 }
 
 /// Publishes a component, or what is built of a folder.
-fn publish(path: &Path, client: &Client, output: Output) -> Result<(), String> {
-    let component = if path.extension().is_some_and(|extension| extension == "wasm") {
+fn publish(path: &Path, key: Option<&Path>, client: &Client, output: Output) -> Result<(), String> {
+    let is_file = path.extension().is_some_and(|extension| extension == "wasm");
+    let component = if is_file {
         path.to_owned()
     } else {
         let built = build(&open(path)?)?;
@@ -152,23 +185,34 @@ fn publish(path: &Path, client: &Client, output: Output) -> Result<(), String> {
         built.path
     };
     let bytes = std::fs::read(&component).map_err(|error| format!("{}: {error}", component.display()))?;
-    let published = client.post("/v1/interlinkers", "application/wasm", &bytes)?;
+    let signature = match key {
+        Some(key) => Some(signing::sign(&component, &bytes, key)?),
+        // Beside what was just built lies at most the signature of what was built before.
+        None if is_file => signing::signature_beside(&component)?,
+        None => None,
+    };
+    let published = client.publish(&bytes, signature.as_deref())?;
     if output == Output::Json {
         print_json(&published);
     } else {
-        println!("published {} {} on {}", text(&published["name"]), text(&published["version"]), client.server());
+        let by = match &published["signed_by"] {
+            Value::Null => String::new(),
+            by if by["trusted"] == true => format!(", signed by {} of {}", text(&by["key"]), text(&by["owner"])),
+            by => format!(", signed by {}, which is not trusted there", text(&by["key"])),
+        };
+        println!("published {} {} on {}{by}", text(&published["name"]), text(&published["version"]), client.server());
     }
     Ok(())
 }
 
 /// Builds and publishes again and again. What does not build is told, and the next change is waited for.
-fn watch(project: &Project, client: &Client, output: Output) -> Result<(), String> {
+fn watch(project: &Project, key: Option<&Path>, client: &Client, output: Output) -> Result<(), String> {
     let mut seen = None;
     loop {
         let now = newest(project);
         if seen != Some(now) {
             seen = Some(now);
-            match publish(&project.folder, client, output) {
+            match publish(&project.folder, key, client, output) {
                 Ok(()) => println!("waiting for a change"),
                 Err(message) => println!("{message}\nwaiting for a change"),
             }
@@ -182,26 +226,6 @@ fn newest(project: &Project) -> (Option<SystemTime>, usize) {
     let sources = project.sources();
     let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|about| about.modified()).ok();
     (sources.iter().filter_map(changed).max(), sources.len())
-}
-
-fn list(client: &Client, output: Output) -> Result<(), String> {
-    let mut all = Vec::new();
-    let mut after = String::new();
-    loop {
-        let page = client.get(&format!("/v1/interlinkers?limit=100{after}"))?;
-        all.extend(page["items"].as_array().cloned().unwrap_or_default());
-        match page["next_cursor"].as_str() {
-            Some(cursor) => after = format!("&cursor={cursor}"),
-            None => break,
-        }
-    }
-    if output == Output::Json {
-        print_json(&json!({ "items": all }));
-        return Ok(());
-    }
-    let row = |one: &Value| ["name", "version", "nature", "title"].map(|key| text(&one[key])).to_vec();
-    print_table(&["name", "version", "nature", "title"], &all.iter().map(row).collect::<Vec<_>>());
-    Ok(())
 }
 
 fn replay(asset: &str, call: &str, client: &Client, output: Output) -> Result<(), String> {

@@ -4,6 +4,7 @@
 
 mod calls;
 mod process;
+mod trust;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub use self::calls::*;
 pub use self::process::*;
+pub use self::trust::*;
 use crate::events;
 use crate::id::{AssetId, CallId, PersonId, ProcessId};
 use crate::schema::Text;
@@ -229,7 +231,31 @@ events! {
             pub manifest: String,
             /// Size of the component.
             pub size_bytes: u64,
+            /// Who vouches for it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub signature: Option<ComponentSignature>,
         } sealed(),
+        /// A component that was published was signed by somebody who is trusted more.
+        InterlinkerSigned {
+            /// Name, version, digest.
+            pub interlinker: InterlinkerRef,
+            /// Who vouches for it.
+            pub signature: ComponentSignature,
+        } sealed(),
+        /// An operator advises against a version; nothing of it stops.
+        InterlinkerDeprecated {
+            /// Name, version, digest.
+            pub interlinker: InterlinkerRef,
+            /// Why.
+            pub reason: Sealed<String>,
+        } sealed(reason),
+        /// An operator took a version back: nothing of it is called any more.
+        InterlinkerRevoked {
+            /// Name, version, digest.
+            pub interlinker: InterlinkerRef,
+            /// Why.
+            pub reason: Sealed<String>,
+        } sealed(reason),
         /// An operator decided what it may ask the world outside for: all of it, in place of what was before.
         InterlinkerGranted {
             /// Its name.

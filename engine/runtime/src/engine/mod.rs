@@ -4,6 +4,8 @@ mod happened;
 mod opening;
 mod resuming;
 mod signed;
+mod trusting;
+mod withdrawing;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,6 +20,7 @@ use interlink_model::facts::{InterlinkerRef, ProcessEvent, SchemaSource};
 use interlink_model::id::{AssetId, IncidentId, Micros, PersonId, ProcessId, StreamKind};
 use interlink_model::process::{Command, Incident, NewProcess, Process};
 use interlink_model::schema::authoring::Parsed;
+use interlink_model::signature::Signature;
 use parking_lot::Mutex;
 use serde_json::Value as Json;
 
@@ -29,7 +32,9 @@ pub(crate) use self::signed::Checkpoint;
 use crate::assets::{Acted, AssetCell, Assets, For, Instantiation, NewAsset, Use as AssetUse, guest_of};
 use crate::backup::Source;
 use crate::calls::Interrupted;
-use crate::catalogue::{Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, events_of};
+use crate::catalogue::{
+    Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, Withdrawal, events_of,
+};
 use crate::core::Core;
 use crate::dispatch::{ByHand, Dispatcher};
 use crate::draft::stream;
@@ -73,6 +78,8 @@ pub struct AssetView {
     pub name: Option<String>,
     /// What it declared last.
     pub outcome: Option<Json>,
+    /// That its Interlinker's version was deprecated or revoked.
+    pub withdrawal: Option<Withdrawal>,
 }
 
 /// Something that failed past its policy, as it is shown.
@@ -230,16 +237,17 @@ impl Engine {
         self.catalogue.schema_versions(name)
     }
 
-    /// Publishes a component.
+    /// Publishes a component, with its signature where it has one.
     pub async fn publish(
         &self,
         bytes: &[u8],
+        signature: Option<&Signature>,
         actor: Actor,
         answer: impl FnOnce(&InterlinkerVersion) -> Answer,
         permit: &Permit,
     ) -> Outcome<Made<InterlinkerVersion>> {
         let settle = |version: &InterlinkerVersion| self.with_record(permit, || answer(version));
-        self.catalogue.publish(&self.core, bytes, actor, settle).await
+        self.catalogue.publish(&self.core, bytes, signature, actor, settle).await
     }
 
     /// Describes an Interlinker that does not run here.
@@ -255,7 +263,7 @@ impl Engine {
         self.catalogue.describe(&self.core, reference, entry, actor, settle).await
     }
 
-    /// All Interlinkers, each in its newest version.
+    /// All Interlinkers, each in the version that its bare name means.
     pub fn interlinkers(&self) -> Vec<InterlinkerVersion> {
         self.catalogue.interlinkers()
     }
@@ -426,6 +434,12 @@ impl Engine {
         }
     }
 
+    /// What is called anew is neither revoked nor paused. A version that was revoked is still looked at.
+    fn may_be_called(&self, interlinker: &InterlinkerRef) -> Outcome<()> {
+        self.catalogue.not_revoked(interlinker)?;
+        self.not_paused(&interlinker.name)
+    }
+
     // Assets.
 
     /// The host on which Interlinkers run.
@@ -460,7 +474,7 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        self.not_paused(&new.interlinker.name)?;
+        self.may_be_called(&new.interlinker)?;
         let wanted = Instantiation { new, purpose: For::Evidence, language, resumed: None };
         self.assets.instantiate(&cell, &guest, caller.actor(), wanted, settle, permit).await
     }
@@ -474,7 +488,8 @@ impl Engine {
         let cell = self.asset_cell(id)?;
         let asset = cell.snapshot().asset;
         let (name, outcome) = (cell.name(&asset), cell.outcome(&asset));
-        Ok(AssetView { asset, name, outcome })
+        let withdrawal = self.catalogue.withdrawal(&asset.interlinker);
+        Ok(AssetView { asset, name, outcome, withdrawal })
     }
 
     /// Runs an action of an asset.
@@ -502,7 +517,7 @@ impl Engine {
         };
         let asked = AssetUse { language, expected, effect: None, resumed: None, with: None };
         let actor = caller.actor();
-        self.not_paused(&asset.interlinker.name)?;
+        self.may_be_called(&asset.interlinker)?;
         self.assets.act(&process, &cell, &guest, actor, action, input, asked, settle, permit).await
     }
 

@@ -67,7 +67,7 @@ async fn scene() -> Scene {
     let ana = caller(&engine, "ana").await;
     let process = process(&engine, &ana, Permit::default()).await;
     run(&engine, &ana, process, Command::Start).await.expect("started");
-    engine.publish(WEBHOOK, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
+    engine.publish(WEBHOOK, None, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
     let origin = Origin::of_url("http://outside.example").expect("an origin");
     let grants = Grants { http: vec![HttpGrant { methods: vec!["POST".into()], origin }], secrets: Vec::new() };
     engine.grant(Actor::System, "webhook", &grants, &answer(200), &Permit::default()).await.expect("granted");

@@ -36,7 +36,7 @@ async fn what_processes_within_processes_did_is_undone_the_last_first_over_an_ou
     let ambient = given();
     let engine = open(data.path(), &ambient);
     let ana = caller(&engine, "ana").await;
-    engine.publish(POLL, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
+    engine.publish(POLL, None, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
     let ask = |id: &str, after: &str| format!("          - {{ id: {id}, {ASK}{after} }}\n");
     let sub = |id: &str, schema: &str, after: &str| {
         format!("          - {{ id: {id}, kind: subprocess, schema: {schema}{after} }}\n")

@@ -128,7 +128,7 @@ async fn an_interlinker_is_instantiated_by_itself_once_and_its_outcome_completes
     let ambient = given();
     let engine = open(data.path(), &ambient);
     let ana = caller(&engine, "ana").await;
-    engine.publish(POLL, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
+    engine.publish(POLL, None, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
     import(&engine, &schema_of("ask", ASK)).await;
     let id = started(&engine, &ana, "ask").await;
     let process = until(&engine, id, "an asset", |process| !process.assets.is_empty()).await;
@@ -173,7 +173,7 @@ async fn what_fails_is_tried_again_becomes_an_incident_and_goes_on_when_an_opera
     drop(engine);
     interlink_runtime::state::remove_state(data.path()).expect("removed");
     let engine = open(data.path(), &ambient);
-    engine.publish(POLL, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
+    engine.publish(POLL, None, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
     let retry = Command::CloseIncident { incident, resolution: Resolution::Retried };
     run(&engine, &ana, id, retry).await.expect("retried");
     let process = until(&engine, id, "an asset", |process| !process.assets.is_empty()).await;
@@ -186,7 +186,7 @@ async fn a_paused_interlinker_keeps_what_is_automatic_waiting_and_tells_people()
     let ambient = given();
     let engine = open(data.path(), &ambient);
     let ana = caller(&engine, "ana").await;
-    engine.publish(POLL, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
+    engine.publish(POLL, None, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
     import(&engine, &schema_of("ask", ASK)).await;
     let reason = Some("the registry is down".into());
     engine.set_paused(&ana, "poll", true, reason, &answer(200), &Permit::default()).await.expect("paused");
@@ -253,7 +253,7 @@ async fn one_process_with_many_effects_does_not_hold_up_another() {
     let ambient = given();
     let engine = open(data.path(), &ambient);
     let ana = caller(&engine, "ana").await;
-    engine.publish(POLL, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
+    engine.publish(POLL, None, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
     let poll = |id: String| {
         format!(
             "          - {{ id: {id}, kind: interlinker, interlinker: poll, input: {{ question: Q, options: [a, b], quorum: 1 }} }}\n"

@@ -32,7 +32,7 @@ async fn a_page_of_uses_looks_at_so_many_and_says_where_the_next_goes_on() {
     let ambient = given();
     let engine = open(data.path(), &ambient);
     let ana = caller(&engine, "ana").await;
-    engine.publish(POLL, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
+    engine.publish(POLL, None, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
     let id = process(&engine, &ana, Permit::default()).await;
     run(&engine, &ana, id, Command::Start).await.expect("started");
     let new = NewAsset {

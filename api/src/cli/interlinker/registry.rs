@@ -1,0 +1,73 @@
+//! `interlink interlinker list | deprecate | revoke`: what a server has, and what its operator says of it.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::cli::{Output, print_json, print_table, text};
+use crate::client::Client;
+
+/// A version, and why it is withdrawn.
+#[derive(Debug, Args)]
+pub struct Withdrawing {
+    /// Its name.
+    name: String,
+    /// Its version.
+    version: String,
+    /// Why: everybody who uses it reads this.
+    #[arg(long)]
+    reason: String,
+}
+
+/// Lists the Interlinkers of a server, or the versions of one.
+pub fn list(name: Option<&str>, client: &Client, output: Output) -> Result<(), String> {
+    let path = match name {
+        None => "/v1/interlinkers".to_owned(),
+        Some(name) => format!("/v1/interlinkers/{name}/versions"),
+    };
+    let all = every(&path, client)?;
+    if output == Output::Json {
+        print_json(&json!({ "items": all }));
+        return Ok(());
+    }
+    let row = |one: &Value| {
+        let mut row = ["name", "version", "nature", "title"].map(|key| text(&one[key])).to_vec();
+        row.push(standing(one));
+        row
+    };
+    print_table(&["name", "version", "nature", "title", "standing"], &all.iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// Every entry of a list, page by page.
+pub fn every(path: &str, client: &Client) -> Result<Vec<Value>, String> {
+    let mut all = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = client.get(&format!("{path}?limit=100{after}"))?;
+        all.extend(page["items"].as_array().cloned().unwrap_or_default());
+        match page["next_cursor"].as_str() {
+            Some(cursor) => after = format!("&cursor={cursor}"),
+            None => return Ok(all),
+        }
+    }
+}
+
+/// Whether a version was withdrawn, and why.
+fn standing(version: &Value) -> String {
+    let withdrawn = ["deprecated", "revoked"].into_iter().find(|how| version[*how].is_object());
+    withdrawn.map_or_else(|| "-".into(), |how| format!("{how}: {}", text(&version[how]["reason"])))
+}
+
+/// Deprecates a version, or revokes it.
+pub fn withdraw(how: &str, wanted: &Withdrawing, client: &Client, output: Output) -> Result<(), String> {
+    let Withdrawing { name, version, reason } = wanted;
+    let path = format!("/v1/interlinkers/{name}/versions/{version}/{how}");
+    let body = json!({ "reason": reason }).to_string();
+    let shown = client.post(&path, "application/json", body.as_bytes())?;
+    if output == Output::Json {
+        print_json(&shown);
+    } else {
+        println!("{} {}  {}", text(&shown["name"]), text(&shown["version"]), standing(&shown));
+    }
+    Ok(())
+}
