@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::component::with_manifest;
 use crate::project::Runner;
-use crate::tools::{Npm, below, told, under, watched};
-use crate::{AuthorError, Outcome, sdk};
+use crate::tools::{Npm, below, built_with_js, told, under, watched};
+use crate::{AuthorError, Language, Outcome, provenance, sdk};
 
 /// The world's name in its WIT.
 const WORLD: &str = "interlinker";
@@ -22,6 +22,7 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u
     let npm = Npm::find(tell)?;
     tell("reading its types");
     let manifest = describe(folder, &main, &npm)?;
+    let manifest = provenance::added(&manifest, folder, Language::JavaScript, &built_with_js())?;
     tell("making a component of it");
     let entry = format!(
         "import Kind from {:?};\nimport {{ serve }} from \"./{}/js/guest.js\";\n\nexport const asset = serve(Kind);\n",

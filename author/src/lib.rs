@@ -8,6 +8,7 @@ mod create;
 mod error;
 mod javascript;
 mod project;
+mod provenance;
 mod python;
 mod rust;
 mod sdk;

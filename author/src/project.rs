@@ -35,7 +35,7 @@ impl Language {
     }
 
     /// The file by which a folder is known to hold one.
-    fn mark(self) -> &'static str {
+    pub(crate) fn mark(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
             Self::JavaScript => "package.json",

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::component::with_manifest;
 use crate::project::Runner;
-use crate::tools::{Pip, told, under, watched};
-use crate::{AuthorError, Outcome, sdk};
+use crate::tools::{Pip, built_with_python, told, under, watched};
+use crate::{AuthorError, Language, Outcome, provenance, sdk};
 
 /// The world's name in its WIT.
 const WORLD: &str = "interlinker";
@@ -22,6 +22,7 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u
     let pip = Pip::find(tell)?;
     tell("reading its types");
     let manifest = describe(folder, &module, &pip)?;
+    let manifest = provenance::added(&manifest, folder, Language::Python, &built_with_python())?;
     tell("making a component of it");
     let entry = kept.join("entry");
     fs::create_dir_all(&entry).map_err(AuthorError::writing(&entry))?;

@@ -8,7 +8,7 @@ use crate::component::component_of_module;
 use crate::project::Runner;
 use crate::toolchain::{self, TARGET, Toolchain};
 use crate::tools::{under, watched};
-use crate::{AuthorError, Outcome, sdk};
+use crate::{AuthorError, Language, Outcome, provenance, sdk};
 
 /// The environment variable by which the SDK's generated test is told where to write the manifest.
 const MANIFEST_VARIABLE: &str = "INTERLINK_MANIFEST_OUT";
@@ -55,6 +55,7 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u
     let of = Crate { root: folder, package: &package, target: &target };
     let manifest = manifest(&of)?;
     let toolchain = toolchain::find()?;
+    let manifest = provenance::added(&manifest, folder, Language::Rust, &toolchain.compiler()?)?;
     tell(&format!("compiling with {toolchain}"));
     let module = compile(&of, &toolchain)?;
     Ok((component_of_module(&module, &manifest)?, manifest))

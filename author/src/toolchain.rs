@@ -77,6 +77,22 @@ impl Toolchain {
         }
     }
 
+    /// The compiler and its version, as in `rustc 1.95.0`.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not say it.
+    pub fn compiler(&self) -> Outcome<String> {
+        let version = match self {
+            Self::Rustup => {
+                let said = output_of(Command::new(rustc_beside_cargo()).arg("--version"))?;
+                said.split_whitespace().nth(1).unwrap_or_default().to_owned()
+            }
+            Self::Debian { version, .. } => version.clone(),
+        };
+        Ok(format!("rustc {version}"))
+    }
+
     /// A cargo that can build for [`TARGET`]; the caller adds `build` and its options.
     ///
     /// Paths of this machine, which panics would name, are cut: the same sources make the same component elsewhere.

@@ -18,6 +18,16 @@ const PYTHON_IS_NEW: &str =
 /// The oldest node that they run on.
 const NODE_MAJOR_MIN: u32 = 20;
 
+/// What makes components of JavaScript, with its version.
+pub(crate) fn built_with_js() -> String {
+    NPM[0].replace('@', " ")
+}
+
+/// What makes components of Python, with its version.
+pub(crate) fn built_with_python() -> String {
+    PIP[0].replace("==", " ")
+}
+
 /// Where tools of a kind, in these versions, are kept.
 fn place(kind: &str, versions: &[&str]) -> PathBuf {
     let own = std::env::var_os(TOOLS_VARIABLE).map(PathBuf::from);

@@ -83,6 +83,7 @@ pub fn interlinker(version: &InterlinkerVersion, wanted: &Wanted) -> Value {
             "problem_profiles": manifest.problem_profiles,
             "licence": manifest.licence,
             "world": manifest.world,
+            "provenance": provenance(manifest),
             "grants": manifest.grants,
             "actions": manifest.actions.iter().map(|action| &action.name).collect::<Vec<_>>(),
         }),
@@ -105,6 +106,13 @@ pub fn interlinker(version: &InterlinkerVersion, wanted: &Wanted) -> Value {
     shown["signed_by"] = signed_by(version);
     put_withdrawal(&mut shown, version.withdrawal.as_ref());
     shown
+}
+
+/// Where a component comes from, as its manifest claims; null for what that does not say.
+fn provenance(manifest: &Manifest) -> Value {
+    let said = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
+    let Manifest { source, licence, sdk, build, .. } = manifest;
+    json!({"source": said(source), "licence": said(licence), "sdk": said(sdk), "build": said(build)})
 }
 
 /// Who vouches for a version: the key, whose it is, whether it was trusted when the version was published, and since when it

@@ -204,6 +204,13 @@ fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
         let reason = "is anonymous; this server does not record actions under a pseudonym yet, and does not pretend to";
         return Err(wrong(format!("has an action `{}` that {reason}", action.name)));
     }
+    let is_address = ["https://", "http://"].iter().any(|scheme| manifest.source.starts_with(scheme));
+    if !manifest.source.is_empty() && !is_address {
+        return Err(wrong(format!(
+            "has the source {:?}; a source begins with `https://` or `http://`",
+            manifest.source
+        )));
+    }
     check_grants(&manifest.grants).map_err(wrong)?;
     Ok(manifest)
 }

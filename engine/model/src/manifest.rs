@@ -23,6 +23,12 @@ pub struct Manifest {
     /// What it was built with.
     #[serde(default)]
     pub sdk: String,
+    /// Where its source is: an address that a browser opens; empty where it does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// What made the component, with its version; empty where it does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub build: String,
     /// Title for people.
     #[serde(default)]
     pub title: Text,

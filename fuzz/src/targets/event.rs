@@ -3,7 +3,7 @@
 use interlink_model::event::{Event, decode, envelope};
 use interlink_model::facts::{
     AssetEvent, CallEvent, InterlinkerEvent, LoginEvent, PersonEvent, ProblemProfileEvent, ProcessEvent, SchemaEvent,
-    SecretEvent, ServiceEvent, UsageEvent,
+    SecretEvent, ServiceEvent, TrustEvent, UsageEvent,
 };
 
 /// An event that is read has the kind of its envelope and the present form, and is written as what reads as the same.
@@ -21,6 +21,7 @@ pub fn run(data: &[u8]) {
     reads::<ProcessEvent>(data);
     reads::<SchemaEvent>(data);
     reads::<SecretEvent>(data);
+    reads::<TrustEvent>(data);
     reads::<ServiceEvent>(data);
     reads::<UsageEvent>(data);
 }

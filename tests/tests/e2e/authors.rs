@@ -176,5 +176,7 @@ fn every_command_of_the_page_for_authors_does_what_it_says() {
             _ => panic!("nobody knows `{line}`"),
         }
     }
-    assert_eq!(server.operator().get("/v1/interlinkers/street-party").is(200)["version"], "0.1.0");
+    let published = server.operator().get("/v1/interlinkers/street-party").is(200);
+    assert_eq!((&published["version"], &published["signed_by"]["key"]), (&json!("0.1.0"), &json!("town-2027")));
+    assert_eq!(published["provenance"]["build"], "componentize-qjs 0.4.5");
 }

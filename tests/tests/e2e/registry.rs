@@ -1,5 +1,6 @@
 //! The registry of Interlinkers: what becomes of a version after it was published.
 
+mod provenance;
 mod signing;
 mod withdrawal;
 

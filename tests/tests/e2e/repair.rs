@@ -305,7 +305,7 @@ fn without_a_backup_a_process_goes_on_from_the_state_with_all_that_it_had_and_sa
 }
 
 /// Flips a bit in the first event of a kind; says in which file.
-fn flipped(server: &Server, kind: &str) -> String {
+pub fn flipped(server: &Server, kind: &str) -> String {
     flipped_at(server, kind.as_bytes())
 }
 

@@ -237,3 +237,18 @@ fn a_key_is_trusted_by_an_operator_and_one_that_is_removed_keeps_what_it_signed(
     member.get("/v1/trust/keys/nobody").refused(404, "not-found");
     assert_eq!(member.get(path).is(200)["removed_at"], Value::Null);
 }
+
+#[test]
+fn a_server_that_cannot_read_whether_it_asks_for_signatures_asks_for_them() {
+    let mut server = Server::start();
+    let operator = server.operator().clone();
+    for required in [true, false] {
+        put(&operator, "/v1/trust", &json!({"require_signatures": required})).is(200);
+    }
+    operator.send("/v1/interlinkers", WASM, poll("1.1.0")).is(201);
+    server.stop();
+    crate::repair::flipped(&server, "SignaturesRequired");
+    server.launch();
+    assert_eq!(operator.get("/v1/trust").is(200)["require_signatures"], true);
+    operator.send("/v1/interlinkers", WASM, poll("1.2.0")).refused(422, "signature-refused");
+}
