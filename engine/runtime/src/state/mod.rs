@@ -18,6 +18,7 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use interlink_journal::Position;
 use interlink_model::asset::Asset;
@@ -194,6 +195,28 @@ struct Included {
 
 const INCLUDED: &[u8] = &[table::META, b'i'];
 
+/// How long sled may take to let go of its files: it does so behind whoever drops it, and nobody else can have them, because
+/// the directory is ours.
+const LETS_GO_WITHIN: Duration = Duration::from_secs(5);
+
+fn open_sled(config: &sled::Config) -> Result<sled::Db, StateError> {
+    let begun = Instant::now();
+    loop {
+        // sled panics on some of what a flipped bit can do to it.
+        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
+        match opened.map_err(|_| StateError::Damaged("it does not open".into()))? {
+            Err(error) if is_held(&error) && begun.elapsed() < LETS_GO_WITHIN => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+fn is_held(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
+}
+
 impl State {
     /// Opens the state of a data directory and tells the position that it includes: 0 where there is none, where it
     /// belongs to another journal, or where it was damaged and has been removed.
@@ -262,9 +285,7 @@ impl State {
         durable: Position,
     ) -> Result<(sled::Db, Position), StateError> {
         let config = sled::Config::new().path(place).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        // sled panics on some of what a flipped bit can do to it.
-        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
-        let db = opened.map_err(|_| StateError::Damaged("it does not open".into()))??;
+        let db = open_sled(&config)?;
         let row = db.get(INCLUDED)?;
         let Some(row) = row else {
             return if db.is_empty() {
@@ -325,7 +346,7 @@ impl State {
             let room = self.room.notified();
             if self.is_full() {
                 // A checkpoint that ends between the check and the wait has told already: look again after a while.
-                let _ = tokio::time::timeout(std::time::Duration::from_millis(100), room).await;
+                let _ = tokio::time::timeout(Duration::from_millis(100), room).await;
             }
         }
     }

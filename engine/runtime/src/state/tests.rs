@@ -124,3 +124,22 @@ fn a_look_at_more_rows_than_one_takes_goes_on_and_finds_each_once() {
     assert!(found.iter().zip(2..).all(|((at, _), number)| *at == key(number)), "in order, each once");
     assert_eq!(state.scan(b"t", Some(&key(5)), 3).len(), 3);
 }
+
+#[test]
+fn a_state_whose_files_are_let_go_late_is_opened_as_it_is_and_not_begun_again() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (state, _) = open(data.path());
+    state.put(1, [row(1, "one")]);
+    state.advance(1);
+    checkpoint(&state);
+    let (tell, told) = std::sync::mpsc::channel();
+    let letting_go = std::thread::spawn(move || {
+        tell.send(()).expect("the test waits");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(state);
+    });
+    told.recv().expect("it holds the files");
+    let (state, included) = open(data.path());
+    letting_go.join().expect("it ended");
+    assert_eq!((included, seen(&state)), (1, vec![(1, "one".to_owned())]));
+}
