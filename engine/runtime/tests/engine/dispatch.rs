@@ -284,7 +284,7 @@ async fn a_timer_that_the_state_has_lost_is_found_and_fires_and_the_next_start_m
     engine.close();
     drop(engine);
     {
-        let sled = sled::open(data.path().join("state")).expect("sled");
+        let sled = sled_of(data.path());
         let places: Vec<_> =
             sled.scan_prefix([interlink_runtime::state::table::DUE]).keys().map(|key| key.expect("a key")).collect();
         assert_eq!(places.len(), 1);
