@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::component::with_manifest;
 use crate::project::Runner;
-use crate::tools::{Npm, below, built_with_js, told, under, watched};
+use crate::tools::{Npm, below, built_with_js, told};
 use crate::{AuthorError, Language, Outcome, provenance, sdk};
 
 /// The world's name in its WIT.
@@ -58,12 +58,7 @@ pub(crate) fn test(folder: &Path, runner: &Runner, tell: &mut dyn FnMut(&str)) -
         tests.env("INTERLINK_TEST_MANIFEST", &manifest_path);
         tests
     };
-    watched(&mut tests(), "its tests failed")?;
-    runner.with_component(tell, |component, binary| {
-        let mut tests = tests();
-        under(&mut tests, component, binary, folder);
-        watched(&mut tests, "its tests failed in the component")
-    })
+    runner.twice(tell, tests)
 }
 
 /// The file that `package.json` names.

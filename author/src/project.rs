@@ -3,11 +3,13 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::tools::{under, watched};
 use crate::{AuthorError, Outcome, javascript, python, rust};
 
 /// What an Interlinker is written in.
@@ -81,15 +83,14 @@ pub(crate) struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Builds the component and runs tests with it.
-    pub fn with_component(
-        &self,
-        tell: &mut dyn FnMut(&str),
-        tests: impl FnOnce(&Path, &Path) -> Outcome<()>,
-    ) -> Outcome<()> {
+    /// Runs tests with the code as it is, then with the component that is built of it.
+    pub fn twice(&self, tell: &mut dyn FnMut(&str), tests: impl Fn() -> Command) -> Outcome<()> {
+        watched(&mut tests(), "its tests failed")?;
         let built = self.project.build(tell)?;
         tell("the same tests in the component");
-        tests(&built.path, self.binary)
+        let mut again = tests();
+        under(&mut again, &built.path, self.binary, &self.project.folder);
+        watched(&mut again, "its tests failed in the component")
     }
 }
 

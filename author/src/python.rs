@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::component::with_manifest;
 use crate::project::Runner;
-use crate::tools::{Pip, built_with_python, told, under, watched};
+use crate::tools::{Pip, built_with_python, told};
 use crate::{AuthorError, Language, Outcome, provenance, sdk};
 
 /// The world's name in its WIT.
@@ -53,12 +53,7 @@ pub(crate) fn test(folder: &Path, runner: &Runner, tell: &mut dyn FnMut(&str)) -
         tests.args(["-m", "unittest"]).env("INTERLINK_TEST_MANIFEST", &manifest_path);
         tests
     };
-    watched(&mut tests(), "its tests failed")?;
-    runner.with_component(tell, |component, binary| {
-        let mut tests = tests();
-        under(&mut tests, component, binary, folder);
-        watched(&mut tests, "its tests failed in the component")
-    })
+    runner.twice(tell, tests)
 }
 
 /// The module that `pyproject.toml` names.

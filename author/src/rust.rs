@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use crate::component::component_of_module;
 use crate::project::Runner;
 use crate::toolchain::{self, TARGET, Toolchain};
-use crate::tools::{under, watched};
 use crate::{AuthorError, Language, Outcome, provenance, sdk};
 
 /// The environment variable by which the SDK's generated test is told where to write the manifest.
@@ -69,12 +68,7 @@ pub(crate) fn test(folder: &Path, runner: &Runner<'_>, tell: &mut dyn FnMut(&str
         tests.arg("test").current_dir(folder).env_remove("RUSTFLAGS");
         tests
     };
-    watched(&mut tests(), "its tests failed")?;
-    runner.with_component(tell, |component, binary| {
-        let mut tests = tests();
-        under(&mut tests, component, binary, folder);
-        watched(&mut tests, "its tests failed in the component")
-    })
+    runner.twice(tell, tests)
 }
 
 /// The cargo that runs this program, or the one that is found.

@@ -3,7 +3,7 @@
 //! The server embeds the components in interlinkers/dist, so that building it needs no WebAssembly toolchain. Another
 //! compiler makes other bytes of the same sources, so what is compared is a digest of the sources, kept beside the
 //! components. The workspace's own Cargo.toml and Cargo.lock are not part of it: they change with every part of the
-//! server.
+//! server; nor is the SDK's host for tests, of which nothing is in a component.
 
 use std::fs;
 use std::io;
@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 
 /// The file in interlinkers/dist that holds the digest.
 pub const DIGEST_FILE: &str = "sources.sha256";
+
+/// The part of the SDK that is compiled for tests alone.
+const TESTS_ONLY: &str = "sdk/src/test_host";
 
 /// A crate that becomes a component.
 pub struct Guest {
@@ -67,6 +70,9 @@ pub fn shipped_sources_digest(root: &Path) -> io::Result<String> {
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
+        if path.ends_with(TESTS_ONLY) {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, files)?;
         } else {

@@ -316,9 +316,7 @@ impl Workshop {
             Err(trouble) => Err(trouble.into()),
         }
     }
-}
 
-impl Workshop {
     /// Tells a process that did a task's work to make undone what it did. One that was archived is brought back by an
     /// operator first: the attempt fails, and says so.
     async fn undo(&self, cell: &Arc<ProcessCell>, number: u64, sub: ProcessId) -> Result<(), Failed> {

@@ -50,6 +50,15 @@ impl Memory {
         content.entries.iter().map(|(key, bytes)| (key.clone(), json(bytes))).collect()
     }
 
+    /// Takes over what a call somewhere else came to.
+    pub(super) fn taken_over(&self, state: Option<BTreeMap<String, Json>>, outcome: Option<Json>) {
+        let content = &mut *self.0.borrow_mut();
+        if let Some(state) = state {
+            content.entries = state.into_iter().map(|(key, value)| (key, value.to_string().into_bytes())).collect();
+        }
+        content.outcomes.extend(outcome);
+    }
+
     fn change(&self, key: &str, value: Option<&[u8]>) {
         assert!(key.split('/').all(|segment| !segment.is_empty()), "`{key}` has an empty segment");
         let content = &mut *self.0.borrow_mut();

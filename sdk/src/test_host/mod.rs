@@ -1,10 +1,13 @@
 //! A server for the tests of one asset, in memory.
 //!
+//! `interlink interlinker test` runs the same tests a second time with the component that is made of the code.
+//!
 //! It treats an Interlinker as the server does: input is checked against the schemas of the manifest first, each call
 //! starts from the state alone, and what a refused call changed is undone. A panic is not caught: in a test, its own
 //! message says most.
 
 mod clock;
+mod component;
 mod memory;
 mod town;
 
@@ -19,6 +22,7 @@ use crate::log::{self, Level};
 use crate::manifest::Manifest;
 use crate::problem::{Problem, Result};
 use crate::session::Session;
+use component::Component;
 use memory::Memory;
 use town::Town;
 
@@ -37,6 +41,8 @@ pub struct TestHost {
     manifest: Manifest,
     run: Run,
     memory: Memory,
+    /// The component, where the test is one of that.
+    component: Option<Component>,
     town: Town,
     roles: BTreeMap<String, Vec<String>>,
     /// The time of the next call, in microseconds since 1970.
@@ -76,6 +82,7 @@ impl TestHost {
     pub fn unopened<I: Interlinker>() -> Self {
         let manifest = I::manifest();
         Self {
+            component: Component::named(&manifest.name),
             town: Town::new(manifest.grants.clone()),
             manifest,
             run: run::<I>,
@@ -235,6 +242,12 @@ impl TestHost {
         let context = self.context(name);
         self.town.set_now(self.now);
         self.now += clock::SECOND;
+        if let Some(component) = &mut self.component {
+            let called = component.call(&context, &request, &self.town);
+            self.logs.extend(called.logs);
+            self.memory.taken_over(called.state, called.outcome);
+            return called.answer.map(|json| serde_json::from_str(&json).expect("an answer is JSON"));
+        }
         let session = Session::with_outside(self.memory.clone(), self.town.clone());
         let answer = (self.run)(session, &context, request);
         self.logs.extend(log::lines::take());

@@ -66,6 +66,8 @@ struct Different {
     /// A mistake in a type, and what is said of it.
     mistyped: [&'static str; 2],
     misfit: &'static str,
+    /// What is a mistake in a component only, in place of the first of `crash`.
+    only_there: &'static str,
     /// A mistake that shows when it runs, and what the author is told: function and place.
     crash: [&'static str; 2],
     told: [&'static str; 2],
@@ -106,6 +108,10 @@ fn goes_its_way(of: &Different) {
     let refused = author.run(&project, &["build"]);
     assert!(!refused.status.success() && printed(&refused).contains(of.misfit), "{}", printed(&refused));
     author.change(of.file, of.mistyped[1], of.mistyped[0]);
+    author.change(of.file, of.crash[0], of.only_there);
+    let failed = author.run(&project, &["test"]);
+    assert!(!failed.status.success() && printed(&failed).contains("failed in the component"), "{}", printed(&failed));
+    author.change(of.file, of.only_there, of.crash[0]);
     author.change(of.file, of.crash[0], of.crash[1]);
     author.change(of.file, "0.1.0", "0.1.1");
     author.does(&project, &["publish"]).expect("its tools are here");
@@ -125,6 +131,7 @@ fn an_interlinker_in_rust_goes_from_an_empty_folder_to_a_server_in_three_command
         file: "src/lib.rs",
         mistyped: ["places: u64,\n    notes", "places: &'static Open,\n    notes"],
         misfit: "src/lib.rs:",
+        only_there: "let places = self.open.get().places; assert!(!cfg!(target_arch = \"wasm32\"));",
         crash: [
             "let places = self.open.get().places;",
             "let places = self.open.get().places; if places > 1 { panic!(\"one too many\") }",
@@ -140,6 +147,7 @@ fn an_interlinker_in_javascript_goes_from_an_empty_folder_to_a_server_in_three_c
         file: "river-day.js",
         mistyped: ["this.joined.size < places", "this.jioned.size < places"],
         misfit: "river-day.js:",
+        only_there: "const { places } = this.state.get(typeof process === \"undefined\" ? \"opened\" : \"open\");",
         crash: ["const { places } = this.state.get(\"open\");", "const { places } = this.state.get(\"opened\");"],
         told: ["at join", "river-day.js:"],
     });
@@ -152,6 +160,7 @@ fn an_interlinker_in_python_goes_from_an_empty_folder_to_a_server_in_three_comma
         file: "river_day.py",
         mistyped: ["places: int\n    notes", "places: set\n    notes"],
         misfit: "river_day.py:",
+        only_there: "places = self.state.get(\"opened\" if __import__(\"sys\").platform == \"wasi\" else \"open\", Open).places",
         crash: ["places = self.state.get(\"open\", Open).places", "places = self.state.get(\"opened\", Open).places"],
         told: ["at RiverDay.join", "river_day.py:"],
     });

@@ -4,7 +4,10 @@
 //! closed, whether or not the timer was there first.
 
 mod archive;
+mod command;
 mod people;
+mod rule;
+mod within;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,141 +15,19 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::command::Command;
+pub use self::rule::{Rejection, Rule};
+
 use super::dates::SetDates;
 use super::draft::Draft;
-use super::effects::{self, AttemptFailure};
-use super::{Mapping, Plan, Process, ProcessStatus, Reversal, Stage, votes};
+use super::effects;
+use super::{Mapping, Plan, Process, ProcessStatus, Stage, votes};
 use crate::event::Actor;
 use crate::facts::*;
-use crate::id::{AssetId, IncidentId, Micros, ProcessId};
+use crate::id::{AssetId, Micros};
 use crate::schema::outline::ItemRef;
-use crate::schema::work::Work;
 use crate::sealed::Sealed;
 use crate::time::zone::Zone;
-
-/// What somebody wants of a process.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    /// Begin.
-    Start,
-    /// Rest.
-    Suspend,
-    /// Go on.
-    Resume,
-    /// Give up.
-    Cancel,
-    /// Put away what has ended.
-    Archive,
-    /// Bring back what was put away.
-    Unarchive,
-    /// Take a task.
-    Claim(String),
-    /// Give a task back.
-    Release(String),
-    /// Begin work on a task.
-    StartTask(String),
-    /// Say that a task is done.
-    Complete(String),
-    /// Say that a finished task has work again.
-    Reopen(String),
-    /// Leave an item and all that is left below it out.
-    Skip(String),
-    /// Take an item that was left out in again, and all that was left out below it.
-    Restore(String),
-    /// Note an asset on a task.
-    AddAsset {
-        /// The task.
-        task: String,
-        /// The asset.
-        asset: AssetId,
-        /// Of which Interlinker.
-        interlinker: String,
-    },
-    /// Note that an asset was removed.
-    DropAsset(AssetId),
-    /// Vote on a task.
-    Vote {
-        /// The task.
-        task: String,
-        /// What is said.
-        choice: Choice,
-    },
-    /// Give an item other dates.
-    Reschedule {
-        /// The item.
-        item: String,
-        /// All that differs from the schema.
-        dates: Box<SetDates>,
-    },
-    /// Set values that conditions can name. What is null is removed.
-    SetData(BTreeMap<String, Value>),
-    /// Let what is due by an instant happen.
-    Tick {
-        /// The instant.
-        until: Micros,
-    },
-    /// An effect was carried out.
-    EffectDone {
-        /// Its number.
-        effect: u64,
-        /// Of which Interlinker the asset is that it made.
-        asset: Option<String>,
-        /// Whether that asset has declared an outcome already.
-        outcome: bool,
-    },
-    /// An attempt at an effect failed.
-    EffectFailed {
-        /// Its number.
-        effect: u64,
-        /// Why.
-        failure: AttemptFailure,
-    },
-    /// The process that was started for a task ended.
-    SubprocessEnded {
-        /// The task.
-        task: String,
-        /// The process.
-        process: ProcessId,
-        /// Whether it was completed.
-        completed: bool,
-        /// What came back from it.
-        outputs: BTreeMap<String, Value>,
-    },
-    /// Make undone what was done: the process for which this one was started wants it.
-    Compensate,
-    /// What the process that was started for a task did is undone.
-    SubprocessCompensated {
-        /// The task.
-        task: String,
-        /// The process.
-        process: ProcessId,
-    },
-    /// An Interlinker of a task declared an outcome.
-    NoteOutcome(AssetId),
-    /// Deal with an incident.
-    CloseIncident {
-        /// Which.
-        incident: IncidentId,
-        /// How.
-        resolution: Resolution,
-    },
-    /// Try a task that failed again.
-    RetryTask(String),
-    /// Move to another schema.
-    Migrate {
-        /// The schema.
-        plan: Arc<Plan>,
-        /// What becomes of tasks, where it is not what their ids say.
-        mapping: Mapping,
-    },
-    /// Take the last move back.
-    MigrateBack {
-        /// The schema that it was moved from.
-        plan: Arc<Plan>,
-        /// What becomes of work that has come since.
-        mapping: Mapping,
-    },
-}
 
 /// What a decision needs to know beside the state.
 #[derive(Debug, Clone, Copy)]
@@ -171,166 +52,6 @@ impl Context<'_> {
 
     fn is_operator(&self) -> bool {
         matches!(self.actor, Actor::Operator(_) | Actor::System)
-    }
-}
-
-/// Which rule was broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rule {
-    /// There is no such item in this process.
-    NoSuchItem,
-    /// The process has begun.
-    ProcessStarted,
-    /// The process has not begun.
-    ProcessNotStarted,
-    /// The process rests.
-    ProcessSuspended,
-    /// The process does not rest.
-    ProcessNotSuspended,
-    /// The process has ended.
-    ProcessEnded,
-    /// The task waits for something.
-    TaskNotReady,
-    /// Somebody else has the task.
-    TaskClaimed,
-    /// Nobody has the task.
-    TaskNotClaimed,
-    /// The task is in progress.
-    TaskInProgress,
-    /// The task is finished.
-    TaskFinished,
-    /// The task is not finished.
-    TaskNotFinished,
-    /// The item is not left out.
-    ItemNotSkipped,
-    /// There is no such asset on this process.
-    NoSuchAsset,
-    /// Nothing is due, or it is old news.
-    NothingToDo,
-    /// The task is done by something else than people's word.
-    TaskNotByHand,
-    /// The task failed.
-    TaskFailed,
-    /// The task did not fail.
-    TaskNotFailed,
-    /// There is no vote to take part in.
-    NoVote,
-    /// Others vote here.
-    MayNotVote,
-    /// A person votes once.
-    VotedAlready,
-    /// There is no such incident.
-    NoSuchIncident,
-    /// The incident was dealt with.
-    IncidentClosed,
-    /// Dates that cannot be.
-    DatesRefused,
-    /// A limit is reached.
-    TooMuch,
-    /// Moving to this schema would lose work, or cannot be.
-    MigrationRefused,
-    /// The process was not moved.
-    NeverMoved,
-    /// The process is put away.
-    ProcessArchived,
-    /// The process is not put away.
-    ProcessNotArchived,
-    /// The process has not ended.
-    ProcessNotEnded,
-    /// Something outside of the process is not done yet.
-    ProcessAwaited,
-}
-
-impl Rule {
-    /// The slug that programs know it by.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::NoSuchItem => "no-such-item",
-            Self::ProcessStarted => "process-started",
-            Self::ProcessNotStarted => "process-not-started",
-            Self::ProcessSuspended => "process-suspended",
-            Self::ProcessNotSuspended => "process-not-suspended",
-            Self::ProcessEnded => "process-ended",
-            Self::TaskNotReady => "task-not-ready",
-            Self::TaskClaimed => "task-claimed",
-            Self::TaskNotClaimed => "task-not-claimed",
-            Self::TaskInProgress => "task-in-progress",
-            Self::TaskFinished => "task-finished",
-            Self::TaskNotFinished => "task-not-finished",
-            Self::ItemNotSkipped => "item-not-skipped",
-            Self::NoSuchAsset => "no-such-asset",
-            Self::NothingToDo => "nothing-to-do",
-            Self::TaskNotByHand => "task-not-by-hand",
-            Self::TaskFailed => "task-failed",
-            Self::TaskNotFailed => "task-not-failed",
-            Self::NoVote => "no-vote",
-            Self::MayNotVote => "may-not-vote",
-            Self::VotedAlready => "already-voted",
-            Self::NoSuchIncident => "no-such-incident",
-            Self::IncidentClosed => "incident-closed",
-            Self::DatesRefused => "dates-refused",
-            Self::TooMuch => "too-much",
-            Self::MigrationRefused => "migration-refused",
-            Self::NeverMoved => "never-moved",
-            Self::ProcessArchived => "process-archived",
-            Self::ProcessNotArchived => "process-not-archived",
-            Self::ProcessNotEnded => "process-not-ended",
-            Self::ProcessAwaited => "process-awaited",
-        }
-    }
-
-    /// The same for people.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::NoSuchItem => "This process has no such item",
-            Self::ProcessStarted => "This process has begun already",
-            Self::ProcessNotStarted => "This process has not begun",
-            Self::ProcessSuspended => "This process rests",
-            Self::ProcessNotSuspended => "This process does not rest",
-            Self::ProcessEnded => "This process has ended",
-            Self::TaskNotReady => "This task waits for something",
-            Self::TaskClaimed => "Somebody else has this task",
-            Self::TaskNotClaimed => "Nobody has this task",
-            Self::TaskInProgress => "This task is in progress",
-            Self::TaskFinished => "This task is finished",
-            Self::TaskNotFinished => "This task is not finished",
-            Self::ItemNotSkipped => "This item is not left out",
-            Self::NoSuchAsset => "This process has no such asset",
-            Self::NothingToDo => "There is nothing to do",
-            Self::TaskNotByHand => "This task is not done by hand",
-            Self::TaskFailed => "This task failed",
-            Self::TaskNotFailed => "This task did not fail",
-            Self::NoVote => "There is no vote here",
-            Self::MayNotVote => "You cannot say this in this vote",
-            Self::VotedAlready => "You have voted already",
-            Self::NoSuchIncident => "This process has no such incident",
-            Self::IncidentClosed => "This incident was dealt with",
-            Self::DatesRefused => "These dates cannot be",
-            Self::TooMuch => "A limit is reached",
-            Self::MigrationRefused => "The process cannot be moved so",
-            Self::NeverMoved => "The process was not moved",
-            Self::ProcessArchived => "This process is archived",
-            Self::ProcessNotArchived => "This process is not archived",
-            Self::ProcessNotEnded => "This process has not ended",
-            Self::ProcessAwaited => "Something of this process is not done yet",
-        }
-    }
-}
-
-/// Why something cannot be done, and what would change that.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// The rule that was broken.
-    pub rule: Rule,
-    /// What would satisfy it.
-    pub detail: String,
-    /// What it waits for, where it waits.
-    pub waiting_for: Vec<ItemRef>,
-}
-
-impl Rejection {
-    pub(super) fn new(rule: Rule, detail: impl Into<String>) -> Self {
-        Self { rule, detail: detail.into(), waiting_for: Vec::new() }
     }
 }
 
@@ -439,10 +160,10 @@ fn follow(
             return Ok(());
         }
         Command::SubprocessEnded { task, process: sub, completed, outputs } => {
-            return subprocess_ended(draft, task, *sub, *completed, outputs, context);
+            return within::subprocess_ended(draft, task, *sub, *completed, outputs, context);
         }
-        Command::Compensate => vec![want_compensation(process)?],
-        Command::SubprocessCompensated { task, process: sub } => subprocess_compensated(process, task, *sub)?,
+        Command::Compensate => vec![within::want_compensation(process)?],
+        Command::SubprocessCompensated { task, process: sub } => within::subprocess_compensated(process, task, *sub)?,
         Command::NoteOutcome(asset) => note_outcome(process, *asset).into_iter().collect(),
         Command::CloseIncident { incident, resolution } => {
             return effects::close_incident(draft, *incident, *resolution, note);
@@ -594,70 +315,6 @@ fn effect_done(
     }
     events.push(EffectSucceeded { effect }.into());
     Ok(events)
-}
-
-fn subprocess_ended(
-    draft: &mut Draft<'_>,
-    task: &str,
-    sub: ProcessId,
-    completed: bool,
-    outputs: &BTreeMap<String, Value>,
-    context: &Context<'_>,
-) -> Result<(), Rejection> {
-    let number = number(&draft.process, task)?;
-    let known = draft.process.subprocesses.get(&(number as u32)).copied();
-    let known = known.filter(|known| known.process == sub && !known.ended).ok_or_else(old_news)?;
-    draft.push(SubprocessEnded { task: task.into(), process: known.process, completed });
-    let plan = Arc::clone(&draft.process.plan);
-    let Work::Subprocess(work) = &plan.task(number).work else { return Ok(()) };
-    let wanted =
-        work.outputs.iter().filter_map(|(here, there)| outputs.get(there).map(|value| (here.clone(), value.clone())));
-    let outputs: BTreeMap<_, _> = wanted.collect();
-    let kept = match outputs.is_empty() {
-        true => Ok(()),
-        false => set_data(&draft.process, &outputs, context).map(|event| draft.push(event)),
-    };
-    let cause = match kept {
-        Ok(()) if completed => None,
-        Ok(()) => Some("subprocess-cancelled"),
-        // What came back is not thrown away unsaid: the task is not done without it.
-        Err(_) => Some("output-too-large"),
-    };
-    match (draft.process.tasks[number].stage, cause) {
-        (Stage::Open, None) => draft.complete(number, None),
-        (Stage::Open, Some(cause)) => draft.push(TaskFailed { task: task.into(), cause: cause.into() }),
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Only a process that was started for another, and has ended, is told to undo what it did.
-fn want_compensation(process: &Process) -> Result<ProcessEvent, Rejection> {
-    if process.parent.is_none() || process.reversal != Reversal::Unwanted {
-        return Err(old_news());
-    }
-    match process.status {
-        ProcessStatus::Completed | ProcessStatus::Cancelled => Ok(CompensationWanted {}.into()),
-        ProcessStatus::Created | ProcessStatus::Running | ProcessStatus::Suspended => {
-            let detail = format!("it is {}; cancel it instead", process.status.as_str());
-            Err(Rejection::new(Rule::ProcessNotEnded, detail))
-        }
-    }
-}
-
-/// The word that it is undone may be faster than the word that it was told to.
-fn subprocess_compensated(process: &Process, task: &str, sub: ProcessId) -> Result<Vec<ProcessEvent>, Rejection> {
-    let number = number(process, task)?;
-    let told = process.effects.iter().find(|(_, effect)| {
-        matches!(&effect.kind, EffectKind::CompensateSubprocess { process } if *process == sub)
-            && effect.incident.is_none()
-    });
-    let told = told.map(|(effect, _)| EffectSucceeded { effect: *effect }.into());
-    let known = process.subprocesses.get(&(number as u32)).filter(|known| known.process == sub);
-    if told.is_none() && !known.is_some_and(|known| known.compensating) {
-        return Err(old_news());
-    }
-    Ok(told.into_iter().chain([SubprocessCompensated { task: task.into(), process: sub }.into()]).collect())
 }
 
 /// Noted whatever the process's status: an outcome is a fact. It completes the task as soon as that may be. One that was
