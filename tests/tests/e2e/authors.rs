@@ -147,7 +147,7 @@ fn an_interlinker_in_javascript_goes_from_an_empty_folder_to_a_server_in_three_c
         file: "river-day.js",
         mistyped: ["this.joined.size < places", "this.jioned.size < places"],
         misfit: "river-day.js:",
-        only_there: "const { places } = this.state.get(typeof process === \"undefined\" ? \"opened\" : \"open\");",
+        only_there: "const { places } = this.state.get(\"process\" in globalThis ? \"open\" : \"opened\");",
         crash: ["const { places } = this.state.get(\"open\");", "const { places } = this.state.get(\"opened\");"],
         told: ["at join", "river-day.js:"],
     });

@@ -26,14 +26,20 @@ pub async fn recovered(engine: &Engine) {
     }
 }
 
+/// An engine on a disk that may fail, and a process that Ana has started there.
+async fn started_on(data: &Path, ambient: &Arc<Given>, disk: &Arc<FaultyDisk>) -> (Engine, Caller, ProcessId) {
+    let engine = on(data, ambient, disk);
+    let ana = caller(&engine, "ana").await;
+    let id = process(&engine, &ana, Permit::default()).await;
+    run(&engine, &ana, id, Command::Start).await.expect("started");
+    (engine, ana, id)
+}
+
 #[tokio::test]
 async fn a_full_disk_refuses_commands_shows_everything_and_takes_commands_again_when_there_is_room() {
     let data = tempfile::tempdir().expect("a directory");
     let (ambient, disk) = (given(), Arc::new(FaultyDisk::default()));
-    let engine = on(data.path(), &ambient, &disk);
-    let ana = caller(&engine, "ana").await;
-    let id = process(&engine, &ana, Permit::default()).await;
-    run(&engine, &ana, id, Command::Start).await.expect("started");
+    let (engine, ana, id) = started_on(data.path(), &ambient, &disk).await;
     for (operation, fault) in [
         (Operation::Write, Fault::NoSpace),
         (Operation::Write, Fault::Io),
@@ -137,10 +143,7 @@ async fn a_server_starts_where_not_even_a_new_segment_fits_and_goes_on_when_it_d
 async fn a_disk_that_cannot_be_read_is_said_to_be_so_costs_nothing_for_good_and_a_start_refuses() {
     let data = tempfile::tempdir().expect("a directory");
     let (ambient, disk) = (given(), Arc::new(FaultyDisk::default()));
-    let engine = on(data.path(), &ambient, &disk);
-    let ana = caller(&engine, "ana").await;
-    let id = process(&engine, &ana, Permit::default()).await;
-    run(&engine, &ana, id, Command::Start).await.expect("started");
+    let (engine, ana, id) = started_on(data.path(), &ambient, &disk).await;
     engine.close();
     drop(engine);
     // The segment of the first life gets its footer, and is read by the next one as it is wanted.
