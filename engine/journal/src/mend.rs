@@ -47,7 +47,8 @@ pub struct Put {
 }
 
 /// Mends the segments of a data directory that nobody has open with those of a copy: a directory with files of the same
-/// names, be it few of them, or none: then it is mended as far as it can be from itself. Segments that are not here are put back where they follow the one before them.
+/// names, all of them or few. With none it is mended as far as it can be from itself. Segments that are not here are put back
+/// where they follow the one before them.
 ///
 /// Every segment that is changed is kept as it was under `quarantine/`. What fails leaves the rest undone.
 pub fn mend(data: &Path, copy: &Path, disk: &dyn Disk) -> Result<Mended, OpenError> {

@@ -181,7 +181,10 @@ fn publish(path: &Path, key: Option<&Path>, client: &Client, output: Output) -> 
         path.to_owned()
     } else {
         let built = build(&open(path)?)?;
-        show_built(&built, if output == Output::Json { Output::Table } else { output });
+        // Programs are told what was published, and that alone.
+        if output == Output::Table {
+            show_built(&built, output);
+        }
         built.path
     };
     let bytes = std::fs::read(&component).map_err(|error| format!("{}: {error}", component.display()))?;
