@@ -127,8 +127,8 @@ export class TestHost {
     this.#now += seconds * SECOND;
   }
 
-  /** Sets a secret. One that `static about` does not ask for is not given. */
   /**
+   * Sets a secret. One that `static about` does not ask for is not given.
    * @param {string} name
    * @param {string} secret
    */
