@@ -16,8 +16,8 @@ use crate::cursor::Cursors;
 use crate::identity::Identities;
 use crate::problem::Problem;
 use crate::routes::{
-    adoption, assets, backups, calls, incidents, interlinkers, meta, migrations, past, people, processes, provisions,
-    schedules, schemas, tasks, trust, usage,
+    adoption, assets, backups, calls, incidents, interlinkers, keeping, meta, migrations, past, people, processes,
+    provisions, schedules, schemas, tasks, trust, usage,
 };
 
 /// What every handler needs.
@@ -129,6 +129,14 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(tasks::recommendations))
         .routes(routes!(assets::instantiate))
         .routes(routes!(assets::of_process))
+        .routes(routes!(keeping::assets))
+        .routes(routes!(keeping::put_blob, keeping::blobs))
+        .routes(routes!(keeping::blob))
+        .routes(routes!(keeping::upgrade))
+        .routes(routes!(keeping::roll_back))
+        .routes(routes!(keeping::upgrade_all))
+        .routes(routes!(keeping::grants))
+        .routes(routes!(keeping::notices))
         .routes(routes!(assets::get, assets::remove))
         .routes(routes!(assets::view))
         .routes(routes!(assets::act))

@@ -246,6 +246,9 @@ impl From<&Trouble> for Problem {
             )
             .with("reason", json!(withdrawal.reason))
             .with("revoked_at", json!(crate::views::time(withdrawal.at))),
+            Trouble::Conflict { slug, .. } => {
+                Self::new(StatusCode::CONFLICT, slug, "Something stands in the way", detail)
+            }
             Trouble::Forbidden { .. } => Self::forbidden(detail),
             Trouble::TooLarge(_) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "This is too large to be written", detail)

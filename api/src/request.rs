@@ -11,6 +11,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use interlink_model::asset::BLOB_BYTES_MAX;
 use interlink_runtime::{Answer, Caller, Entry, Permit, Request as KeyedRequest};
 use serde::Serialize;
 use serde_json::Value;
@@ -161,6 +162,7 @@ impl FromRequest<App> for Command {
             let limit = match parts.uri.path() {
                 "/v1/schemas" => SCHEMA_BYTES_MAX,
                 "/v1/interlinkers" => COMPONENT_BYTES_MAX,
+                path if path.starts_with("/v1/assets/") && path.ends_with("/blobs") => BLOB_BYTES_MAX,
                 _ => BODY_BYTES_MAX,
             };
             let too_large = || {

@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::http::{Request, Response};
@@ -76,6 +77,17 @@ pub(crate) struct Context {
     pub(crate) asset: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) at: String,
+    pub(crate) by: Option<String>,
+}
+
+/// Somebody who takes part in the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Participant {
+    /// Who.
+    pub id: PersonId,
+    /// Their roles.
+    #[serde(default)]
+    pub roles: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -223,9 +235,122 @@ impl Call {
         self.outside("a secret").map(|outside| outside.secret(name))
     }
 
+    /// What an operator has set for this Interlinker, read as a type; where nothing was set, of `{}`. It stays the same for
+    /// the whole of a call, and views have it, too.
+    ///
+    /// # Errors
+    ///
+    /// `settings-not-understood` where it does not fit the type.
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T> {
+        let settings = self.session.outside()?.settings();
+        serde_json::from_str(&settings)
+            .map_err(|error| Problem::new("settings-not-understood", format!("the operator's settings: {error}")))
+    }
+
+    /// Who takes part in the process, where the operator has granted it.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view, and `not-granted`.
+    pub fn people(&self) -> Result<Vec<Participant>> {
+        let people = self.outside("the people of the process")?.people()?;
+        serde_json::from_str(&people)
+            .map_err(|error| Problem::new("people-not-understood", format!("the host's list of people: {error}")))
+    }
+
+    /// Runs an action of another asset of the same process, where the operator has granted it, for the person who makes this
+    /// call. It is done once, and stays done whatever becomes of this call.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view, `not-granted`, `no-such-asset`, `no-such-action`, `invalid-input`, `not-allowed`, `busy`,
+    /// `failed`, `too-deep`, and what the other asset refuses.
+    pub fn act_on<T: DeserializeOwned>(&self, asset: &str, action: &str, input: impl Serialize) -> Result<T> {
+        let input = serde_json::to_string(&input)
+            .map_err(|error| Problem::new("input-not-json", format!("the input cannot be JSON: {error}")))?;
+        let output = self.outside("another asset")?.act_on(asset, action, &input)?;
+        serde_json::from_str(&output)
+            .map_err(|error| Problem::new("output-not-understood", format!("what `{action}` answered: {error}")))
+    }
+
+    /// Tells people something, where the operator has granted it: with what the call changes, it is in their notifications.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view, `not-granted`, `invalid-message` and `too-many`.
+    pub fn notify<'p>(&self, to: impl IntoIterator<Item = &'p PersonId>, title: &str, text: &str) -> Result<()> {
+        let to: Vec<_> = to.into_iter().map(PersonId::as_str).collect();
+        let message = serde_json::json!({"to": to, "title": title, "text": text});
+        self.outside("telling people something")?.notify(&message.to_string())
+    }
+
+    /// Says what happened in a word of its own, for the registry of usage and for adoption: `cx.note("meal-booked", 2)`.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view, `not-a-word` and `too-many`.
+    pub fn note(&self, word: &str, amount: i64) -> Result<()> {
+        self.outside("the registry of usage")?.note(word, amount)
+    }
+
+    /// Sets the alarm of this name, of a method marked `#[alarm]`, to microseconds since 1970-01-01T00:00:00Z, in place of
+    /// one that was set. It rings once.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view, `no-alarms`, `invalid-alarm` and `too-many`.
+    pub fn set_alarm(&self, name: &str, at: i64, input: impl Serialize) -> Result<()> {
+        let input = serde_json::to_string(&input)
+            .map_err(|error| Problem::new("input-not-json", format!("the input cannot be JSON: {error}")))?;
+        self.outside("an alarm")?.set_alarm(name, at, &input)
+    }
+
+    /// Takes an alarm away; says whether it was set.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view.
+    pub fn cancel_alarm(&self, name: &str) -> Result<bool> {
+        Ok(self.outside("an alarm")?.cancel_alarm(name))
+    }
+
+    /// Keeps what is too large for the state, and answers by what it is known: `sha256:` and 64 hex digits.
+    ///
+    /// # Errors
+    ///
+    /// `not-in-a-view` in a view, `too-large`, `too-many` and `not-a-media-type`.
+    pub fn put_blob(&self, media_type: &str, content: &[u8]) -> Result<String> {
+        self.outside("a blob")?.put_blob(media_type, content)
+    }
+
+    /// How many bytes a blob has, if it is there; views can ask, too.
+    ///
+    /// # Errors
+    ///
+    /// Where a test has no outside.
+    pub fn blob_size(&self, digest: &str) -> Result<Option<u64>> {
+        Ok(self.session.outside()?.blob_size(digest))
+    }
+
+    /// At most `limit` bytes of a blob from `offset` on, if it is there; views can ask, too.
+    ///
+    /// # Errors
+    ///
+    /// Where a test has no outside.
+    pub fn blob(&self, digest: &str, offset: u64, limit: u32) -> Result<Option<Vec<u8>>> {
+        Ok(self.session.outside()?.blob(digest, offset, limit))
+    }
+
+    /// The asset that runs this action for whoever called that one; nothing where a person calls.
+    #[must_use]
+    pub fn by(&self) -> Option<&str> {
+        self.context.by.as_deref()
+    }
+
     fn outside(&self, what: &str) -> Result<impl Outside> {
         if self.looks {
-            return Err(Problem::new("not-in-a-view", format!("a view looks at the asset and cannot ask for {what}")));
+            let detail = format!("a view looks at the asset, a migration at its state: neither can ask for {what}");
+            return Err(Problem::new("not-in-a-view", detail));
         }
         self.session.outside()
     }

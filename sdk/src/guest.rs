@@ -18,7 +18,38 @@ pub mod bindings {
     });
 }
 
-use bindings::interlink::interlinker::{clock, context, http, log, outcome, random, secrets, state, types};
+/// The export of an Interlinker whose assets move from an earlier version.
+#[allow(unsafe_code, missing_docs, clippy::all)]
+pub mod migration {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "with-migration",
+        pub_export_macro: true,
+        export_macro_name: "export_migration",
+        runtime_path: "::interlink_sdk::__private::wit_bindgen::rt",
+        default_bindings_module: "::interlink_sdk::__private::guest::migration",
+        with: { "interlink:interlinker/types@1.0.0": crate::guest::bindings::interlink::interlinker::types },
+    });
+}
+
+/// The export of an Interlinker that sets alarms.
+#[allow(unsafe_code, missing_docs, clippy::all)]
+pub mod alarms {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "with-alarms",
+        pub_export_macro: true,
+        export_macro_name: "export_alarms",
+        runtime_path: "::interlink_sdk::__private::wit_bindgen::rt",
+        default_bindings_module: "::interlink_sdk::__private::guest::alarms",
+        with: { "interlink:interlinker/types@1.0.0": crate::guest::bindings::interlink::interlinker::types },
+    });
+}
+
+use bindings::interlink::interlinker::{
+    assets, blobs, clock, context, http, log, notify, outcome, people, random, schedule, secrets, settings, state,
+    types, usage,
+};
 
 pub(crate) struct Imports;
 
@@ -64,6 +95,46 @@ impl Outside for Imports {
     fn secret(&self, name: &str) -> Option<String> {
         secrets::get(name)
     }
+
+    fn settings(&self) -> String {
+        settings::get()
+    }
+
+    fn people(&self) -> Result<String, Problem> {
+        people::all().map_err(Problem::from)
+    }
+
+    fn act_on(&self, asset: &str, action: &str, input: &str) -> Result<String, Problem> {
+        assets::call(asset, action, input).map_err(Problem::from)
+    }
+
+    fn notify(&self, message: &str) -> Result<(), Problem> {
+        notify::send(message).map_err(Problem::from)
+    }
+
+    fn note(&self, word: &str, amount: i64) -> Result<(), Problem> {
+        usage::note(word, amount).map_err(Problem::from)
+    }
+
+    fn set_alarm(&self, name: &str, at: i64, input: &str) -> Result<(), Problem> {
+        schedule::set(name, at, input).map_err(Problem::from)
+    }
+
+    fn cancel_alarm(&self, name: &str) -> bool {
+        schedule::cancel(name)
+    }
+
+    fn put_blob(&self, media_type: &str, content: &[u8]) -> Result<String, Problem> {
+        blobs::put(media_type, content).map_err(Problem::from)
+    }
+
+    fn blob_size(&self, digest: &str) -> Option<u64> {
+        blobs::size(digest)
+    }
+
+    fn blob(&self, digest: &str, offset: u64, limit: u32) -> Option<Vec<u8>> {
+        blobs::get(digest, offset, limit)
+    }
 }
 
 pub(crate) fn write_log(level: Level, message: &str) {
@@ -83,6 +154,16 @@ pub fn call<I: Interlinker>(action: &str, input: &str) -> Result<String, types::
 /// The export `view`.
 pub fn view<I: Interlinker>(query: &str) -> Result<String, types::Problem> {
     answer::<I>(Request::View(query))
+}
+
+/// The export `ring`.
+pub fn ring<I: Interlinker>(name: &str, input: &str) -> Result<String, types::Problem> {
+    answer::<I>(Request::Ring { name, input })
+}
+
+/// The export `migrate`.
+pub fn migrate<I: Interlinker>(version: &str) -> Result<String, types::Problem> {
+    answer::<I>(Request::Migrate(version))
 }
 
 fn answer<I: Interlinker>(request: Request<'_>) -> Result<String, types::Problem> {

@@ -49,14 +49,32 @@ pub trait Interlinker: State {
     ///
     /// What the author refuses, and a query that does not fit.
     fn view(&self, cx: &Call, query: &str) -> Result<String>;
+    /// Rings an alarm. An Interlinker without methods marked `#[alarm]` has none.
+    ///
+    /// # Errors
+    ///
+    /// What the author refuses, and an alarm that is not there.
+    fn ring(&mut self, _cx: &Call, name: &str, _input: &str) -> Result<String> {
+        no_such_alarm(name, &[])
+    }
+    /// Brings the state that an earlier version left to what this one reads. Without a method marked `#[migrate]` it stays.
+    ///
+    /// # Errors
+    ///
+    /// What the author refuses.
+    fn migrate(&mut self, _cx: &Call, _version: &str) -> Result<String> {
+        Ok("null".into())
+    }
 }
 
-/// One of the three things that a host asks for.
+/// One of the things that a host asks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Request<'input> {
     Instantiate(&'input str),
     Call { action: &'input str, input: &'input str },
     View(&'input str),
+    Ring { name: &'input str, input: &'input str },
+    Migrate(&'input str),
 }
 
 /// Runs one request in a fresh session.
@@ -67,6 +85,8 @@ pub(crate) fn run<I: Interlinker>(session: Session, context: &str, request: Requ
         Request::Instantiate(input) => state.instantiate(&cx, input),
         Request::Call { action, input } => state.call(&cx, action, input),
         Request::View(query) => state.view(&cx.looking(), query),
+        Request::Ring { name, input } => state.ring(&cx, name, input),
+        Request::Migrate(version) => state.migrate(&cx.looking(), version),
     }
 }
 
@@ -74,4 +94,10 @@ pub(crate) fn run<I: Interlinker>(session: Session, context: &str, request: Requ
 pub fn no_such_action<T>(action: &str, actions: &[&str]) -> Result<T> {
     let detail = format!("there is no action `{action}`, but {}", actions.join(", "));
     Err(Problem::new("no-such-action", detail).with(actions))
+}
+
+#[doc(hidden)]
+pub fn no_such_alarm<T>(name: &str, alarms: &[&str]) -> Result<T> {
+    let detail = format!("there is no alarm `{name}`, but {}", alarms.join(", "));
+    Err(Problem::new("no-such-alarm", detail).with(alarms))
 }

@@ -169,7 +169,7 @@ pub mod session;
 pub mod test_host;
 pub mod value;
 
-pub use call::{Call, PersonId, Receipt};
+pub use call::{Call, Participant, PersonId, Receipt};
 pub use data::{Input, Nothing, Output};
 pub use http::{Request, Response};
 pub use interlink_sdk_macros::{Input, Output, State, interlinker};
@@ -186,7 +186,9 @@ pub mod prelude {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::TestHost;
     pub use crate::log;
-    pub use crate::{Call, Input, Map, MapKey, Nothing, Output, PersonId, Problem, Receipt, Result, State, Value};
+    pub use crate::{
+        Call, Input, Map, MapKey, Nothing, Output, Participant, PersonId, Problem, Receipt, Result, State, Value,
+    };
     pub use crate::{Request, Response};
     pub use crate::{ensure, interlinker, refuse};
     pub use serde_json::json;
@@ -198,7 +200,7 @@ pub mod __private {
     pub use crate::data::{input_schema, output_schema, parse, render};
     #[cfg(target_arch = "wasm32")]
     pub use crate::guest::{self, bindings};
-    pub use crate::interlinker::{Field, Interlinker, State, no_such_action};
+    pub use crate::interlinker::{Field, Interlinker, State, no_such_action, no_such_alarm};
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::manifest::write as write_manifest;
     pub use crate::manifest::{self, Manifest, text};

@@ -14,7 +14,7 @@ pub const SECTION: &str = "interlink:manifest";
 /// The version of the manifest's shape.
 pub const FORMAT: u32 = 1;
 /// The world that this SDK builds for.
-pub const WORLD: &str = "interlink:interlinker@0.1.1";
+pub const WORLD: &str = "interlink:interlinker@1.0.0";
 /// This SDK.
 pub const SDK: &str = concat!("rust ", env!("CARGO_PKG_VERSION"));
 /// The environment variable that tells the generated test where to write the manifest.
@@ -56,6 +56,12 @@ pub struct Manifest {
     pub view: View,
     /// What it asks the operator for.
     pub grants: Grants,
+    /// Alarms that it sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
+    /// The schema of what an operator sets; `null` where nothing is set.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub settings: Json,
 }
 
 /// What an Interlinker asks the operator for. The clock and randomness need no grant.
@@ -65,6 +71,33 @@ pub struct Grants {
     pub http: Vec<HttpGrant>,
     /// The secrets that it reads.
     pub secrets: Vec<SecretGrant>,
+    /// To know who takes part in the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Leave>,
+    /// To tell people something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Leave>,
+    /// Actions of other Interlinkers that it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<AssetsGrant>,
+}
+
+/// Something that is granted or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leave {
+    /// What for, to the operator who decides on it.
+    pub reason: Text,
+}
+
+/// Actions of another Interlinker that an Interlinker runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetsGrant {
+    /// Of which.
+    pub interlinker: String,
+    /// Their names.
+    pub actions: Vec<String>,
+    /// What for, to the operator who decides on it.
+    pub reason: Text,
 }
 
 /// Requests that an Interlinker makes.

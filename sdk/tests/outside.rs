@@ -225,6 +225,7 @@ fn the_manifest_says_what_is_asked_for() {
             http("http://127.0.0.1:8080", &["GET"], text(&[("en", "To ask the neighbour.")])),
         ],
         secrets: vec![SecretGrant { name: "mail".into(), reason: text(&[("en", "To sign in.")]) }],
+        ..Grants::default()
     };
     assert_eq!(Errand::manifest().grants, expected);
 }

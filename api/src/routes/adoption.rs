@@ -27,13 +27,16 @@ pub async fn summary(State(app): State<App>, asked: Asked) -> Result<Response, P
     let total: u64 = adoption.uses.values().map(|counters| counters.total).sum();
     let by_interlinker = adoption.uses.iter().map(|(name, counters)| (name.clone(), json!(counters.total)));
     let by_interlinker: serde_json::Map<_, _> = by_interlinker.collect();
+    let spoke = adoption.uses.iter().filter(|(_, counters)| !counters.by_word.is_empty());
+    let by_word: serde_json::Map<_, _> =
+        spoke.map(|(name, counters)| (name.clone(), json!(counters.by_word))).collect();
     let mut processes = json!(adoption.processes);
     processes["stalled"] = json!(adoption.processes_stalled);
     let body = json!({
         "processes": processes,
         "tasks": {"done": adoption.tasks_done, "open": adoption.tasks_open, "stalled": adoption.tasks_stalled},
         "people": {"active": adoption.people_active},
-        "uses": {"total": total, "by_interlinker": by_interlinker},
+        "uses": {"total": total, "by_interlinker": by_interlinker, "by_word": by_word},
     });
     Ok(asked.show(&body, None, None))
 }
@@ -60,7 +63,7 @@ pub async fn process(State(app): State<App>, Path(id): Path<String>, asked: Aske
         "progress": process.progress(),
         "tasks": {"done": done, "open": open, "stalled": if stalled { open } else { 0 }},
         "people": {"active": people.len()},
-        "uses": {"total": total, "by_interlinker": reach.uses},
+        "uses": {"total": total, "by_interlinker": reach.uses, "by_word": reach.words},
     });
     Ok(asked.show(&body, None, None))
 }
@@ -75,7 +78,7 @@ pub async fn interlinker(State(app): State<App>, Path(name): Path<String>, asked
     let reach = blocking(move || engine.reach(&filter)).await??;
     let body = json!({
         "interlinker": name,
-        "uses": {"total": reach.uses.values().sum::<u64>()},
+        "uses": {"total": reach.uses.values().sum::<u64>(), "by_word": reach.words},
         "people": {"active": reach.people.len()},
         "processes": {"total": reach.processes.len()},
     });

@@ -17,7 +17,8 @@ use crate::problem::{Misfit, Problem};
 use crate::request::{Asked, Command, answer};
 use crate::views;
 
-fn asset_id(id: &str) -> Result<AssetId, Problem> {
+/// The id of an asset.
+pub fn asset_id(id: &str) -> Result<AssetId, Problem> {
     AssetId::parse(id).ok_or_else(|| Problem::not_found("asset", id))
 }
 

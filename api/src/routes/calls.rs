@@ -121,6 +121,8 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Random => "random",
         Kind::Http => "http",
         Kind::Secret => "secret",
+        Kind::People => "people",
+        Kind::Asset => "asset",
     }
 }
 
@@ -131,7 +133,7 @@ fn shown_record(number: usize, recorded: &Recorded) -> Value {
     let answer = match recorded.kind {
         Kind::Secret => Value::from("(not shown)"),
         Kind::Random => json!({"bytes": recorded.answer.len()}),
-        Kind::Clock | Kind::Http => json_or_text(&recorded.answer),
+        Kind::Clock | Kind::Http | Kind::People | Kind::Asset => json_or_text(&recorded.answer),
     };
     json!({"number": number + 1, "kind": kind(recorded.kind), "request": json_or_text(&recorded.request), "answer": answer})
 }

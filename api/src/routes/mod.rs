@@ -6,6 +6,7 @@ pub mod backups;
 pub mod calls;
 pub mod incidents;
 pub mod interlinkers;
+pub mod keeping;
 pub mod meta;
 pub mod migrations;
 pub mod past;

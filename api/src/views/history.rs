@@ -32,6 +32,26 @@ pub fn asset(view: &AssetView) -> Value {
     if let Some(outcome) = outcome {
         shown["outcome"] = outcome.clone();
     }
+    if !asset.alarms.is_empty() {
+        let alarms = asset
+            .alarms
+            .iter()
+            .map(|(name, alarm)| json!({"name": name, "at": time(alarm.at), "failed": alarm.failed}));
+        shown["alarms"] = alarms.collect();
+    }
+    if !asset.blobs.is_empty() {
+        shown["blobs"] = json!({"count": asset.blobs.len(), "size_bytes": asset.blob_bytes()});
+    }
+    if !asset.earlier.is_empty() {
+        let earlier = asset.earlier.iter().map(|earlier| {
+            json!({
+                "version": earlier.interlinker.version,
+                "until_state_version": earlier.until,
+                "rolled_back": earlier.rolled_back,
+            })
+        });
+        shown["earlier_versions"] = earlier.collect();
+    }
     shown
 }
 
@@ -88,6 +108,18 @@ pub struct UseBody {
     pub reason: Option<String>,
     /// How long it took.
     pub duration_ms: f64,
+    /// What the Interlinker says happened, in its own words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub noted: Vec<NotedBody>,
+}
+
+/// A word of an Interlinker.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct NotedBody {
+    /// The word.
+    pub word: String,
+    /// How many, or how much.
+    pub amount: i64,
 }
 
 /// An Interlinker as a use names it.
@@ -116,5 +148,6 @@ pub fn used(used: &Use, place: Option<(String, String)>) -> UseBody {
         outcome: outcome_word(used.outcome),
         reason: used.reason.clone(),
         duration_ms: used.duration_us as f64 / 1_000.0,
+        noted: used.noted.iter().map(|noted| NotedBody { word: noted.word.clone(), amount: noted.amount }).collect(),
     }
 }

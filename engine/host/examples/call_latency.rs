@@ -64,10 +64,11 @@ impl Caller {
             asset: "asset-1".into(),
             language: "en".into(),
             at: "2026-01-01T09:00:00Z".into(),
+            by: None,
         };
         let (tell, told) = channel();
         let began = Instant::now();
-        let call = Call { entry, state: state.clone(), context };
+        let call = Call { entry, state: state.clone(), context, given: Default::default() };
         self.host.call(&self.poll, call, Box::new(move |called| drop(tell.send(called))));
         let called = told.recv()?;
         let whole_us = u64::try_from(began.elapsed().as_micros())?;

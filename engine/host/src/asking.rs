@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use interlink_model::manifest::{Asked, AskedHttp, AskedSecret};
+use interlink_model::manifest::{Asked, AskedAssets, AskedHttp, AskedSecret};
 use interlink_model::schema::Text;
 
 use crate::http::is_method;
@@ -16,6 +16,8 @@ use crate::publish::is_name;
 const ORIGINS_MAX: usize = 16;
 /// Secrets that one Interlinker asks for, at most: an operator sets each.
 const SECRETS_MAX: usize = 16;
+/// Interlinkers whose actions one Interlinker asks for, at most.
+const ASSETS_MAX: usize = 16;
 /// The longest reason in one language, in bytes: a sentence or two.
 const REASON_BYTES_MAX: usize = 500;
 
@@ -25,14 +27,29 @@ const REASON_BYTES_MAX: usize = 500;
 ///
 /// What is wrong with it, as the rest of a sentence about the manifest.
 pub(crate) fn check_grants(asked: &Asked) -> Result<(), String> {
-    let Asked { http, secrets } = asked;
+    let Asked { http, secrets, people, notify, assets } = asked;
     if http.len() > ORIGINS_MAX {
         return Err(format!("asks for {} origins; it asks for at most {ORIGINS_MAX}", http.len()));
     }
     if secrets.len() > SECRETS_MAX {
         return Err(format!("asks for {} secrets; it asks for at most {SECRETS_MAX}", secrets.len()));
     }
-    let (mut origins, mut names) = (BTreeSet::new(), BTreeSet::new());
+    if assets.len() > ASSETS_MAX {
+        return Err(format!("asks for actions of {} Interlinkers; it asks for at most {ASSETS_MAX}", assets.len()));
+    }
+    for (what, leave) in [("people", people), ("notify", notify)] {
+        leave.as_ref().map_or(Ok(()), |leave| check_reason(what, &leave.reason))?;
+    }
+    let (mut origins, mut names, mut others) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for AskedAssets { interlinker, actions, reason } in assets {
+        if let Some(name) = [interlinker].into_iter().chain(actions).find(|name| !is_name(name)) {
+            return Err(format!("asks for actions with {name:?}; a name is letters, digits, `-`, `_` and `.`"));
+        }
+        if actions.is_empty() || !others.insert(interlinker) {
+            return Err(format!("asks for {interlinker} with no actions, or twice"));
+        }
+        check_reason(interlinker, reason)?;
+    }
     for AskedHttp { origin, methods, reason } in http {
         check_origin(origin)?;
         check_methods(origin, methods)?;

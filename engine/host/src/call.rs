@@ -6,6 +6,7 @@ use std::sync::Arc;
 use interlink_model::keyvalues::KeyValues;
 use serde_json::{Value, json};
 
+use crate::besides::{Besides, Given};
 use crate::fault::Fault;
 
 /// What is called.
@@ -22,6 +23,18 @@ pub enum Entry {
         name: String,
         /// With this input.
         input: Value,
+    },
+    /// Ring an alarm.
+    Ring {
+        /// Which.
+        name: String,
+        /// With what it was set.
+        input: Value,
+    },
+    /// Bring its state to what this version reads. It has no outside.
+    Migrate {
+        /// The version that left it.
+        version: String,
     },
     /// Show the asset.
     View {
@@ -47,14 +60,21 @@ pub struct CallContext {
     pub language: String,
     /// The time of the call, RFC 3339.
     pub at: String,
+    /// The asset that runs this action for the person.
+    pub by: Option<String>,
 }
 
 impl CallContext {
     pub(crate) fn to_json(&self) -> String {
-        let Self { person, roles, process, task, asset, language, at } = self;
+        let Self { person, roles, process, task, asset, language, at, by } = self;
         let person = person.as_ref().map(|id| json!({"id": id, "roles": roles}));
-        json!({"person": person, "process": process, "task": task, "asset": asset, "language": language, "at": at})
-            .to_string()
+        let mut context = json!({
+            "person": person, "process": process, "task": task, "asset": asset, "language": language, "at": at
+        });
+        if let Some(by) = by {
+            context["by"] = json!(by);
+        }
+        context.to_string()
     }
 }
 
@@ -67,6 +87,8 @@ pub struct Call {
     pub state: KeyValues,
     /// Who calls, when, and on what.
     pub context: CallContext,
+    /// What it is given besides.
+    pub given: Given,
 }
 
 /// A key with its new value, or nothing where it was deleted.
@@ -85,6 +107,8 @@ pub struct Done {
     pub counts: BTreeMap<String, u64>,
     /// What the guest declared.
     pub outcome: Option<Value>,
+    /// What the call wants besides.
+    pub besides: Besides,
 }
 
 /// Why a guest refuses: a problem record of the WIT world.
@@ -98,6 +122,14 @@ pub struct Problem {
     pub pointer: Option<String>,
     /// Facts, as JSON text.
     pub data: Option<String>,
+}
+
+impl Problem {
+    /// That an operator has not granted something.
+    pub fn not_granted(what: &str) -> Self {
+        let (code, detail) = ("not-granted".into(), format!("the operator has not granted it {what}"));
+        Self { code, detail, pointer: None, data: None }
+    }
 }
 
 /// Why a call was not done.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::Problem;
 use crate::grants::Grants;
 use crate::outbound::Outbound;
 
@@ -28,6 +29,10 @@ pub enum Kind {
     Http,
     /// A secret.
     Secret,
+    /// Who takes part in the process.
+    People,
+    /// An action of another asset.
+    Asset,
 }
 
 impl fmt::Display for Kind {
@@ -37,6 +42,8 @@ impl fmt::Display for Kind {
             Self::Random => "randomness",
             Self::Http => "HTTP",
             Self::Secret => "a secret",
+            Self::People => "the people of the process",
+            Self::Asset => "another asset",
         })
     }
 }
@@ -96,6 +103,18 @@ pub trait Ambience: Send + Sync {
     fn secret(&self, name: &str) -> Option<String>;
 }
 
+/// The company of an asset: its process's people, and the other assets there. Called on the guest's thread, which waits.
+pub trait Company: Send + Sync {
+    /// Who takes part in the process: a JSON list of `{id, roles}`.
+    fn people(&self) -> String;
+    /// Runs an action of another asset, for whoever makes the call: once, however often it is asked for under one number.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not done.
+    fn act(&self, grants: &Grants, number: u32, asset: &str, action: &str, input: &str) -> Result<String, Problem>;
+}
+
 /// What makes a call durable.
 #[derive(Clone)]
 pub struct Durable {
@@ -108,6 +127,8 @@ pub struct Durable {
     pub ambience: Arc<dyn Ambience>,
     /// What sends requests.
     pub outbound: Arc<dyn Outbound>,
+    /// Who answers for people and other assets; nobody for a call that runs alone.
+    pub company: Option<Arc<dyn Company>>,
     /// Where answers are kept.
     pub record: Arc<dyn Record>,
     /// What was answered in an earlier run of this call, in order.

@@ -116,6 +116,9 @@ pub enum Fault {
     /// A view changed state, or declared an outcome.
     #[error("a view changes nothing, and this one tried to")]
     ViewChanges,
+    /// A migration did more than change state.
+    #[error("a migration changes the asset's state and nothing else, and this one tried to")]
+    MigrationWants,
     /// It answered what is no JSON.
     #[error("its answer is not JSON: {reason}")]
     Output {
@@ -135,7 +138,7 @@ pub enum Fault {
         kind: Kind,
     },
     /// It asked the world outside its asset too often.
-    #[error("it asked for the clock, randomness, HTTP and secrets more than {max} times")]
+    #[error("it asked for the clock, randomness, HTTP, secrets, people and other assets more than {max} times")]
     DurableCalls {
         /// The limit.
         max: u32,
@@ -191,6 +194,18 @@ pub enum Fault {
         /// The number of the host call, counted from 1.
         position: u32,
     },
+    /// It lacks an export that this call is of.
+    #[error("it does not export `{export}`")]
+    Absent {
+        /// Which.
+        export: String,
+    },
+    /// A blob that is there cannot be read now.
+    #[error("a blob of the asset cannot be read: {reason}")]
+    BlobUnread {
+        /// Why not.
+        reason: String,
+    },
     /// Too many calls of this Interlinker wait already.
     #[error("{waiting} calls of this Interlinker wait already")]
     Busy {
@@ -216,6 +231,7 @@ impl Fault {
             Self::Changes { .. } => "changes",
             Self::State { .. } => "state",
             Self::ViewChanges => "view-changes",
+            Self::MigrationWants => "migration-wants",
             Self::Output { .. } => "output",
             Self::Trap { .. } => "trap",
             Self::NotGranted { .. } => "not-granted",
@@ -227,6 +243,8 @@ impl Fault {
             Self::NotRecorded(_) => "not-recorded",
             Self::Diverged { .. } => "diverged",
             Self::RecordUnreadable { .. } => "record-unreadable",
+            Self::Absent { .. } => "absent",
+            Self::BlobUnread { .. } => "blob-unread",
             Self::Busy { .. } => "busy",
         }
     }

@@ -10,7 +10,8 @@ use interlink_model::keyvalues::{
 use serde_json::Value;
 use wasmtime::ResourceLimiter;
 
-use crate::call::{Call, Change, Entry, LogLine};
+use crate::besides::{Besides, Blobs, Given};
+use crate::call::{Call, Change, Entry, LogLine, Problem};
 use crate::durable::Kind;
 use crate::fault::Fault;
 use crate::limits::Limits;
@@ -41,7 +42,12 @@ pub(crate) struct Guest {
     changed_bytes: usize,
     context: String,
     is_view: bool,
+    migrates: bool,
+    given: Given,
+    /// Whether it can ring alarms.
+    rings: bool,
     pub outcome: Option<Value>,
+    pub besides: Besides,
     pub logs: Vec<LogLine>,
     /// What it said last as an error, kept whether there was room for the line or not: a panic ends with it.
     pub last_error: Option<String>,
@@ -54,9 +60,10 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// The guest of a call. A view has no outside, whatever it is given.
-    pub fn new(limits: Arc<Limits>, call: &Call, outside: Option<Outside>, began: Instant) -> Self {
+    /// The guest of a call. A view and a migration have no outside, whatever they are given.
+    pub fn new(limits: Arc<Limits>, call: &Call, rings: bool, outside: Option<Outside>, began: Instant) -> Self {
         let is_view = matches!(call.entry, Entry::View { .. });
+        let migrates = matches!(call.entry, Entry::Migrate { .. });
         Self {
             limits,
             before: call.state.clone(),
@@ -65,10 +72,14 @@ impl Guest {
             changed_bytes: 0,
             context: call.context.to_json(),
             is_view,
+            migrates,
+            given: call.given.clone(),
+            rings,
             outcome: None,
+            besides: Besides::default(),
             logs: Vec::new(),
             last_error: None,
-            outside: outside.filter(|_| !is_view),
+            outside: outside.filter(|_| !is_view && !migrates),
             began,
             host_calls: 0,
             host_bytes: 0,
@@ -175,10 +186,7 @@ impl Guest {
     }
 
     pub fn declare(&mut self, outcome: &str) -> Result<(), Fault> {
-        self.enter()?;
-        if self.is_view {
-            return Err(Fault::ViewChanges);
-        }
+        self.wanting()?;
         let outcome = serde_json::from_str(outcome).map_err(|error| Fault::Output { reason: error.to_string() })?;
         self.outcome = Some(outcome);
         Ok(())
@@ -244,6 +252,100 @@ impl Guest {
         let secret = outside.secret(name, limits)?;
         self.hand_out(secret.as_ref().map_or(0, String::len))?;
         Ok(secret)
+    }
+
+    /// Who takes part in the process.
+    pub fn people(&mut self) -> Result<Result<String, Problem>, Fault> {
+        let (outside, limits) = self.outside(Kind::People)?;
+        let people = outside.people(limits)?;
+        self.hand_out(people.as_ref().map_or(0, String::len))?;
+        Ok(people)
+    }
+
+    /// What an action of another asset answers.
+    pub fn asset(&mut self, asset: &str, action: &str, input: &str) -> Result<Result<String, Problem>, Fault> {
+        let (outside, limits) = self.outside(Kind::Asset)?;
+        let acted = outside.asset(asset, action, input, limits)?;
+        self.hand_out(acted.as_ref().map_or(0, String::len))?;
+        Ok(acted)
+    }
+
+    /// What an operator has set.
+    pub fn settings(&mut self) -> Result<String, Fault> {
+        self.enter()?;
+        let settings = if self.given.settings.is_null() { "{}".into() } else { self.given.settings.to_string() };
+        self.hand_out(settings.len())?;
+        Ok(settings)
+    }
+
+    /// What the call wants besides; a view wants nothing.
+    fn wanting(&mut self) -> Result<(&mut Besides, &Given), Fault> {
+        self.enter()?;
+        match (self.is_view, self.migrates) {
+            (true, _) => Err(Fault::ViewChanges),
+            (_, true) => Err(Fault::MigrationWants),
+            _ => Ok((&mut self.besides, &self.given)),
+        }
+    }
+
+    /// Notes a word.
+    pub fn note(&mut self, word: &str, amount: i64) -> Result<Result<(), Problem>, Fault> {
+        Ok(self.wanting()?.0.note(word, amount))
+    }
+
+    /// Tells people something.
+    pub fn notify(&mut self, message: &str) -> Result<Result<(), Problem>, Fault> {
+        let (besides, given) = self.wanting()?;
+        Ok(besides.send(message, &given.grants))
+    }
+
+    /// Sets an alarm.
+    pub fn set_alarm(&mut self, name: &str, at: i64, input: &str) -> Result<Result<(), Problem>, Fault> {
+        let rings = self.rings;
+        let (besides, given) = self.wanting()?;
+        Ok(besides.set_alarm(name, at, input, rings.then_some(&given.alarms)))
+    }
+
+    /// Takes an alarm away.
+    pub fn cancel_alarm(&mut self, name: &str) -> Result<bool, Fault> {
+        let (besides, given) = self.wanting()?;
+        Ok(besides.cancel_alarm(name, given.alarms.contains(name)))
+    }
+
+    /// Keeps a blob.
+    pub fn put_blob(&mut self, media_type: &str, content: Vec<u8>) -> Result<Result<String, Problem>, Fault> {
+        let (besides, given) = self.wanting()?;
+        let kept = given.blobs.as_deref();
+        let known = |digest: &str| kept.and_then(|kept| kept.size(digest));
+        let total = kept.map_or((0, 0), Blobs::total);
+        Ok(besides.put(media_type, content, known, total))
+    }
+
+    /// How many bytes a blob has.
+    pub fn blob_size(&mut self, digest: &str) -> Result<Option<u64>, Fault> {
+        self.enter()?;
+        let put = self.besides.blobs.get(digest).map(|put| put.content.len() as u64);
+        Ok(put.or_else(|| self.given.blobs.as_ref().and_then(|kept| kept.size(digest))))
+    }
+
+    /// A part of a blob.
+    pub fn blob(&mut self, digest: &str, offset: u64, limit: u32) -> Result<Option<Vec<u8>>, Fault> {
+        self.enter()?;
+        let limit = limit as usize;
+        let found = match (self.besides.blobs.get(digest), &self.given.blobs) {
+            (Some(put), _) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX).min(put.content.len());
+                let to = from.saturating_add(limit).min(put.content.len());
+                Some(put.content[from..to].to_vec())
+            }
+            (None, Some(kept)) => {
+                let limit = limit.min(self.limits.host_bytes - self.host_bytes);
+                kept.read(digest, offset, limit).map_err(|reason| Fault::BlobUnread { reason })?
+            }
+            (None, None) => None,
+        };
+        self.hand_out(found.as_ref().map_or(0, Vec::len))?;
+        Ok(found)
     }
 
     /// Checks that a guest that has answered had all that its record has.

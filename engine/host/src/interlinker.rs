@@ -9,7 +9,7 @@ use wasmtime::component::types::{ComponentItem, Type};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 use crate::guest::Guest;
-use crate::publish::{PublishError, asset_exports, compile};
+use crate::publish::{PublishError, compile, exported};
 
 /// Places in an input that are told, at most.
 const ERRORS_MAX: usize = 50;
@@ -31,6 +31,8 @@ pub struct Interlinker {
     pub(crate) instantiate: ComponentExportIndex,
     pub(crate) call: ComponentExportIndex,
     pub(crate) view: ComponentExportIndex,
+    pub(crate) migrate: Option<ComponentExportIndex>,
+    pub(crate) ring: Option<ComponentExportIndex>,
     instantiate_schema: Option<jsonschema::Validator>,
     view_schema: Option<jsonschema::Validator>,
     action_schemas: HashMap<String, Option<jsonschema::Validator>>,
@@ -49,7 +51,14 @@ impl Interlinker {
         manifest: Manifest,
         digest: String,
     ) -> Result<Self, PublishError> {
-        let (instantiate, call, view) = exports(component)?;
+        let asset = Interface::of(component, "asset")?;
+        let asset = asset.ok_or_else(|| PublishError::Export { reason: "it is missing".into() })?;
+        let (instantiate, call, view) = (asset.find("instantiate", 1)?, asset.find("call", 2)?, asset.find("view", 1)?);
+        let optional = |interface: &str, name: &str, params: usize| match Interface::of(component, interface)? {
+            Some(found) => found.find(name, params).map(Some),
+            None => Ok(None),
+        };
+        let (migrate, ring) = (optional("migration", "migrate", 1)?, optional("alarms", "ring", 2)?);
         let pre = linker.instantiate_pre(component);
         let pre = pre.map_err(|error| PublishError::Invalid { reason: format!("{error:#}") })?;
         let actions = manifest.actions.iter().map(|action| {
@@ -59,7 +68,29 @@ impl Interlinker {
         let action_schemas = actions.collect::<Result<_, PublishError>>()?;
         let instantiate_schema = compile("instantiate/input", &manifest.instantiate.input)?;
         let view_schema = compile("view/query", &manifest.view.query)?;
-        Ok(Self { manifest, digest, pre, instantiate, call, view, instantiate_schema, view_schema, action_schemas })
+        Ok(Self {
+            manifest,
+            digest,
+            pre,
+            instantiate,
+            call,
+            view,
+            migrate,
+            ring,
+            instantiate_schema,
+            view_schema,
+            action_schemas,
+        })
+    }
+
+    /// Whether its assets can set alarms.
+    pub fn rings(&self) -> bool {
+        self.ring.is_some()
+    }
+
+    /// Whether it brings the state of earlier versions to its own.
+    pub fn migrates(&self) -> bool {
+        self.migrate.is_some()
     }
 
     /// What it says of itself.
@@ -108,16 +139,25 @@ fn check(schema: Option<&jsonschema::Validator>, input: &Value) -> Result<(), Ve
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-type Exports = (ComponentExportIndex, ComponentExportIndex, ComponentExportIndex);
+/// An interface that a component exports.
+struct Interface<'c> {
+    component: &'c Component,
+    index: ComponentExportIndex,
+    name: &'c str,
+}
 
-/// Where the three exports are, once their types are those of the world.
-fn exports(component: &Component) -> Result<Exports, PublishError> {
-    let wrong = |reason: String| PublishError::Export { reason };
-    let asset = asset_exports().find_map(|name| component.get_export_index(None, &name));
-    let asset = asset.ok_or_else(|| wrong("it is missing".into()))?;
-    let find = |name: &str, params: usize| {
-        let found = component.get_export(Some(&asset), name);
-        let (item, index) = found.ok_or_else(|| wrong(format!("`{name}` is missing")))?;
+impl<'c> Interface<'c> {
+    /// The interface of this name, of whichever version of the world; nothing where it is absent.
+    fn of(component: &'c Component, name: &'c str) -> Result<Option<Self>, PublishError> {
+        let index = exported(name).find_map(|name| component.get_export_index(None, &name));
+        Ok(index.map(|index| Self { component, index, name }))
+    }
+
+    /// A function that takes so many texts and answers a text or a problem.
+    fn find(&self, name: &str, params: usize) -> Result<ComponentExportIndex, PublishError> {
+        let wrong = |reason: String| PublishError::Export { reason };
+        let found = self.component.get_export(Some(&self.index), name);
+        let (item, index) = found.ok_or_else(|| wrong(format!("`{name}` of `{}` is missing", self.name)))?;
         let fits = match item {
             ComponentItem::ComponentFunc(function) => {
                 let texts = function.params().filter(|(_, kind)| matches!(kind, Type::String)).count();
@@ -129,8 +169,7 @@ fn exports(component: &Component) -> Result<Exports, PublishError> {
             _ => false,
         };
         if fits { Ok(index) } else { Err(wrong(format!("`{name}` has other types than in {}", crate::WORLD))) }
-    };
-    Ok((find("instantiate", 1)?, find("call", 2)?, find("view", 1)?))
+    }
 }
 
 /// `result<string, problem>`.

@@ -12,6 +12,7 @@
 //! This is the only crate that knows wasmtime.
 
 mod asking;
+mod besides;
 mod call;
 mod durable;
 mod fault;
@@ -30,13 +31,17 @@ mod queue;
 mod run;
 mod threads;
 
+pub use besides::{
+    ALARM_CHANGES_MAX, ALARM_INPUT_BYTES_MAX, AlarmChange, Besides, Blobs, Given, MESSAGE_BYTES_MAX, MESSAGES_MAX,
+    Message, NOTES_MAX, PUT_BYTES_MAX, Put, RECIPIENTS_MAX, is_media_type,
+};
 pub use call::{Call, CallContext, Called, Change, Cost, Done, Entry, Failure, LogLine, Problem};
-pub use durable::{Ambience, Durable, Kind, Record, RecordFault, Recorded};
+pub use durable::{Ambience, Company, Durable, Kind, Record, RecordFault, Recorded};
 pub use fault::{Fault, HttpPart};
-pub use grants::{Grants, HttpGrant};
+pub use grants::{AssetGrant, Grants, HttpGrant};
 pub use interlinker::{InputError, Interlinker};
 pub use limits::Limits;
 pub use origin::{Origin, OriginError};
 pub use outbound::{HttpRequest, HttpResponse, Outbound, OutboundError};
-pub use publish::{Inspected, PublishError, WORLD};
+pub use publish::{Inspected, PublishError, WORLD, digest};
 pub use threads::{Host, HostConfig, HostError};

@@ -81,6 +81,40 @@ impl Outside {
         self.read(serde_json::from_slice(&answer).ok())
     }
 
+    /// Who takes part in the process, where that is granted.
+    pub fn people(&mut self, limits: &Limits) -> Result<Result<String, Problem>, Fault> {
+        let answer = self.answer(Kind::People, b"{}", limits, |durable, _| {
+            let company = durable.company.as_ref().filter(|_| durable.grants.people);
+            let people = company.map(|company| company.people());
+            Ok(told(&people.ok_or_else(|| Problem::not_granted("to know who takes part in the process"))))
+        })?;
+        self.read(given_back(&answer))
+    }
+
+    /// Runs an action of another asset.
+    pub fn asset(
+        &mut self,
+        asset: &str,
+        action: &str,
+        input: &str,
+        limits: &Limits,
+    ) -> Result<Result<String, Problem>, Fault> {
+        // What an answer may be, an input may be, and both fit into one record.
+        let (wanted, max) = (asset.len() + action.len() + input.len(), limits.output_bytes);
+        if wanted > max {
+            return Err(Fault::Transfer { max });
+        }
+        let request = json!({ "asset": asset, "action": action, "input": input }).to_string();
+        let answer = self.answer(Kind::Asset, request.as_bytes(), limits, |durable, number| {
+            let acted = match &durable.company {
+                Some(company) => company.act(&durable.grants, number, asset, action, input),
+                None => Err(Problem::not_granted("to run actions of other assets")),
+            };
+            Ok(told(&acted))
+        })?;
+        self.read(given_back(&answer))
+    }
+
     /// Sends a request.
     pub fn http(&mut self, request: &str, body: Vec<u8>, limits: &Limits) -> Result<Sent, Fault> {
         let asked = match Asked::read(request, body, limits)? {
@@ -156,6 +190,29 @@ impl Outside {
     }
 }
 
+/// An answer that may be a problem, as it is recorded.
+fn told(answer: &Result<String, Problem>) -> Vec<u8> {
+    let told = match answer {
+        Ok(answer) => json!({ "answer": answer }),
+        Err(Problem { code, detail, pointer, data }) => {
+            json!({"problem": {"code": code, "detail": detail, "pointer": pointer, "data": data}})
+        }
+    };
+    told.to_string().into_bytes()
+}
+
+/// The same, read from a record.
+fn given_back(recorded: &[u8]) -> Option<Result<String, Problem>> {
+    let read: Value = serde_json::from_slice(recorded).ok()?;
+    let text = |of: &Value| of.as_str().map(str::to_owned);
+    if let Some(answer) = text(&read["answer"]) {
+        return Some(Ok(answer));
+    }
+    let problem = read.get("problem")?;
+    let (code, detail) = (text(&problem["code"])?, text(&problem["detail"])?);
+    Some(Err(Problem { code, detail, pointer: text(&problem["pointer"]), data: text(&problem["data"]) }))
+}
+
 fn fed(recorded: &Recorded, number: u32, kind: Kind, request: &[u8]) -> Result<Vec<u8>, Fault> {
     if recorded.kind == kind && recorded.request == request {
         return Ok(recorded.answer.clone());
@@ -179,9 +236,10 @@ fn described(kind: Kind, request: &[u8]) -> String {
     let request_json: Value = serde_json::from_slice(request).unwrap_or_default();
     let text = |name: &str| request_json[name].as_str().unwrap_or_default();
     match kind {
-        Kind::Clock => kind.to_string(),
+        Kind::Clock | Kind::People => kind.to_string(),
         Kind::Random => format!("{} random bytes", request_json["count"]),
         Kind::Secret => format!("the secret `{}`", text("name")),
+        Kind::Asset => format!("`{}` of asset {} ({})", text("action"), text("asset"), digest(request)),
         Kind::Http => {
             let url = text("url").split('?').next().unwrap_or_default();
             format!("{} {url:.200} ({})", text("method"), digest(request))

@@ -9,12 +9,15 @@ use crate::asking::check_grants;
 use crate::limits::Limits;
 
 /// The newest world that this host speaks.
-pub const WORLD: &str = "interlink:interlinker@0.1.1";
+pub const WORLD: &str = "interlink:interlinker@1.0.0";
 const PACKAGE: &str = "interlink:interlinker/";
 const PACKAGE_NAME: &str = "interlink:interlinker";
 /// The versions of the world that this host speaks, oldest first, each with what it added to the one before.
-const VERSIONS: [(&str, &[&str]); 2] =
-    [("0.1.0", &["types", "state", "context", "outcome", "log"]), ("0.1.1", &["clock", "random", "http", "secrets"])];
+const VERSIONS: [(&str, &[&str]); 3] = [
+    ("0.1.0", &["types", "state", "context", "outcome", "log"]),
+    ("0.1.1", &["clock", "random", "http", "secrets"]),
+    ("1.0.0", &["settings", "blobs", "people", "notify", "schedule", "usage", "assets"]),
+];
 /// The longest name of an Interlinker or an action, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 /// Actions of one Interlinker, at most.
@@ -60,7 +63,7 @@ pub enum PublishError {
         name: String,
     },
     /// It was built for another world.
-    #[error("it was built for `{found}`; this server speaks {WORLD} and the earlier patch versions")]
+    #[error("it was built for `{found}`; this server speaks {WORLD} and the versions before it")]
     World {
         /// What it was built for.
         found: String,
@@ -88,8 +91,8 @@ pub struct Inspected {
     pub digest: String,
 }
 
-/// The digest of a component.
-pub(crate) fn digest(bytes: &[u8]) -> String {
+/// The digest of a component, or of a blob: `sha256:` and 64 hex digits.
+pub fn digest(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     hash.iter().fold(String::from("sha256:"), |text, byte| text + &format!("{byte:02x}"))
 }
@@ -129,7 +132,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishErr
             _ => {}
         }
     }
-    if !asset_exports().any(|name| exports.contains(&name)) {
+    if !exported("asset").any(|name| exports.contains(&name)) {
         let asset = format!("{PACKAGE}asset@");
         if let Some(found) = exports.iter().find(|name| name.starts_with(&asset)) {
             return Err(PublishError::World { found: found.clone() });
@@ -143,9 +146,9 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishErr
     }
 }
 
-/// The names that the interface of an Interlinker is exported by, one for each version of the world.
-pub(crate) fn asset_exports() -> impl Iterator<Item = String> {
-    VERSIONS.iter().map(|(version, _)| format!("{PACKAGE}asset@{version}"))
+/// The names that an interface may be exported by, one for each version of the world.
+pub(crate) fn exported(interface: &str) -> impl Iterator<Item = String> {
+    VERSIONS.iter().map(move |(version, _)| format!("{PACKAGE}{interface}@{version}"))
 }
 
 fn check_import(name: &str) -> Result<(), PublishError> {

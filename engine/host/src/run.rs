@@ -33,7 +33,7 @@ pub(crate) fn run(
     let mut cost = Cost { wait_us: micros(since), ..Cost::default() };
     let place = Arc::new(place);
     let outside = durable.map(|durable| Outside::new(durable, Arc::clone(&place)));
-    let mut store = Store::new(engine, Guest::new(Arc::clone(limits), &call, outside, began));
+    let mut store = Store::new(engine, Guest::new(Arc::clone(limits), &call, interlinker.rings(), outside, began));
     store.limiter(|guest| guest);
     store.set_hostcall_fuel(limits.transfer_bytes);
     let ticks = store.data().ticks_left();
@@ -41,10 +41,19 @@ pub(crate) fn run(
     let answered = store.set_fuel(limits.fuel).and_then(|()| {
         let instance = interlinker.pre.instantiate(&mut store)?;
         cost.instantiate_us = micros(began);
+        let absent = |what: &str| wasmtime::Error::from(Fault::Absent { export: what.into() });
         let (index, first, second) = match &call.entry {
             Entry::Instantiate { input } => (&interlinker.instantiate, input.to_string(), None),
             Entry::Action { name, input } => (&interlinker.call, name.clone(), Some(input.to_string())),
             Entry::View { query } => (&interlinker.view, query.to_string(), None),
+            Entry::Ring { name, input } => {
+                let ring = interlinker.ring.as_ref().ok_or_else(|| absent("alarms"))?;
+                (ring, name.clone(), Some(input.to_string()))
+            }
+            Entry::Migrate { version } => {
+                let migrate = interlinker.migrate.as_ref().ok_or_else(|| absent("migration"))?;
+                (migrate, version.clone(), None)
+            }
         };
         match second {
             None => instance.get_typed_func::<(&str,), Answer>(&mut store, index)?.call(&mut store, (&first,)),
@@ -77,7 +86,8 @@ fn came_to(answer: Result<String, WitProblem>, guest: &mut Guest, is_view: bool)
     let output: Value =
         serde_json::from_str(&output).map_err(|error| Failure::Failed(Fault::Output { reason: error.to_string() }))?;
     let Changed { state, changes, counts } = guest.changes();
-    Ok(Done { output, state, changes, counts, outcome: guest.outcome.take() })
+    let besides = std::mem::take(&mut guest.besides);
+    Ok(Done { output, state, changes, counts, outcome: guest.outcome.take(), besides })
 }
 
 /// What an error of the engine is: a limit of ours, or a trap with what the guest said of it.

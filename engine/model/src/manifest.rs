@@ -55,6 +55,9 @@ pub struct Manifest {
     /// What it asks for beyond its own state.
     #[serde(default, deserialize_with = "asked_or_none")]
     pub grants: Asked,
+    /// Alarms that it sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
 }
 
 /// What an Interlinker asks an operator to grant. The clock and randomness need no grant.
@@ -67,6 +70,35 @@ pub struct Asked {
     /// Secrets that it would read.
     #[serde(default)]
     pub secrets: Vec<AskedSecret>,
+    /// To know who takes part in the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<AskedLeave>,
+    /// To tell people something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<AskedLeave>,
+    /// Actions of other Interlinkers that it would run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<AskedAssets>,
+}
+
+/// Something that is allowed or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedLeave {
+    /// What for, to whoever decides on it.
+    pub reason: Text,
+}
+
+/// Actions of another Interlinker that an Interlinker would run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedAssets {
+    /// Of which.
+    pub interlinker: String,
+    /// Their names.
+    pub actions: Vec<String>,
+    /// What for, to whoever decides on it.
+    pub reason: Text,
 }
 
 /// Requests that an Interlinker would make.
@@ -98,9 +130,10 @@ fn asked_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Asked, D:
         asked @ Value::Object(_) => {
             serde_json::from_value(asked).map_err(|error| Error::custom(format!("grants: {error}")))
         }
-        _ => {
-            Err(Error::custom("grants are `http` with origin, methods and reason, and `secrets` with name and reason"))
-        }
+        _ => Err(Error::custom(
+            "grants are `http` with origin, methods and reason, `secrets` with name and reason, `people` and `notify` \
+                 with a reason, and `assets` with interlinker, actions and reason",
+        )),
     }
 }
 

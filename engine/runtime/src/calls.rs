@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use interlink_host::{Ambience, Durable, Grants, Kind, Outbound, Record, RecordFault, Recorded};
+use interlink_host::{Ambience, Company, Durable, Grants, Kind, Outbound, Record, RecordFault, Recorded};
 use interlink_journal::{Position, Stream};
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::*;
@@ -26,6 +26,7 @@ use crate::catalogue::{Catalogue, events_of};
 use crate::core::Core;
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
+use crate::gate::Gate;
 use crate::keys::SealingKey;
 use crate::processes::ProcessCell;
 use crate::state::{Value, key, table};
@@ -46,6 +47,10 @@ pub(crate) struct Calling {
     pub language: String,
     pub effect: Option<u64>,
     pub answer: Option<AnswerScope>,
+    /// Whether `action` names an alarm.
+    pub alarm: bool,
+    /// The settings and grants that it began with, where there were any.
+    pub given: Option<Json>,
 }
 
 /// A call that was begun and has not ended: what a second run begins with.
@@ -94,6 +99,16 @@ impl Recorder {
     /// The call's id, where it has asked for anything.
     pub fn call(&self) -> Option<CallId> {
         (*self.next.lock() > 0).then_some(self.id)
+    }
+
+    /// The call's id, whether it has asked for anything or not.
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// The settings and grants that it began with.
+    pub fn given(&self) -> Option<&Json> {
+        self.calling.given.as_ref()
     }
 
     fn stream(&self) -> Stream {
@@ -149,14 +164,23 @@ impl Record for Recorder {
         if *self.next.lock() > 0 {
             return Ok(());
         }
-        let Calling { interlinker, task, asset, version, action, input, name, language, effect, answer } =
-            self.calling.clone();
-        let (input, name) = (Sealed::Open(input), name.map(Sealed::Open));
-        let process = self.process;
-        self.write(
-            CallStarted { interlinker, process, task, asset, version, action, input, name, language, effect, answer }
-                .into(),
-        )
+        let calling = self.calling.clone();
+        let started = CallStarted {
+            interlinker: calling.interlinker,
+            process: self.process,
+            task: calling.task,
+            asset: calling.asset,
+            version: calling.version,
+            action: calling.action,
+            input: Sealed::Open(calling.input),
+            name: calling.name.map(Sealed::Open),
+            language: calling.language,
+            effect: calling.effect,
+            answer: calling.answer,
+            alarm: calling.alarm,
+            given: calling.given.map(Sealed::Open),
+        };
+        self.write(started.into())
     }
 
     fn answered(&self, number: u32, kind: Kind, request: &[u8], answer: &[u8]) -> Result<(), RecordFault> {
@@ -172,11 +196,14 @@ fn kind_word(kind: Kind) -> &'static str {
         Kind::Random => "random",
         Kind::Http => "http",
         Kind::Secret => "secret",
+        Kind::People => "people",
+        Kind::Asset => "asset",
     }
 }
 
 fn kind_of(word: &str) -> Option<Kind> {
-    [Kind::Clock, Kind::Random, Kind::Http, Kind::Secret].into_iter().find(|kind| kind_word(*kind) == word)
+    let all = [Kind::Clock, Kind::Random, Kind::Http, Kind::Secret, Kind::People, Kind::Asset];
+    all.into_iter().find(|kind| kind_word(*kind) == word)
 }
 
 /// The row of a call that has not ended.
@@ -202,6 +229,8 @@ pub(crate) enum Cause<'a> {
     Effect(u64),
     /// A request with an idempotency key.
     Request(&'a AnswerScope),
+    /// An alarm of an asset.
+    Alarm(AssetId, &'a str),
 }
 
 /// The call of a process that was left open and that is asked for again.
@@ -217,6 +246,10 @@ pub(crate) fn left_open(core: &Core, process: ProcessId, cause: Cause<'_>) -> Op
     let is_it = |call: &Interrupted| match cause {
         Cause::Effect(effect) => call.calling.effect == Some(effect),
         Cause::Request(scope) => call.calling.answer.as_ref() == Some(scope),
+        Cause::Alarm(asset, name) => {
+            let Calling { alarm, asset: of, action, .. } = &call.calling;
+            *alarm && *of == asset && action.as_deref() == Some(name)
+        }
     };
     open.find(is_it)
 }
@@ -251,6 +284,8 @@ pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
         language: started.language,
         effect: started.effect,
         answer: started.answer,
+        alarm: started.alarm,
+        given: started.given.and_then(|given| given.opened().cloned()),
     };
     let mut recorded = Vec::new();
     let mut has_ended = false;
@@ -274,6 +309,7 @@ pub(crate) struct World {
     pub core: Arc<Core>,
     pub catalogue: Arc<Catalogue>,
     pub outbound: Arc<dyn Outbound>,
+    pub gate: Arc<Gate>,
 }
 
 impl Ambience for World {
@@ -308,12 +344,14 @@ pub(crate) fn durable(
     grants: Grants,
     recorder: &Arc<Recorder>,
     recorded: Vec<Recorded>,
+    company: Option<Arc<dyn Company>>,
 ) -> Durable {
     Durable {
         id: recorder.id.to_string(),
         grants,
         ambience: Arc::<World>::clone(world),
         outbound: Arc::clone(&world.outbound),
+        company,
         record: Arc::<Recorder>::clone(recorder),
         recorded,
     }
@@ -429,6 +467,7 @@ pub(crate) fn offline(call: &Interrupted) -> Durable {
         grants: Grants::default(),
         ambience: Arc::new(Offline),
         outbound: Arc::new(NoOutbound),
+        company: None,
         record: Arc::new(Offline),
         recorded: call.recorded.clone(),
     }

@@ -180,6 +180,11 @@ impl Catalogue {
         Ok(())
     }
 
+    /// What an operator has set for an Interlinker: a JSON object.
+    pub fn settings_value(&self, _: &str) -> Value {
+        Value::Null
+    }
+
     /// All services.
     pub fn services(&self) -> Vec<Service> {
         self.services.read().values().cloned().collect()

@@ -17,13 +17,14 @@ use interlink_model::id::{Micros, ProcessId};
 use interlink_model::process::Effect;
 use tokio::sync::mpsc;
 
+use crate::assets::Rung;
 use crate::core::Fate;
 use crate::effects::{Attempted, Workshop};
 use crate::error::Trouble;
 use crate::processes::Ticked;
-use crate::schedule::{self, Planned};
+use crate::schedule::{self, Planned, Ringing, RingingOf};
 use crate::state::table;
-use crate::under_way::{EffectId, UnderWay};
+use crate::under_way::{UnderWay, Which, WorkId};
 
 /// Ticks that may wait for their sync at once.
 pub const TICKS_MAX: usize = 512;
@@ -93,6 +94,7 @@ impl ByHand {
         self.0.resting.clear();
         self.0.fire_due().await;
         self.0.start_effects();
+        self.0.ring_alarms();
         std::mem::take(&mut self.0.begun)
     }
 
@@ -114,11 +116,13 @@ struct Turns {
     put_off: HashSet<ProcessId>,
     under_way: UnderWay,
     /// Effects that wait a little before they are tried again, and until when: nobody else waits for them.
-    resting: HashMap<EffectId, tokio::time::Instant>,
+    resting: HashMap<WorkId, tokio::time::Instant>,
     /// Where the last look at the effects ended: everybody's turn comes.
     seen: Option<Planned>,
-    done: mpsc::UnboundedSender<(EffectId, String, Attempted)>,
-    ended: mpsc::UnboundedReceiver<(EffectId, String, Attempted)>,
+    /// The same of alarms.
+    rung: Option<Ringing>,
+    done: mpsc::UnboundedSender<(WorkId, String, Attempted)>,
+    ended: mpsc::UnboundedReceiver<(WorkId, String, Attempted)>,
     paused_until: Option<tokio::time::Instant>,
     /// What was begun and nobody drives yet.
     begun: Vec<Begun>,
@@ -136,6 +140,7 @@ impl Turns {
             under_way: UnderWay::default(),
             resting: HashMap::new(),
             seen: None,
+            rung: None,
             done,
             ended,
             paused_until: None,
@@ -147,9 +152,10 @@ impl Turns {
         let core = Arc::clone(&self.workshop.core);
         while !*stopped.borrow() {
             let is_paused = self.paused_until.is_some_and(|until| until > tokio::time::Instant::now());
-            let next = if is_paused { None } else { self.fire_due().await };
+            let mut next = if is_paused { None } else { self.fire_due().await };
             if !is_paused {
                 self.start_effects();
+                next = [next, self.ring_alarms()].into_iter().flatten().min();
                 self.begun.drain(..).for_each(|begun| drop(tokio::task::spawn_local(begun)));
             }
             let nap = next.map_or(NAP, |next| {
@@ -303,6 +309,58 @@ impl Turns {
         }
     }
 
+    // Alarms.
+
+    /// Rings what is due and what the limits allow, beginning where the last look ended; answers when the next is.
+    fn ring_alarms(&mut self) -> Option<Micros> {
+        let now = self.workshop.core.now();
+        let mut is_first_round = self.rung.is_some();
+        for _ in 0..PAGES_IN_A_TURN {
+            let places = schedule::alarms(&self.workshop.core.state, self.rung, PLACES_AT_ONCE);
+            let is_end = places.len() < PLACES_AT_ONCE;
+            let mut later = None;
+            for (place, of) in places {
+                if place.at > now {
+                    later = Some(place.at);
+                    break;
+                }
+                if self.under_way.is_full() {
+                    return None;
+                }
+                self.rung = Some(place);
+                self.ring_alarm(place, &of);
+            }
+            if is_end || later.is_some() {
+                self.rung = None;
+                // Those before where the last look ended have their turn too.
+                if !std::mem::take(&mut is_first_round) {
+                    return later;
+                }
+            }
+        }
+        None
+    }
+
+    fn ring_alarm(&mut self, place: Ringing, of: &RingingOf) {
+        let id = (of.process, Which::Alarm(place.asset));
+        let is_paused = self.workshop.catalogue.pause(&of.interlinker).is_some();
+        let admitted = self.under_way.admits(of.process) && self.under_way.admits_one(id, &of.interlinker);
+        if !admitted || is_paused || self.resting.contains_key(&id) {
+            return;
+        }
+        self.under_way.begin(id, &of.interlinker);
+        let (workshop, of, done) = (self.workshop.clone(), of.clone(), self.done.clone());
+        self.begun.push(Box::pin(async move {
+            let attempted = match workshop.assets.ring(place, of.process).await {
+                Rung::Told => Attempted::Told,
+                Rung::Later => Attempted::Later,
+                Rung::NotTaken => Attempted::NotTaken,
+            };
+            // Nobody listens any more once the dispatcher stops.
+            let _ = done.send((id, of.interlinker, attempted));
+        }));
+    }
+
     fn start_effects_of(&mut self, place: Planned) {
         let processes = &self.workshop.processes;
         let cell = match processes.cell(place.process) {
@@ -322,7 +380,7 @@ impl Turns {
             processes.tidy(&cell, place);
         }
         for (number, effect) in process.pending_effects() {
-            let id = (place.process, number);
+            let id = (place.process, Which::Effect(number));
             let of = subject(effect);
             if !self.under_way.admits(place.process) {
                 return;
@@ -344,7 +402,7 @@ impl Turns {
         }
     }
 
-    fn end(&mut self, effect: EffectId, of: &str, attempted: Attempted) {
+    fn end(&mut self, effect: WorkId, of: &str, attempted: Attempted) {
         self.under_way.end(effect, of);
         let later = tokio::time::Instant::now() + PAUSE;
         match attempted {

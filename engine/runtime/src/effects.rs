@@ -14,7 +14,7 @@ use interlink_model::schema::work::Work;
 use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
-use crate::assets::{Assets, For, Instantiation, NewAsset, Use};
+use crate::assets::{Assets, Deed, For, Instantiation, NewAsset, Use};
 use crate::calls::{Cause, left_open};
 use crate::catalogue::Catalogue;
 use crate::core::Core;
@@ -207,12 +207,11 @@ impl Workshop {
             self.catalogue.not_revoked(&interlinker)?;
         }
         let held = resumed.as_ref().map(|call| call.id);
-        let asked = Use { language, expected: None, effect: Some(number), resumed, with };
+        let asked = Use { language, expected: None, effect: Some(number), resumed, with, by: None };
         let input = input.unwrap_or_else(|| Json::Object(Default::default()));
         let answer = |_: Result<&crate::assets::Acted<'_>, &Trouble>| (Answer::default(), None);
-        let permit = Permit::default();
-        let acted =
-            told(self.assets.act(cell, &asset, &guest, Actor::System, action, input, asked, answer, permit).await);
+        let (deed, permit) = (Deed::Action { name: action, input }, Permit::default());
+        let acted = told(self.assets.perform(cell, &asset, &guest, Actor::System, deed, asked, answer, permit).await);
         // One that is put off is still the next that its asset's lane lets in.
         if let Some(call) = held.filter(|_| !matches!(acted, Err(Failed::Later(_)))) {
             self.assets.held.release(id, call);

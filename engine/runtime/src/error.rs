@@ -101,6 +101,14 @@ pub enum Trouble {
     /// Nothing is taken for now.
     #[error("the server takes nothing for now: {0}; reads go on")]
     ReadOnly(Arc<str>),
+    /// Something stands in its way, which whoever asks can put right.
+    #[error("{detail}")]
+    Conflict {
+        /// What it is known by.
+        slug: &'static str,
+        /// What stands in the way, and what would help.
+        detail: String,
+    },
     /// More than can be written at once.
     #[error("{0}")]
     TooLarge(String),

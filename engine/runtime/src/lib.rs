@@ -26,6 +26,7 @@ mod history;
 pub mod keys;
 mod mailbox;
 mod mended;
+pub mod notices;
 mod offload;
 mod past;
 mod people;
@@ -39,6 +40,7 @@ pub mod state;
 mod under_way;
 pub mod usage;
 
+pub use assets::upgrading::{Moved, not_granted};
 pub use assets::{Acted, NewAsset};
 pub use calls::CallView;
 pub use dispatch::{Begun, ByHand};

@@ -152,9 +152,9 @@ impl Engine {
         Ok((snapshot, cell))
     }
 
-    /// The state of an asset at a version.
-    pub(crate) fn values_at(&self, id: AssetId, version: u64) -> Outcome<interlink_model::keyvalues::KeyValues> {
-        self.asset_then(id, AsOf::Version(version)).map(|(snapshot, _)| snapshot.values)
+    /// An asset at a version.
+    pub(crate) fn snapshot_at(&self, id: AssetId, version: u64) -> Outcome<Snapshot> {
+        self.asset_then(id, AsOf::Version(version)).map(|(snapshot, _)| snapshot)
     }
 
     /// An asset as it was.
@@ -229,7 +229,7 @@ impl Engine {
             let (mut written, mut puts) = (Vec::new(), Vec::new());
             for copy in copies {
                 let (events, asset) = copy.written(&self.core, &cell, process, key, *stamp);
-                let put = settle_events(&self.core, events.clone(), asset, key.clone(), *stamp);
+                let put = settle_events(&self.core, events.clone(), None, asset, key.clone(), *stamp);
                 puts.push((events.len() as u64, put));
                 written.extend(events);
             }
@@ -359,6 +359,7 @@ impl Copy {
             changes: values.iter().map(change).collect(),
             call: None,
             counts,
+            noted: Vec::new(),
             duration_us: 0,
         };
         let outcome = outcome_of(&asset, &from.key).map(Sealed::Open);

@@ -197,6 +197,7 @@ fn asset(core: &Core, record: &Record, event: &AssetEvent, stamp: &Stamp) {
         }),
         _ => None,
     };
+    let before = known.as_ref().map(|(asset, _)| asset.clone());
     let next = match (known, event) {
         (Some(known), _) if newer => Some(known),
         (Some((mut asset, key)), event) => {
@@ -219,8 +220,9 @@ fn asset(core: &Core, record: &Record, event: &AssetEvent, stamp: &Stamp) {
         let rows = core.state.scan(&value_key(id, ""), None, usize::MAX);
         core.state.put(record.position, rows.into_iter().map(|(row_key, _)| (row_key, Value::Gone)));
     }
-    put_event(&core.state, record.position, &asset, event, stamp);
+    put_event(&core.state, record.position, &asset, record.version, event, stamp);
     if !newer {
+        core.state.put(record.position, schedule::alarm_rows(before.as_ref(), &asset));
         core.state.put(record.position, [(row_key, Value::Asset(Arc::new(asset), key))]);
     }
 }

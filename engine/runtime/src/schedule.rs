@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use interlink_model::id::{IncidentId, Micros, ProcessId};
+use interlink_model::asset::Asset;
+use interlink_model::id::{AssetId, IncidentId, Micros, ProcessId};
 use interlink_model::process::{Incident, Process};
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +111,66 @@ pub(crate) fn missing(state: &State, process: &Process) -> Option<&'static str> 
         return Some("next timer");
     }
     (!there(table::WORK, next_work(process))).then_some("next effect")
+}
+
+/// An alarm in the index: when, and of which asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ringing {
+    pub at: Micros,
+    pub asset: AssetId,
+}
+
+/// What the index knows of an asset whose alarm rings: so much is looked at before the asset itself is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RingingOf {
+    pub process: ProcessId,
+    pub interlinker: String,
+}
+
+impl Ringing {
+    fn row_key(self) -> Vec<u8> {
+        let at = (self.at.0 as u64) ^ (1 << 63);
+        key(table::ALARM, &[&at.to_be_bytes(), &self.asset.bytes()])
+    }
+
+    fn of_key(row_key: &[u8]) -> Option<Self> {
+        let (at, asset) = row_key.get(1..)?.split_first_chunk::<8>()?;
+        let at = Micros((u64::from_be_bytes(*at) ^ (1 << 63)) as i64);
+        Some(Self { at, asset: AssetId::from_bytes(asset.try_into().ok()?) })
+    }
+
+    fn of(asset: &Asset) -> Option<Self> {
+        asset.next_alarm().map(|(_, alarm)| Self { at: alarm.at, asset: asset.id })
+    }
+}
+
+/// The rows of an asset's next alarm, where it has moved.
+pub(crate) fn alarm_rows(before: Option<&Asset>, after: &Asset) -> Vec<(Vec<u8>, Value)> {
+    let (old, new) = (before.and_then(Ringing::of), Ringing::of(after));
+    if old == new {
+        return Vec::new();
+    }
+    let of = RingingOf { process: after.process, interlinker: after.interlinker.name.clone() };
+    let row = || Value::bytes(rmp_serde::to_vec(&of).expect("an id and a name encode"));
+    let gone = old.map(|old| (old.row_key(), Value::Gone));
+    gone.into_iter().chain(new.map(|new| (new.row_key(), row()))).collect()
+}
+
+/// Alarms in their order, those after one, at most `limit`.
+pub(crate) fn alarms(state: &State, after: Option<Ringing>, limit: usize) -> Vec<(Ringing, RingingOf)> {
+    let after = after.map(Ringing::row_key);
+    let found = state.scan(&[table::ALARM], after.as_deref(), limit);
+    found.iter().filter_map(|(row_key, found)| Some((Ringing::of_key(row_key)?, decode(found)?))).collect()
+}
+
+/// Whether the index has lost an asset's next alarm.
+pub(crate) fn alarm_is_missing(state: &State, asset: &Asset) -> bool {
+    Ringing::of(asset).is_some_and(|next| state.get(&next.row_key()).is_none())
+}
+
+/// The row of an alarm that turned out to be no longer true.
+pub(crate) fn alarm_gone(place: Ringing) -> (Vec<u8>, Value) {
+    (place.row_key(), Value::Gone)
 }
 
 /// The row of a place that turned out to be no longer true.

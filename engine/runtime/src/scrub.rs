@@ -14,6 +14,7 @@ use std::time::Duration;
 use interlink_model::id::{ProcessId, StreamKind};
 
 use crate::archive;
+use crate::assets::put_back;
 use crate::core::Core;
 use crate::gate;
 use crate::processes::Processes;
@@ -96,6 +97,14 @@ fn forget(core: &Core, stopped: &Receiver<()>, pace: Duration) -> bool {
 
 /// Puts back what the state has lost of a process; says what it was.
 fn look_at(core: &Arc<Core>, processes: &Processes, id: ProcessId) -> Option<&'static str> {
+    if let Some(process) = processes.peek(id) {
+        let lost: Vec<_> = process.assets.keys().filter(|asset| put_back(core, **asset)).collect();
+        if !lost.is_empty() {
+            tracing::error!(process = %id, alarms = lost.len(), "the state has lost these; they were put back");
+            core.state.mark_damaged("it has lost what it once had");
+            core.rouse.notify_one();
+        }
+    }
     // Not kept in memory: a walk over a million must not put away what people work on.
     let is_whole = match processes.peek(id) {
         Some(process) => schedule::missing(&core.state, &process).is_none(),

@@ -1,9 +1,9 @@
-//! How many effects are under way, and whether another may begin: bounded in all, for each process, and for each thing that
+//! How many effects and alarms are under way, and whether another may begin: bounded in all, for each process, and for each thing that
 //! effects need, so that nobody's work holds up everybody's.
 
 use std::collections::{HashMap, HashSet};
 
-use interlink_model::id::ProcessId;
+use interlink_model::id::{AssetId, ProcessId};
 
 /// Effects that may be under way at once.
 pub const EFFECTS_UNDER_WAY_MAX: usize = 64;
@@ -12,13 +12,22 @@ pub const EFFECTS_OF_ONE_MAX: usize = 8;
 /// Effects of one process that may be under way at once.
 pub const EFFECTS_OF_PROCESS_MAX: usize = 4;
 
-/// Which effect.
-pub(crate) type EffectId = (ProcessId, u64);
+/// What is under way, and of which process.
+pub(crate) type WorkId = (ProcessId, Which);
+
+/// Which work of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Which {
+    /// The effect of this number.
+    Effect(u64),
+    /// The next alarm of this asset.
+    Alarm(AssetId),
+}
 
 /// Effects under way, counted.
 #[derive(Default)]
 pub(crate) struct UnderWay {
-    all: HashSet<EffectId>,
+    all: HashSet<WorkId>,
     of_process: HashMap<ProcessId, usize>,
     of_one: HashMap<String, usize>,
 }
@@ -41,19 +50,19 @@ impl UnderWay {
 
     /// Whether one that needs `of` may begin, where its process may have another: it is not under way, and not too many
     /// need the same.
-    pub fn admits_one(&self, effect: EffectId, of: &str) -> bool {
+    pub fn admits_one(&self, effect: WorkId, of: &str) -> bool {
         !self.all.contains(&effect) && self.of_one.get(of).is_none_or(|count| *count < EFFECTS_OF_ONE_MAX)
     }
 
     /// Counts one that begins.
-    pub fn begin(&mut self, effect: EffectId, of: &str) {
+    pub fn begin(&mut self, effect: WorkId, of: &str) {
         self.all.insert(effect);
         *self.of_process.entry(effect.0).or_default() += 1;
         *self.of_one.entry(of.to_owned()).or_default() += 1;
     }
 
     /// Counts one that has ended.
-    pub fn end(&mut self, effect: EffectId, of: &str) {
+    pub fn end(&mut self, effect: WorkId, of: &str) {
         self.all.remove(&effect);
         count_down(&mut self.of_process, &effect.0);
         count_down(&mut self.of_one, of);
@@ -85,7 +94,7 @@ mod tests {
     fn begun(under_way: &mut UnderWay, effects: impl IntoIterator<Item = (usize, u64, String)>) -> usize {
         let mut begun = 0;
         for (of_process, number, of) in effects {
-            let effect = (process(of_process), number);
+            let effect = (process(of_process), Which::Effect(number));
             if under_way.admits(effect.0) && under_way.admits_one(effect, &of) {
                 under_way.begin(effect, &of);
                 begun += 1;
@@ -117,16 +126,19 @@ mod tests {
         let all = || (0..100).map(|process| (process, 0, format!("one-{}", process % 50)));
         assert_eq!(begun(&mut under_way, all()), EFFECTS_UNDER_WAY_MAX);
         assert!(under_way.is_full() && !under_way.admits(process(99)));
-        under_way.end((process(0), 0), "one-0");
+        under_way.end((process(0), Which::Effect(0)), "one-0");
         assert_eq!((begun(&mut under_way, all()), under_way.len()), (1, EFFECTS_UNDER_WAY_MAX));
     }
 
     #[test]
     fn what_is_under_way_does_not_begin_again_and_what_has_ended_leaves_nothing() {
         let mut under_way = UnderWay::default();
-        under_way.begin((process(1), 7), "poll");
-        assert!(!under_way.admits_one((process(1), 7), "poll") && under_way.admits_one((process(1), 8), "poll"));
-        under_way.end((process(1), 7), "poll");
+        under_way.begin((process(1), Which::Effect(7)), "poll");
+        assert!(
+            !under_way.admits_one((process(1), Which::Effect(7)), "poll")
+                && under_way.admits_one((process(1), Which::Effect(8)), "poll")
+        );
+        under_way.end((process(1), Which::Effect(7)), "poll");
         assert!(under_way.of_process.is_empty() && under_way.of_one.is_empty() && under_way.len() == 0);
     }
 }

@@ -40,13 +40,17 @@ pub fn derive_state(item: TokenStream) -> TokenStream {
 /// On the `impl`: `name`, `title(en = "…", es = "…")`, `description(…)`, `problems("…")`, and where the crate's
 /// `Cargo.toml` does not say it, `version` and `licence`. `languages("…")` where not all that the title has.
 /// `grants(http("https://example.org", methods(GET, POST), reason(en = "…")), secret("mail", reason(en = "…")))` asks an
-/// operator for requests and secrets.
+/// operator for requests and secrets; so do `people(reason(…))`, `notify(reason(…))` and `assets("poll", actions("vote"),
+/// reason(…))`. `settings(T)` says what an operator can set.
 ///
 /// On its methods:
 ///
 /// - `#[instantiate(title(…))]`, once: `fn(&mut self [, cx: &Call] [, input: T]) -> Result<()>`
 /// - `#[action(title(…), help(…), allow(contributor), anonymous)]`: `fn(&mut self [, cx: &Call] [, input: T]) ->
 ///   Result<O>`, or with `&self` where it changes nothing. Its name is the method's, with `-` for `_`.
+/// - `#[alarm]`: `fn(&mut self [, cx: &Call] [, input: T]) -> Result<O>`, called when an alarm rings that was set under its name
+/// - `#[migrate]`, once: `fn(&mut self [, cx: &Call] [, version: String]) -> Result<()>`, called when an asset moves from an
+///   earlier version
 /// - `#[view]`, once: `fn(&self [, cx: &Call] [, query: T]) -> O` or `Result<O>`
 #[proc_macro_attribute]
 pub fn interlinker(attributes: TokenStream, item: TokenStream) -> TokenStream {

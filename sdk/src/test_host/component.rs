@@ -9,7 +9,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value as Json, json};
 
-use super::town::Town;
+use super::town::{Kept, Message, Town};
+use crate::call::PersonId;
 use crate::interlinker::Request;
 use crate::log::Level;
 use crate::outside::Outside;
@@ -37,6 +38,8 @@ pub(super) struct Called {
     pub outcome: Option<Json>,
     /// The state afterwards, where it was done.
     pub state: Option<BTreeMap<String, Json>>,
+    /// What it wanted besides.
+    pub wanted: Kept,
     /// What it logged.
     pub logs: Vec<(Level, String)>,
 }
@@ -58,13 +61,19 @@ impl Component {
     pub(super) fn call(&mut self, context: &str, request: &Request<'_>, town: &Town) -> Called {
         let read = |text: &str| -> Json { serde_json::from_str(text).expect("a test writes JSON") };
         let context = read(context);
-        self.say(&match request {
+        let mut asked = match request {
             Request::Instantiate(input) => json!({"do": "instantiate", "input": read(input), "context": context}),
             Request::Call { action, input } => {
                 json!({"do": "call", "action": action, "input": read(input), "context": context})
             }
             Request::View(query) => json!({"do": "view", "input": read(query), "context": context}),
-        });
+            Request::Ring { name, input } => {
+                json!({"do": "ring", "name": name, "input": read(input), "context": context})
+            }
+            Request::Migrate(version) => json!({"do": "migrate", "version": version, "context": context}),
+        };
+        asked["settings"] = read(&town.settings());
+        self.say(&asked);
         loop {
             let said = self.hear();
             match said["ask"].as_str() {
@@ -72,6 +81,18 @@ impl Component {
                 None => return called(&said),
             }
         }
+    }
+
+    /// Gives it a state that an earlier version left.
+    pub(super) fn keep(&mut self, state: &BTreeMap<String, Json>) {
+        self.say(&json!({"do": "keep", "state": state}));
+        self.hear();
+    }
+
+    /// Puts a blob there, as a person does; answers what it is known by.
+    pub(super) fn put(&mut self, media_type: &str, content: &[u8]) -> String {
+        self.say(&json!({"do": "blob", "media_type": media_type, "content": content}));
+        self.hear()["done"].as_str().unwrap_or_default().to_owned()
     }
 
     fn say(&mut self, line: &Json) {
@@ -100,6 +121,17 @@ fn answer(what: &str, said: &Json, town: &Town) -> Json {
     match what {
         "clock" => json!(town.now()),
         "random" => json!(town.random(said["count"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0))),
+        "people" => match town.people() {
+            Ok(people) => serde_json::from_str(&people).expect("a list of people is JSON"),
+            Err(_) => json!([]),
+        },
+        "asset" => {
+            let text = |name: &str| said[name].as_str().unwrap_or_default();
+            match town.act_on(text("asset"), text("action"), &said["input"].to_string()) {
+                Ok(output) => json!({"output": serde_json::from_str::<Json>(&output).expect("an output is JSON")}),
+                Err(problem) => json!({"problem": {"code": problem.code, "detail": problem.detail}}),
+            }
+        }
         "secret" => json!(town.secret(said["name"].as_str().unwrap_or_default())),
         _ => exchanged(&said["request"], town),
     }
@@ -148,5 +180,22 @@ fn called(said: &Json) -> Called {
     };
     let outcome = (!said["outcome"].is_null()).then(|| said["outcome"].clone());
     let state = said.get("state").and_then(|state| serde_json::from_value(state.clone()).ok());
-    Called { answer, outcome, state, logs }
+    let wanted = wanted(&said["besides"]);
+    Called { answer, outcome, state, wanted, logs }
+}
+
+/// What a call wanted besides. The bytes of a blob stay with the component's host, which gives them to the component.
+fn wanted(besides: &Json) -> Kept {
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let list = |name: &str| besides[name].as_array().cloned().unwrap_or_default();
+    let messages = list("messages").into_iter().map(|told| {
+        let to = told["to"].as_array().into_iter().flatten().map(|id| PersonId::new(text(id))).collect();
+        Message { to, title: text(&told["title"]), text: text(&told["text"]) }
+    });
+    let noted = list("noted").into_iter().map(|noted| (text(&noted["word"]), noted["amount"].as_i64().unwrap_or(0)));
+    let alarms = besides["alarms"].as_object().into_iter().flatten().map(|(name, alarm)| {
+        let set = alarm["at"].as_i64().map(|at| (at, alarm["input"].clone()));
+        (name.clone(), set)
+    });
+    Kept { messages: messages.collect(), noted: noted.collect(), alarms: alarms.collect(), blobs: BTreeMap::new() }
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use crate::call::PersonId;
+use crate::call::{Participant, PersonId};
 use crate::http::{Request as HttpRequest, Response};
 use crate::interlinker::{Interlinker, Request, run};
 use crate::log::{self, Level};
@@ -24,6 +24,7 @@ use crate::problem::{Problem, Result};
 use crate::session::Session;
 use component::Component;
 use memory::Memory;
+pub use town::Message;
 use town::Town;
 
 type Run = fn(Session, &str, Request<'_>) -> Result<String>;
@@ -83,7 +84,7 @@ impl TestHost {
         let manifest = I::manifest();
         Self {
             component: Component::named(&manifest.name),
-            town: Town::new(manifest.grants.clone()),
+            town: Town::new(manifest.grants.clone(), !manifest.alarms.is_empty()),
             manifest,
             run: run::<I>,
             memory: Memory::default(),
@@ -149,6 +150,78 @@ impl TestHost {
     /// Sets a secret. One that the manifest does not ask for is not given.
     pub fn secret(&mut self, name: &str, secret: &str) {
         self.town.set_secret(name, secret);
+    }
+
+    /// Says what an operator has set for this Interlinker.
+    pub fn settings(&mut self, settings: Json) {
+        self.town.set_settings(settings);
+    }
+
+    /// Says who takes part in the process, by the names that the test gives them.
+    pub fn people(&mut self, names: &[&str]) {
+        let roles = |name: &str| self.roles.get(name).cloned().unwrap_or_else(|| vec!["contributor".to_owned()]);
+        let people = names.iter().map(|name| Participant { id: Self::person(name), roles: roles(name) });
+        self.town.set_people(people.collect());
+    }
+
+    /// Says what an action of another asset answers from now on. One that nobody answers is a panic.
+    pub fn asset(&mut self, asset: &str, action: &str, answer: impl FnMut(&Json) -> Result<Json> + 'static) {
+        self.town.other(asset, action, answer);
+    }
+
+    /// Someone puts a blob there, as the API lets them; answers what it is known by.
+    pub fn put_blob(&mut self, media_type: &str, content: &[u8]) -> String {
+        match &mut self.component {
+            Some(component) => component.put(media_type, content),
+            None => self.town.put(content),
+        }
+    }
+
+    /// Messages that were sent to people, in order.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        self.town.kept().messages
+    }
+
+    /// What the Interlinker said happened, in order.
+    #[must_use]
+    pub fn noted(&self) -> Vec<(String, i64)> {
+        self.town.kept().noted
+    }
+
+    /// Alarms that are set, by name: their time in microseconds since 1970, and with what.
+    #[must_use]
+    pub fn alarms(&self) -> BTreeMap<String, (i64, Json)> {
+        let alarms = self.town.kept().alarms.into_iter();
+        alarms.filter_map(|(name, alarm)| alarm.map(|alarm| (name, alarm))).collect()
+    }
+
+    /// Lets the alarm ring that is next, and the clock go on to its time.
+    ///
+    /// # Panics
+    ///
+    /// When none is set.
+    #[track_caller]
+    pub fn ring(&mut self) -> Answer {
+        let next = self.alarms().into_iter().min_by_key(|(_, (at, _))| *at);
+        let (name, (at, input)) = next.expect("no alarm is set");
+        self.now = self.now.max(at);
+        let answer = self.change(None, Request::Ring { name: &name, input: &input.to_string() });
+        if answer.is_ok() && self.alarms().get(&name).is_some_and(|(set, _)| *set == at) {
+            self.town.take_alarm(&name);
+        }
+        Answer(answer)
+    }
+
+    /// Has the asset, with a state that an earlier version left, move to this version.
+    pub fn migrate<I: Interlinker>(state: &BTreeMap<String, Json>, version: &str) -> (Self, Answer) {
+        let mut host = Self::unopened::<I>();
+        host.memory.taken_over(Some(state.clone()), None);
+        if let Some(component) = &mut host.component {
+            component.keep(state);
+        }
+        let answer = Answer(host.change(None, Request::Migrate(version)));
+        (host, answer)
     }
 
     /// Someone runs an action.
@@ -221,9 +294,11 @@ impl TestHost {
         let outcomes = self.memory.take_outcomes();
         if answer.is_ok() {
             self.memory.commit();
+            self.town.commit();
             self.outcomes.extend(outcomes);
         } else {
             self.memory.roll_back();
+            self.town.roll_back();
         }
         answer
     }
@@ -246,6 +321,7 @@ impl TestHost {
             let called = component.call(&context, &request, &self.town);
             self.logs.extend(called.logs);
             self.memory.taken_over(called.state, called.outcome);
+            self.town.taken_over(called.wanted);
             return called.answer.map(|json| serde_json::from_str(&json).expect("an answer is JSON"));
         }
         let session = Session::with_outside(self.memory.clone(), self.town.clone());

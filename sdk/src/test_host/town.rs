@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
+use serde_json::{Value as Json, json};
+
+use crate::call::{Participant, PersonId};
 use crate::http::{Request, Response};
 use crate::manifest::Grants;
 use crate::outside::Outside;
@@ -27,12 +30,102 @@ struct Content {
     scripts: BTreeMap<String, Script>,
     secrets: BTreeMap<String, String>,
     requests: Vec<Request>,
+    settings: Json,
+    people: Vec<Participant>,
+    /// What answers for other assets, by asset and action.
+    others: BTreeMap<(String, String), Other>,
+    /// Whether alarms can be set.
+    rings: bool,
+    kept: Kept,
+    /// What the call that runs wants, until it is committed.
+    wanted: Kept,
+}
+
+type Other = Box<dyn FnMut(&Json) -> Result<Json>>;
+
+/// A message that was sent to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Whom it is for.
+    pub to: Vec<PersonId>,
+    /// In a line.
+    pub title: String,
+    /// What is to be said.
+    pub text: String,
+}
+
+/// What calls wanted besides changing the state.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept {
+    pub messages: Vec<Message>,
+    pub noted: Vec<(String, i64)>,
+    /// Alarms with their time and input; those that were taken away have nothing.
+    pub alarms: BTreeMap<String, Option<(i64, Json)>>,
+    pub blobs: BTreeMap<String, Vec<u8>>,
 }
 
 impl Town {
-    pub(super) fn new(grants: Grants) -> Self {
-        let (scripts, secrets) = (BTreeMap::new(), BTreeMap::new());
-        Self(Rc::new(RefCell::new(Content { grants, now: 0, seed: 0, scripts, secrets, requests: Vec::new() })))
+    pub(super) fn new(grants: Grants, rings: bool) -> Self {
+        Self(Rc::new(RefCell::new(Content {
+            grants,
+            now: 0,
+            seed: 0,
+            scripts: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            requests: Vec::new(),
+            settings: json!({}),
+            people: Vec::new(),
+            others: BTreeMap::new(),
+            rings,
+            kept: Kept::default(),
+            wanted: Kept::default(),
+        })))
+    }
+
+    pub(super) fn set_settings(&self, settings: Json) {
+        self.0.borrow_mut().settings = settings;
+    }
+
+    pub(super) fn set_people(&self, people: Vec<Participant>) {
+        self.0.borrow_mut().people = people;
+    }
+
+    pub(super) fn other(&self, asset: &str, action: &str, answer: impl FnMut(&Json) -> Result<Json> + 'static) {
+        self.0.borrow_mut().others.insert((asset.to_owned(), action.to_owned()), Box::new(answer));
+    }
+
+    pub(super) fn put(&self, content: &[u8]) -> String {
+        let digest = digest(content);
+        self.0.borrow_mut().kept.blobs.insert(digest.clone(), content.to_vec());
+        digest
+    }
+
+    /// What calls wanted that are committed.
+    pub(super) fn kept(&self) -> Kept {
+        self.0.borrow().kept.clone()
+    }
+
+    pub(super) fn take_alarm(&self, name: &str) {
+        self.0.borrow_mut().kept.alarms.remove(name);
+    }
+
+    pub(super) fn commit(&self) {
+        let content = &mut *self.0.borrow_mut();
+        let Kept { messages, noted, alarms, blobs } = std::mem::take(&mut content.wanted);
+        content.kept.messages.extend(messages);
+        content.kept.noted.extend(noted);
+        content.kept.alarms.extend(alarms);
+        content.kept.alarms.retain(|_, alarm| alarm.is_some());
+        content.kept.blobs.extend(blobs);
+    }
+
+    pub(super) fn roll_back(&self) {
+        self.0.borrow_mut().wanted = Kept::default();
+    }
+
+    /// Takes over what a call somewhere else wanted.
+    pub(super) fn taken_over(&self, wanted: Kept) {
+        self.0.borrow_mut().wanted = wanted;
     }
 
     pub(super) fn set_now(&self, now: i64) {
@@ -54,6 +147,10 @@ impl Town {
     pub(super) fn requests(&self) -> Vec<Request> {
         self.0.borrow().requests.clone()
     }
+}
+
+fn not_granted(what: &str) -> Problem {
+    Problem::new("not-granted", format!("`{what}` is not among what `grants(…)` of this Interlinker asks for"))
 }
 
 impl Content {
@@ -114,6 +211,105 @@ impl Outside for Town {
         let granted = content.grants.secrets.iter().any(|grant| grant.name == name);
         content.secrets.get(name).filter(|_| granted).cloned()
     }
+
+    fn settings(&self) -> String {
+        self.0.borrow().settings.to_string()
+    }
+
+    fn people(&self) -> Result<String> {
+        let content = self.0.borrow();
+        content.grants.people.as_ref().ok_or_else(|| not_granted("people"))?;
+        Ok(serde_json::to_string(&content.people).expect("ids and roles are JSON"))
+    }
+
+    fn act_on(&self, asset: &str, action: &str, input: &str) -> Result<String> {
+        let granted = {
+            let content = self.0.borrow();
+            content.grants.assets.iter().any(|grant| grant.actions.iter().any(|own| own == action))
+        };
+        if !granted {
+            return Err(not_granted("assets"));
+        }
+        let input: Json = serde_json::from_str(input).expect("a call writes JSON");
+        let key = (asset.to_owned(), action.to_owned());
+        let taken = self.0.borrow_mut().others.remove(&key);
+        let Some(mut other) = taken else {
+            panic!(
+                "nobody answers `{action}` of `{asset}`: say what does with `host.asset(\"{asset}\", \"{action}\", |input| …)`"
+            )
+        };
+        let answer = other(&input);
+        self.0.borrow_mut().others.insert(key, other);
+        answer.map(|output| output.to_string())
+    }
+
+    fn notify(&self, message: &str) -> Result<()> {
+        let content = &mut *self.0.borrow_mut();
+        content.grants.notify.as_ref().ok_or_else(|| not_granted("notify"))?;
+        let read: Json = serde_json::from_str(message).expect("a call writes JSON");
+        let to = read["to"].as_array().into_iter().flatten().filter_map(Json::as_str).map(PersonId::new).collect();
+        let text = |name: &str| read[name].as_str().unwrap_or_default().to_owned();
+        content.wanted.messages.push(Message { to, title: text("title"), text: text("text") });
+        Ok(())
+    }
+
+    fn note(&self, word: &str, amount: i64) -> Result<()> {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if word.is_empty() || !word.bytes().all(is_word) {
+            return Err(Problem::new("not-a-word", format!("{word:?} is no word: letters, digits, `-`, `_` and `.`")));
+        }
+        self.0.borrow_mut().wanted.noted.push((word.to_owned(), amount));
+        Ok(())
+    }
+
+    fn set_alarm(&self, name: &str, at: i64, input: &str) -> Result<()> {
+        let content = &mut *self.0.borrow_mut();
+        if !content.rings {
+            return Err(Problem::new("no-alarms", "this Interlinker has no method marked `#[alarm]`"));
+        }
+        let input = serde_json::from_str(input).expect("a call writes JSON");
+        content.wanted.alarms.insert(name.to_owned(), Some((at, input)));
+        Ok(())
+    }
+
+    fn cancel_alarm(&self, name: &str) -> bool {
+        let content = &mut *self.0.borrow_mut();
+        let known = content.wanted.alarms.get(name).or_else(|| content.kept.alarms.get(name));
+        let was_set = known.is_some_and(Option::is_some);
+        content.wanted.alarms.insert(name.to_owned(), None);
+        was_set
+    }
+
+    fn put_blob(&self, _: &str, bytes: &[u8]) -> Result<String> {
+        let digest = digest(bytes);
+        self.0.borrow_mut().wanted.blobs.insert(digest.clone(), bytes.to_vec());
+        Ok(digest)
+    }
+
+    fn blob_size(&self, digest: &str) -> Option<u64> {
+        self.blob(digest, 0, u32::MAX).map(|bytes| bytes.len() as u64)
+    }
+
+    fn blob(&self, digest: &str, offset: u64, limit: u32) -> Option<Vec<u8>> {
+        let content = self.0.borrow();
+        let bytes = content.wanted.blobs.get(digest).or_else(|| content.kept.blobs.get(digest))?;
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        Some(bytes[from..from.saturating_add(limit as usize).min(bytes.len())].to_vec())
+    }
+}
+
+/// The digest of a blob. Tests compare it with nothing but itself, so any that tells contents apart does: the component's own
+/// host gives the one that servers give.
+fn digest(content: &[u8]) -> String {
+    let mut state = 0xcbf2_9ce4_8422_2325_u64;
+    let mut text = String::from("sha256:");
+    for round in 0..4_u64 {
+        for byte in content {
+            state = (state ^ u64::from(*byte) ^ round).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        text += &format!("{state:016x}");
+    }
+    text
 }
 
 impl fmt::Debug for Town {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use interlink_host::{
-    Call, CallContext, Entry as GuestEntry, Grants, HttpGrant, HttpRequest, HttpResponse, Origin, Outbound,
+    Call, CallContext, Entry as GuestEntry, Given, Grants, HttpGrant, HttpRequest, HttpResponse, Origin, Outbound,
     OutboundError,
 };
 use interlink_model::event::Actor;
@@ -87,7 +87,7 @@ pub async fn interlinker_calls(place: &Path) -> Outcome<Calls> {
     let context = || CallContext { at: "2027-01-01T00:00:00Z".into(), language: "en".into(), ..CallContext::default() };
     let call = |entry: GuestEntry, state: KeyValues| {
         let (tell, told) = tokio::sync::oneshot::channel();
-        let call = Call { entry, state, context: context() };
+        let call = Call { entry, state, context: context(), given: Given::default() };
         engine.host().call(&guest, call, Box::new(move |called| drop(tell.send(called))));
         async { told.await.map_err(|error| error.to_string()) }
     };
@@ -109,7 +109,7 @@ pub async fn interlinker_calls(place: &Path) -> Outcome<Calls> {
         |number| json!({"section": "aim", "text": format!("Places where children play, written {number} times.")});
     let with_commit = acted(&engine, &caller, document, "write", write).await?;
     let origin = Origin::of_url(OUTSIDE).map_err(|error| error.to_string())?;
-    let grants = Grants { http: vec![HttpGrant { methods: vec!["POST".into()], origin }], secrets: Vec::new() };
+    let grants = Grants { http: vec![HttpGrant { methods: vec!["POST".into()], origin }], ..Grants::default() };
     engine.grant(Actor::System, "webhook", &grants, &empty(), &Permit::default()).await.map_err(text)?;
     let webhook = new_asset(&engine, &caller, "webhook", json!({"urls": [format!("{OUTSIDE}/in")]})).await?;
     let with_request = acted(&engine, &caller, webhook, "send", |_| json!({"text": "hello"})).await?;

@@ -1,14 +1,20 @@
 //! `interlink interlinker run`: a component under the host that servers have, with a test for its people and its world.
 //!
 //! A line of JSON in each direction at a time. The first line says what the component is: `{"manifest": …}`. Then the test
-//! asks for one call after the other, `{"do": "instantiate" | "call" | "view", "action"?, "input", "context"}`, and is
-//! answered with `{"done", "outcome"?, "state", "logs"}`, `{"refused": {code, detail, pointer?, data?}, "logs"}` or
-//! `{"failed": {limit, detail}, "logs"}`. In between it is asked what the component asks: `{"ask": "clock"}`, `{"ask": "random",
-//! "count"}`, `{"ask": "secret", "name"}`, `{"ask": "http", "request": {method, url, headers, body}}`; it answers
-//! `{"answer": …}`: microseconds, bytes, a text or null, `{status, headers, body}` or `{problem}`. Bytes are lists of numbers.
+//! asks for one call after the other, `{"do": "instantiate" | "call" | "view" | "ring" | "migrate", "action"?, "name"?,
+//! "version"?, "input", "context", "settings"?}`, and is answered with `{"done", "outcome"?, "state", "besides", "logs"}`,
+//! `{"refused": {code, detail, pointer?, data?}, "logs"}` or `{"failed": {limit, detail}, "logs"}`. `{"do": "keep", "state"}`
+//! sets a state that an earlier version left, `{"do": "blob", "media_type", "content"}` puts a blob there, as a person does.
+//! In between it is asked what the component asks: `{"ask": "clock"}`, `{"ask": "random", "count"}`, `{"ask": "secret",
+//! "name"}`, `{"ask": "http", "request": {method, url, headers, body}}`, `{"ask": "people"}`, `{"ask": "asset", "asset",
+//! "action", "input"}`; it answers `{"answer": …}`: microseconds, bytes, a text or null, `{status, headers, body}` or
+//! `{problem}`, a list of `{id, roles}`, `{output}` or `{problem: {code, detail}}`. Bytes are lists of numbers.
+//!
+//! `besides` is what the call wants besides: `noted`, `messages`, `alarms` (null where one was taken away) and `blobs`.
 //!
 //! What the manifest asks for is granted. State is kept from call to call, as a server does: not of a call that refuses.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Lines, StdinLock, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +22,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use interlink_host::{
-    Ambience, Call, CallContext, Called, Durable, Entry, Failure, Grants, Host, HostConfig, HttpGrant, HttpRequest,
-    HttpResponse, InputError, Interlinker, Kind, Limits, Outbound, OutboundError, Problem, Record, RecordFault,
+    AlarmChange, Ambience, AssetGrant, Besides, Blobs, Call, CallContext, Called, Company, Durable, Entry, Failure,
+    Given, Grants, Host, HostConfig, HttpGrant, HttpRequest, HttpResponse, InputError, Interlinker, Kind, Limits,
+    Outbound, OutboundError, Problem, Put, Record, RecordFault,
 };
 use interlink_model::keyvalues::KeyValues;
 use parking_lot::Mutex;
@@ -38,9 +45,14 @@ pub fn run(component: &Path) -> Result<(), String> {
     let interlinker = host.load(&bytes).map_err(|error| format!("{}: {error}", component.display()))?;
     say(&json!({"manifest": interlinker.manifest()}));
     let heard = std::io::stdin().lock().lines();
-    let mut running = Running { host, interlinker, heard, state: KeyValues::default(), calls: 0 };
+    let (state, alarms, blobs) = (KeyValues::default(), BTreeSet::new(), BTreeMap::new());
+    let mut running = Running { host, interlinker, heard, state, alarms, blobs, calls: 0 };
     while let Some(asked) = running.hear()? {
-        let answer = running.call(&asked)?;
+        let answer = match asked["do"].as_str() {
+            Some("keep") => running.keep(&asked["state"]),
+            Some("blob") => running.put(&asked),
+            _ => running.call(&asked)?,
+        };
         say(&answer);
     }
     Ok(())
@@ -60,6 +72,8 @@ struct Running {
     /// What the test says.
     heard: Lines<StdinLock<'static>>,
     state: KeyValues,
+    alarms: BTreeSet<String>,
+    blobs: BTreeMap<String, Put>,
     calls: u64,
 }
 
@@ -84,11 +98,17 @@ impl Running {
         }
         self.calls += 1;
         let (turns, next) = channel();
-        let call = Call { entry: entry.clone(), state: self.state.clone(), context: context(&asked["context"]) };
+        let given = Given {
+            settings: asked["settings"].clone(),
+            grants: self.grants(),
+            blobs: Some(Arc::new(Kept(self.blobs.clone()))),
+            alarms: self.alarms.clone(),
+        };
+        let call = Call { entry: entry.clone(), state: self.state.clone(), context: context(&asked["context"]), given };
         let told = turns.clone();
         let tell = Box::new(move |called| drop(told.send(Turn::Called(Box::new(called)))));
         match entry {
-            Entry::View { .. } => self.host.call(&self.interlinker, call, tell),
+            Entry::View { .. } | Entry::Migrate { .. } => self.host.call(&self.interlinker, call, tell),
             _ => self.host.call_durably(&self.interlinker, call, self.durable(turns), tell),
         }
         let called = self.answered(&next)?;
@@ -96,13 +116,85 @@ impl Running {
         Ok(match called.result {
             Ok(done) => {
                 self.state = done.state;
-                json!({"done": done.output, "outcome": done.outcome, "state": shown(&self.state), "logs": logs})
+                if let Entry::Ring { name, .. } = &entry {
+                    self.alarms.remove(name);
+                }
+                let besides = self.take_in(done.besides);
+                let (output, outcome) = (done.output, done.outcome);
+                let state = shown(&self.state);
+                json!({"done": output, "outcome": outcome, "state": state, "besides": besides, "logs": logs})
             }
             Err(Failure::Refused(problem)) => json!({"refused": refused(&problem), "logs": logs}),
             Err(Failure::Failed(fault)) => {
                 json!({"failed": {"limit": fault.limit(), "detail": fault.to_string()}, "logs": logs})
             }
         })
+    }
+
+    /// Sets a state.
+    fn keep(&mut self, state: &Value) -> Value {
+        self.state = KeyValues::default();
+        for (key, value) in state.as_object().into_iter().flatten() {
+            self.state.set(key, value.to_string().into_bytes());
+        }
+        json!({"done": null, "state": shown(&self.state), "besides": {}, "logs": []})
+    }
+
+    /// Puts a blob.
+    fn put(&mut self, asked: &Value) -> Value {
+        let media_type = asked["media_type"].as_str().unwrap_or("application/octet-stream").to_owned();
+        let put = Put { media_type, content: bytes_of(&asked["content"]) };
+        let digest = interlink_host::digest(&put.content);
+        self.blobs.insert(digest.clone(), put);
+        json!({"done": digest, "state": shown(&self.state), "besides": {}, "logs": []})
+    }
+
+    /// Takes in what a call wants besides, and shows it.
+    fn take_in(&mut self, besides: Besides) -> Value {
+        let Besides { noted, messages, alarms, blobs } = besides;
+        let noted: Vec<_> = noted.iter().map(|noted| json!({"word": noted.word, "amount": noted.amount})).collect();
+        let messages = messages.iter().map(|told| json!({"to": told.to, "title": told.title, "text": told.text}));
+        let messages: Vec<_> = messages.collect();
+        let mut rung = serde_json::Map::new();
+        for (name, change) in alarms {
+            let shown = match change {
+                AlarmChange::Set { at, input } => {
+                    self.alarms.insert(name.clone());
+                    json!({"at": at, "input": input})
+                }
+                AlarmChange::Cancelled => {
+                    self.alarms.remove(&name);
+                    Value::Null
+                }
+            };
+            rung.insert(name, shown);
+        }
+        let kept = blobs.iter().map(|(digest, put)| {
+            (digest.clone(), json!({"media_type": put.media_type, "size_bytes": put.content.len()}))
+        });
+        let kept: serde_json::Map<_, _> = kept.collect();
+        self.blobs.extend(blobs);
+        json!({"noted": noted, "messages": messages, "alarms": rung, "blobs": kept})
+    }
+
+    /// What the manifest asks for, all of it.
+    fn grants(&self) -> Grants {
+        let asked = &self.interlinker.manifest().grants;
+        let http = asked
+            .http
+            .iter()
+            .filter_map(|http| Some(HttpGrant { methods: http.methods.clone(), origin: http.origin.parse().ok()? }));
+        let assets = asked.assets.iter().map(|asked| {
+            let (interlinker, actions) = (asked.interlinker.clone(), asked.actions.clone());
+            AssetGrant { interlinker, actions }
+        });
+        Grants {
+            http: http.collect(),
+            secrets: asked.secrets.iter().map(|secret| secret.name.clone()).collect(),
+            people: asked.people.is_some(),
+            notify: asked.notify.is_some(),
+            assets: assets.collect(),
+        }
     }
 
     /// Hands what the component asks to the test, until the call has ended.
@@ -129,6 +221,7 @@ impl Running {
             }
             Entry::Action { name, input } => self.interlinker.check_action(name, input),
             Entry::View { query } => self.interlinker.check_view(query),
+            Entry::Ring { .. } | Entry::Migrate { .. } => Ok(()),
         };
         checked.map_err(|errors| {
             let InputError { pointer, detail } = &errors[0];
@@ -137,16 +230,10 @@ impl Running {
     }
 
     fn durable(&self, turns: Sender<Turn>) -> Durable {
-        let asked = &self.interlinker.manifest().grants;
-        let http = asked
-            .http
-            .iter()
-            .filter_map(|http| Some(HttpGrant { methods: http.methods.clone(), origin: http.origin.parse().ok()? }));
-        let secrets = asked.secrets.iter().map(|secret| secret.name.clone()).collect();
         let test = Arc::new(Test { turns: Mutex::new(turns) });
-        let (ambience, outbound, record) = (Arc::clone(&test), Arc::clone(&test), test);
-        let (id, grants) = (format!("call-{}", self.calls), Grants { http: http.collect(), secrets });
-        Durable { id, grants, ambience, outbound, record, recorded: Vec::new() }
+        let (ambience, outbound, record) = (Arc::clone(&test), Arc::clone(&test), Arc::clone(&test));
+        let (id, grants) = (format!("call-{}", self.calls), self.grants());
+        Durable { id, grants, ambience, outbound, company: Some(test), record, recorded: Vec::new() }
     }
 }
 
@@ -156,7 +243,9 @@ fn entry(asked: &Value) -> Result<Entry, String> {
         Some("instantiate") => Ok(Entry::Instantiate { input }),
         Some("call") => Ok(Entry::Action { name: asked["action"].as_str().unwrap_or_default().into(), input }),
         Some("view") => Ok(Entry::View { query: input }),
-        _ => Err(format!("{asked}: `do` is `instantiate`, `call` or `view`")),
+        Some("ring") => Ok(Entry::Ring { name: asked["name"].as_str().unwrap_or_default().into(), input }),
+        Some("migrate") => Ok(Entry::Migrate { version: asked["version"].as_str().unwrap_or_default().into() }),
+        _ => Err(format!("{asked}: `do` is `instantiate`, `call`, `view`, `ring`, `migrate`, `keep` or `blob`")),
     }
 }
 
@@ -171,6 +260,7 @@ fn context(given: &Value) -> CallContext {
         asset: text(&given["asset"]),
         language: text(&given["language"]),
         at: text(&given["at"]),
+        by: given["by"].as_str().map(str::to_owned),
     }
 }
 
@@ -205,6 +295,47 @@ fn bytes_of(value: &Value) -> Vec<u8> {
         value => {
             value.as_array().into_iter().flatten().filter_map(|byte| byte.as_u64().map(|byte| byte as u8)).collect()
         }
+    }
+}
+
+/// Blobs that earlier calls and people put.
+struct Kept(BTreeMap<String, Put>);
+
+impl Blobs for Kept {
+    fn size(&self, digest: &str) -> Option<u64> {
+        self.0.get(digest).map(|put| put.content.len() as u64)
+    }
+
+    fn total(&self) -> (usize, u64) {
+        (self.0.len(), self.0.values().map(|put| put.content.len() as u64).sum())
+    }
+
+    fn read(&self, digest: &str, offset: u64, limit: usize) -> Result<Option<Vec<u8>>, String> {
+        let part = |put: &Put| {
+            let from = usize::try_from(offset).unwrap_or(usize::MAX).min(put.content.len());
+            put.content[from..from.saturating_add(limit).min(put.content.len())].to_vec()
+        };
+        Ok(self.0.get(digest).map(part))
+    }
+}
+
+impl Company for Test {
+    fn people(&self) -> String {
+        self.ask(json!({"ask": "people"})).to_string()
+    }
+
+    fn act(&self, grants: &Grants, _: u32, asset: &str, action: &str, input: &str) -> Result<String, Problem> {
+        if !grants.assets.iter().any(|grant| grant.actions.iter().any(|own| own == action)) {
+            return Err(Problem::not_granted(&format!("to run `{action}` of another asset")));
+        }
+        let input: Value = serde_json::from_str(input).unwrap_or_default();
+        let answer = self.ask(json!({"ask": "asset", "asset": asset, "action": action, "input": input}));
+        let problem = &answer["problem"];
+        if problem.is_null() {
+            return Ok(answer["output"].to_string());
+        }
+        let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+        Err(Problem { code: text("code"), detail: text("detail"), pointer: None, data: None })
     }
 }
 

@@ -38,8 +38,12 @@ impl Slow {
     /// Sends a call that asks it.
     fn asked_by(&self, given: &Given, guest: &Arc<Interlinker>) -> Receiver<Called> {
         let (tell, answer) = channel();
-        let call =
-            Call { entry: action("go", json!({})), state: KeyValues::default(), context: CallContext::default() };
+        let call = Call {
+            entry: action("go", json!({})),
+            state: KeyValues::default(),
+            context: CallContext::default(),
+            given: Default::default(),
+        };
         let tell = Box::new(move |called| tell.send(called).expect("the test waits"));
         given.host.call_durably(guest, call, durable(&self.town, Vec::new()), tell);
         answer

@@ -125,6 +125,7 @@ fn a_panic_in_whoever_is_told_costs_no_thread() {
             entry: action("go", json!({})),
             state: KeyValues::default(),
             context: interlink_host::CallContext::default(),
+            given: interlink_host::Given::default(),
         };
         // A panic without a message on standard error.
         given.host.call(&guest, call, Box::new(|_| std::panic::resume_unwind(Box::new("nobody listens"))));

@@ -84,13 +84,14 @@ pub fn send(host: &Host, guest: &Arc<Interlinker>, person: &str, entry: Entry, s
         asset: "asset-1".into(),
         language: "en".into(),
         at: "2026-01-01T09:00:00Z".into(),
+        by: None,
     };
     let (tell, told) = channel();
     let tell = Box::new(move |called| {
         // Whoever does not wait for the answer has gone.
         let _ = tell.send(called);
     });
-    host.call(guest, Call { entry, state: state.clone(), context }, tell);
+    host.call(guest, Call { entry, state: state.clone(), context, given: Default::default() }, tell);
     told
 }
 

@@ -124,7 +124,7 @@ fn an_export_without_its_functions_is_refused() {
     let bytes = with_section(component(text), MANIFEST_SECTION, manifest().to_string().as_bytes());
     let error = shared().unpublished(&bytes);
     assert!(matches!(error, PublishError::Export { .. }), "{error:?}");
-    says(&error, &["`instantiate` is missing"]);
+    says(&error, &["`instantiate` of `asset` is missing"]);
 }
 
 #[test]

@@ -150,19 +150,23 @@ pub fn request(method: &str, url: &str) -> String {
 pub fn grants() -> Grants {
     let origin = "https://example.org".parse().expect("an origin");
     let methods = vec!["GET".into(), "POST".into()];
-    Grants { http: vec![HttpGrant { methods, origin }], secrets: vec!["mail".into(), "unset".into()] }
+    Grants {
+        http: vec![HttpGrant { methods, origin }],
+        secrets: vec!["mail".into(), "unset".into()],
+        ..Grants::default()
+    }
 }
 
 /// A call of `call-7` into a town.
 pub fn durable(town: &Arc<Town>, recorded: Vec<Recorded>) -> Durable {
     let (ambience, outbound, record) = (Arc::clone(town), Arc::clone(town), Arc::clone(town));
-    Durable { id: "call-7".into(), grants: grants(), ambience, outbound, record, recorded }
+    Durable { id: "call-7".into(), grants: grants(), ambience, outbound, company: None, record, recorded }
 }
 
 /// Makes a call with an outside.
 pub fn call_in(host: &Host, guest: &Arc<Interlinker>, entry: Entry, state: &KeyValues, durable: Durable) -> Called {
     let (tell, answer) = channel();
-    let call = Call { entry, state: state.clone(), context: CallContext::default() };
+    let call = Call { entry, state: state.clone(), context: CallContext::default(), given: Default::default() };
     let tell = Box::new(move |called| tell.send(called).expect("the test waits"));
     host.call_durably(guest, call, durable, tell);
     told(&answer)

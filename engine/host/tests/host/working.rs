@@ -171,7 +171,12 @@ fn an_action_that_is_not_there_is_refused() {
 fn nobody_in_particular_cannot_vote() {
     let poll = poll(5);
     let (tell, told) = std::sync::mpsc::channel();
-    let call = Call { entry: action("vote", vote("A")), state: poll.state.clone(), context: CallContext::default() };
+    let call = Call {
+        entry: action("vote", vote("A")),
+        state: poll.state.clone(),
+        context: CallContext::default(),
+        given: Default::default(),
+    };
     poll.host.call(&poll.guest, call, Box::new(move |called| tell.send(called).expect("the test waits")));
     told.recv().expect("every call is answered").result.expect_err("a vote is somebody's");
 }

@@ -105,15 +105,20 @@ fn a_guest_of_the_sdk_is_told_what_it_is_not_granted_and_ends_without_an_outside
 
 #[test]
 fn a_guest_of_each_version_is_taken() {
-    assert_eq!(WORLD, "interlink:interlinker@0.1.1");
-    for guest in [Guest::new(), Guest::new().of_version("0.1.1"), Guest::new().asking_outside()] {
+    assert_eq!(WORLD, "interlink:interlinker@1.0.0");
+    for guest in [
+        Guest::new(),
+        Guest::new().of_version("0.1.1"),
+        Guest::new().of_version("1.0.0"),
+        Guest::new().asking_outside(),
+    ] {
         done(shared().act(&guest));
     }
 }
 
 #[test]
 fn a_world_that_is_not_spoken_is_refused_with_both_versions() {
-    for version in ["0.1.2", "0.2.0", "1.0.0", "0.0.9"] {
+    for version in ["0.1.2", "0.2.0", "1.0.1", "1.1.0", "2.0.0", "0.0.9"] {
         let error = shared().unpublished(&Guest::new().of_version(version).bytes());
         assert!(matches!(error, PublishError::World { .. }), "{error:?}");
         let said = error.to_string();
@@ -125,6 +130,11 @@ fn a_world_that_is_not_spoken_is_refused_with_both_versions() {
 fn an_interface_is_there_from_its_version_on() {
     for interface in ["clock", "random", "http", "secrets"] {
         let name = format!("interlink:interlinker/{interface}@0.1.0");
+        let import = format!(r#"(import "{name}" (instance))"#);
+        assert_eq!(shared().unpublished(&Guest::new().importing(&import).bytes()), PublishError::Import { name });
+    }
+    for interface in ["settings", "blobs", "people", "notify", "schedule", "usage", "assets"] {
+        let name = format!("interlink:interlinker/{interface}@0.1.1");
         let import = format!(r#"(import "{name}" (instance))"#);
         assert_eq!(shared().unpublished(&Guest::new().importing(&import).bytes()), PublishError::Import { name });
     }

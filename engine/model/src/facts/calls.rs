@@ -59,12 +59,18 @@ events! {
             /// Where its answer is remembered.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub answer: Option<AnswerScope>,
-        } sealed(input, name),
+            /// Whether `action` is the name of an alarm that rings.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            pub alarm: bool,
+            /// The settings and grants that the call began with, where there were any.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub given: Option<Sealed<Value>>,
+        } sealed(input, name, given),
         /// The world answered: recorded before the Interlinker saw it.
         CallAnswered {
             /// Which of its questions, from 1.
             pub number: u32,
-            /// `clock`, `random`, `http` or `secret`.
+            /// `clock`, `random`, `http`, `secret`, `people` or `asset`.
             pub kind: String,
             /// The question.
             pub request: Sealed<serde_bytes::ByteBuf>,

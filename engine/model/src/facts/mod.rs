@@ -2,22 +2,22 @@
 //!
 //! Fields that a person wrote are `Sealed`. Names follow the domain; a fact says what happened, never what to do.
 
+mod asset;
 mod calls;
 mod process;
 mod trust;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::asset::*;
 pub use self::calls::*;
 pub use self::process::*;
 pub use self::trust::*;
 use crate::events;
 use crate::id::{AssetId, CallId, PersonId, ProcessId};
 use crate::schema::Text;
-use crate::sealed::{Holds, Sealed, SealedField};
+use crate::sealed::Sealed;
 
 /// A schema in one version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,77 +39,6 @@ pub struct InterlinkerRef {
     pub version: String,
     /// Digest of the component.
     pub digest: String,
-}
-
-/// One key of an asset's state that a call changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// The key, in plain: people appear in it as ids.
-    pub key: String,
-    /// Its new value; absent where the key was deleted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<Sealed<serde_bytes::ByteBuf>>,
-}
-
-impl Holds for Change {
-    fn visit(&mut self, name: &'static str, each: &mut dyn FnMut(&'static str, &mut dyn SealedField)) {
-        self.value.visit(name, each);
-    }
-}
-
-events! {
-    /// What happens to an asset.
-    AssetEvent {
-        /// An Interlinker was instantiated.
-        InterlinkerInstantiated {
-            /// Of which Interlinker, in which version.
-            pub interlinker: InterlinkerRef,
-            /// On which process.
-            pub process: ProcessId,
-            /// On which task.
-            pub task: String,
-            /// What people call it.
-            pub name: Sealed<String>,
-            /// What it was instantiated with.
-            pub input: Sealed<Value>,
-            /// What it answered.
-            pub output: Sealed<Value>,
-            /// State that the call left.
-            pub changes: Vec<Change>,
-            /// The record of the call, where it asked the world outside.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub call: Option<CallId>,
-            /// Keys under each prefix afterwards, for the prefixes whose number changed.
-            pub counts: BTreeMap<String, u64>,
-            /// How long the call took.
-            pub duration_us: u64,
-        } sealed(name, input, output, changes),
-        /// An action was run.
-        ActionPerformed {
-            /// Which.
-            pub action: String,
-            /// What it was run with.
-            pub input: Sealed<Value>,
-            /// What it answered.
-            pub output: Sealed<Value>,
-            /// State that the call changed.
-            pub changes: Vec<Change>,
-            /// The record of the call, where it asked the world outside.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub call: Option<CallId>,
-            /// Keys under each prefix afterwards, for the prefixes whose number changed.
-            pub counts: BTreeMap<String, u64>,
-            /// How long the call took.
-            pub duration_us: u64,
-        } sealed(input, output, changes),
-        /// The Interlinker says that the task has what it needed.
-        OutcomeDeclared {
-            /// The result.
-            pub outcome: Sealed<Value>,
-        } sealed(outcome),
-        /// The asset was removed; its state is gone, its history is not.
-        AssetRemoved {} sealed(),
-    }
 }
 
 /// What was done with an Interlinker.

@@ -99,6 +99,11 @@ impl AssetCell {
         Err(refused)
     }
 
+    /// Waits until what a lane has ahead is durable.
+    pub async fn settled_ahead(&self, lane: &Lane) -> Outcome<()> {
+        self.durable.wait(Ahead { version: lane.ahead.asset.version, failures: lane.failures }).await
+    }
+
     /// The lane, once it is this call's turn; what a failed append left ahead is dropped.
     pub async fn enter(&self) -> tokio::sync::MutexGuard<'_, Lane> {
         let mut lane = self.lane.lock().await;
@@ -113,7 +118,7 @@ impl AssetCell {
     /// Its lane, with nothing on its way in it: no call changes the asset while this is held.
     pub async fn hold(&self) -> Outcome<impl Sized + '_> {
         let lane = self.enter().await;
-        self.durable.wait(Ahead { version: lane.ahead.asset.version, failures: lane.failures }).await?;
+        self.settled_ahead(&lane).await?;
         Ok(lane)
     }
 

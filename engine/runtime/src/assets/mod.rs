@@ -5,13 +5,21 @@
 //! thousand votes share theirs, and a guest that loops holds up its own asset, not its process. Views run outside
 //! lanes, on what is durable.
 
+mod alarms;
+pub(crate) mod blobs;
+mod company;
 mod lane;
 pub(crate) mod rows;
+pub(crate) mod upgrading;
 mod written;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
-use interlink_host::{Call, CallContext, Called, Durable as DurableCall, Entry, Failure, Fault, Interlinker, Recorded};
+use interlink_host::{
+    Call, CallContext, Called, Company, Durable as DurableCall, Entry, Failure, Fault, Given, Grants, Interlinker,
+    Recorded,
+};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
@@ -20,13 +28,15 @@ use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::process::Command;
 use interlink_model::sealed::Sealed;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
+pub(crate) use self::alarms::{Rung, put_back};
+use self::lane::Lane;
+pub(crate) use self::lane::Place;
 pub use self::lane::Snapshot;
 pub(crate) use self::lane::{AssetCell, name_of, outcome_of};
-use self::lane::{Lane, Place};
 use self::rows::{from_rows, from_stream, value_key};
-use self::written::{changes_of, failed, used, with_outcome};
+use self::written::{changes_of, failed, used, with_besides};
 pub(crate) use self::written::{settle_events, written_events};
 use crate::ambient::asset_id;
 use crate::archive;
@@ -39,6 +49,7 @@ use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::processes::{Ask, Beside, ProcessCell, Processes, RefusedAhead};
 use crate::state::Value;
+use crate::usage;
 
 /// Assets that are kept in memory while nothing waits in them: each holds its whole state.
 pub const CELLS_MAX: usize = 4_096;
@@ -62,6 +73,26 @@ pub(crate) struct Use<'a> {
     pub resumed: Option<Interrupted>,
     /// What the process hears of it in the same append, where it is not an outcome that it waits for.
     pub with: Option<Command>,
+    /// The asset that runs this action for whoever calls it, and how long it waits for its turn. Such a call has no outside.
+    pub by: Option<(AssetId, Duration)>,
+}
+
+/// What is done with an asset.
+pub(crate) enum Deed<'a> {
+    /// An action is run.
+    Action {
+        /// Which.
+        name: &'a str,
+        /// With what.
+        input: Json,
+    },
+    /// An alarm rings that was set for this time.
+    Alarm {
+        /// Which.
+        name: &'a str,
+        /// When.
+        at: Micros,
+    },
 }
 
 /// What a new asset is for.
@@ -106,12 +137,17 @@ pub(crate) struct Assets {
     world: Arc<World>,
     /// Lanes that wait for a call that a crash interrupted.
     pub held: HeldLanes,
+    /// For calls that ask for other assets.
+    me: Weak<Assets>,
 }
 
 impl Assets {
-    pub fn new(processes: Arc<Processes>, world: Arc<World>) -> Self {
+    pub fn new(processes: Arc<Processes>, world: Arc<World>) -> Arc<Self> {
         let core = Arc::clone(&world.core);
-        Self { core, processes, cells: Cells::new(CELLS_MAX), world, held: HeldLanes::default() }
+        Arc::new_cyclic(|me| {
+            let (cells, held) = (Cells::new(CELLS_MAX), HeldLanes::default());
+            Self { core, processes, cells, world, held, me: me.clone() }
+        })
     }
 
     /// Runs a call that may ask the world outside, for the first time or again.
@@ -119,14 +155,38 @@ impl Assets {
         &self,
         guest: &Arc<Interlinker>,
         entry: Entry,
-        values: KeyValues,
+        seen: Seen,
         context: CallContext,
         recorder: &Arc<Recorder>,
         recorded: Vec<Recorded>,
+        company: Option<Arc<dyn Company>>,
     ) -> Called {
         let grants = self.world.catalogue.grants(guest.manifest().name.as_str());
-        let durable = durable(&self.world, grants, recorder, recorded);
-        run(&self.core, guest, entry, values, context, Some(durable)).await
+        let durable = durable(&self.world, grants, recorder, recorded, company);
+        run(&self.core, guest, entry, seen, context, Some(durable)).await
+    }
+
+    /// The company of a call, where something drives calls of others meanwhile.
+    fn company(
+        &self,
+        process: &Arc<ProcessCell>,
+        asset: AssetId,
+        actor: Actor,
+        recorder: &Recorder,
+        language: &str,
+    ) -> Option<Arc<dyn Company>> {
+        let runtime = tokio::runtime::Handle::try_current().ok()?;
+        let (assets, process, language) = (self.me.clone(), Arc::clone(process), language.to_owned());
+        let call = recorder.id();
+        Some(Arc::new(company::Neighbours { assets, runtime, process, asset, actor, call, language }))
+    }
+
+    /// The settings and grants with which a call of an Interlinker begins; nothing where there are none.
+    fn given(&self, interlinker: &str) -> Option<Json> {
+        let (settings, grants) =
+            (self.world.catalogue.settings_value(interlinker), self.world.catalogue.grants(interlinker));
+        let is_plain = settings.as_object().is_none_or(serde_json::Map::is_empty) && grants == Grants::default();
+        (!is_plain).then(|| json!({"settings": settings, "grants": grants}))
     }
 
     /// The cell of an asset, loaded where it is not in memory. A removed asset is not there.
@@ -192,6 +252,8 @@ impl Assets {
                     language: language.to_owned(),
                     effect,
                     answer: permit.scope(),
+                    alarm: false,
+                    given: self.given(&new.interlinker.name),
                 };
                 Recorder::new(core, process, actor, calling)
             }
@@ -199,7 +261,9 @@ impl Assets {
         let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
         let context = call_context(actor, process, &new.task, id, language, recorder.began_at());
         let entry = Entry::Instantiate { input: new.input.clone() };
-        let called = self.call(guest, entry, KeyValues::default(), context, &recorder, recorded).await;
+        let seen = Seen { values: KeyValues::default(), given: given_of(recorder.given(), None) };
+        let company = self.company(process, id, actor, &recorder, language);
+        let called = self.call(guest, entry, seen, context, &recorder, recorded, company).await;
         log(&called, &new.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::Instantiate, &new.interlinker, &new.task, duration_us);
@@ -236,12 +300,13 @@ impl Assets {
                 changes: changes_of(&done.changes),
                 call: recorder.call(),
                 counts: done.counts,
+                noted: done.besides.noted.clone(),
                 duration_us,
             };
-            let events = with_outcome(instantiated.into(), done.outcome);
+            let events = with_besides(core, instantiated.into(), done.outcome, done.besides);
             let (mut written, asset) = written_events(core, at, None, process.id, &key, *stamp, events);
             let _ = made.set(Arc::clone(&asset));
-            let put = settle_events(core, written.clone(), asset, key, *stamp);
+            let put = settle_events(core, written.clone(), None, asset, key, *stamp);
             written.extend(recorder.end(*stamp, UseOutcome::Done));
             let (shared, call) = (Arc::clone(core), recorder.call());
             let settle = move |first| {
@@ -287,38 +352,51 @@ impl Assets {
         Ok(())
     }
 
-    /// Runs an action.
-    pub async fn act(
+    /// Runs an action, or rings an alarm.
+    pub async fn perform(
         &self,
         process: &Arc<ProcessCell>,
         cell: &Arc<AssetCell>,
         guest: &Arc<Interlinker>,
         actor: Actor,
-        action: &str,
-        input: Json,
+        deed: Deed<'_>,
         asked: Use<'_>,
         answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
-        let Some(declared) = guest.action(action) else {
-            return Err(Trouble::NotFound { what: "action", id: action.into() });
-        };
-        let allowed = |role: &String| declared.allow.contains(role);
-        if actor != Actor::System && !declared.allow.is_empty() && !roles_of(actor).iter().any(allowed) {
-            return Err(Trouble::Forbidden { what: action.into(), roles: declared.allow.clone() });
+        if let Deed::Action { name, input } = &deed {
+            may_run(guest, actor, name)?;
+            guest.check_action(name, input).map_err(Trouble::Input)?;
         }
-        guest.check_action(action, &input).map_err(Trouble::Input)?;
         let (fate, answer) = {
             let _place = Place::take(&cell.waiting)?;
             let resumed = asked.resumed.or_else(|| self.left_open(process.id, asked.effect, &permit));
-            if resumed.is_none() {
-                // A call that a crash interrupted comes before every other.
-                self.held.free(cell.id).await;
-            }
-            let mut lane = cell.enter().await;
+            let turn = async {
+                if resumed.is_none() {
+                    // A call that a crash interrupted comes before every other.
+                    self.held.free(cell.id).await;
+                }
+                cell.enter().await
+            };
+            let mut lane = match asked.by {
+                None => turn.await,
+                Some((_, patience)) => tokio::time::timeout(patience, turn).await.map_err(|_| {
+                    let what = "another call of that asset takes long".into();
+                    Trouble::Busy { what, retry_after_s: 1 }
+                })?,
+            };
             let Snapshot { asset, values } = lane.ahead.clone();
             cell.admit(&lane, asked.expected).await?;
             archive::admit(process).await?;
+            let (name, input, alarm) = match deed {
+                Deed::Action { name, input } => (name, input, false),
+                Deed::Alarm { name, at } => match asset.alarms.get(name).filter(|alarm| alarm.at == at) {
+                    Some(alarm) => (name, alarms::input_of(cell, &alarm.input), true),
+                    // It rang, or was taken away.
+                    None => return Ok(Answer::default()),
+                },
+            };
+            let word = if alarm { usage::alarm_word(name) } else { name.to_owned() };
             let recorder = match &resumed {
                 Some(resumed) => Recorder::resumed(&self.core, process, resumed),
                 None => {
@@ -327,12 +405,14 @@ impl Assets {
                         task: asset.task.clone(),
                         asset: cell.id,
                         version: Some(asset.version),
-                        action: Some(action.to_owned()),
+                        action: Some(name.to_owned()),
                         input: input.clone(),
                         name: None,
                         language: asked.language.to_owned(),
                         effect: asked.effect,
                         answer: permit.scope(),
+                        alarm,
+                        given: self.given(&asset.interlinker.name),
                     };
                     Recorder::new(&self.core, process, actor, calling)
                 }
@@ -340,7 +420,7 @@ impl Assets {
             let was_at = resumed.as_ref().map(|resumed| resumed.calling.version);
             let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
             let used = used(UseKind::Action, &asset.interlinker, &asset.task, 0);
-            let used = InterlinkerUsed { asset: Some(cell.id), action: Some(action.to_owned()), ..used };
+            let used = InterlinkerUsed { asset: Some(cell.id), action: Some(word), ..used };
             if was_at.is_some_and(|version| version != Some(asset.version)) {
                 let used = InterlinkerUsed {
                     kind: UseKind::Failure,
@@ -355,8 +435,19 @@ impl Assets {
                 return Err(Trouble::Busy { what, retry_after_s: 1 });
             }
             let context = call_context(actor, process, &asset.task, cell.id, asked.language, recorder.began_at());
-            let entry = Entry::Action { name: action.into(), input: input.clone() };
-            let called = self.call(guest, entry, values, context, &recorder, recorded).await;
+            let context = CallContext { by: asked.by.map(|(by, _)| by.to_string()), ..context };
+            let entry = match alarm {
+                true => Entry::Ring { name: name.into(), input: input.clone() },
+                false => Entry::Action { name: name.into(), input: input.clone() },
+            };
+            let seen = Seen { values, given: given_of(recorder.given(), Some(self.kept(cell, &asset))) };
+            let called = match asked.by {
+                Some(_) => run(&self.core, guest, entry, seen, context, None).await,
+                None => {
+                    let company = self.company(process, cell.id, actor, &recorder, asked.language);
+                    self.call(guest, entry, seen, context, &recorder, recorded, company).await
+                }
+            };
             log(&called, &asset.interlinker);
             let duration_us = called.cost.instantiate_us + called.cost.call_us;
             let used = InterlinkerUsed { duration_us, ..used };
@@ -364,23 +455,30 @@ impl Assets {
                 Ok(done) => {
                     let with =
                         asked.with.or_else(|| done.outcome.as_ref().and_then(|_| process.wants_outcome(cell.id)));
-                    let performed = ActionPerformed {
-                        action: action.into(),
-                        input: Sealed::Open(input),
-                        output: Sealed::Open(done.output.clone()),
-                        changes: changes_of(&done.changes),
-                        call: recorder.call(),
-                        counts: done.counts,
-                        duration_us,
+                    let (output, changes) = (Sealed::Open(done.output.clone()), changes_of(&done.changes));
+                    let (call, counts, noted) = (recorder.call(), done.counts, done.besides.noted.clone());
+                    let name = name.to_owned();
+                    let performed = match alarm {
+                        true => AlarmRang { name, output, changes, call, counts, noted, duration_us }.into(),
+                        false => ActionPerformed {
+                            action: name,
+                            input: Sealed::Open(input),
+                            output,
+                            changes,
+                            call,
+                            counts,
+                            noted,
+                            by: asked.by.map(|(by, _)| by),
+                            duration_us,
+                        }
+                        .into(),
                     };
-                    let events = with_outcome(performed.into(), done.outcome);
-                    let recorder_of = Arc::clone(&recorder);
                     let call = Performed {
                         before: asset,
-                        events,
+                        events: with_besides(&self.core, performed, done.outcome, done.besides),
                         values: done.state,
                         output: done.output,
-                        recorder: recorder_of,
+                        recorder: Some(Arc::clone(&recorder)),
                     };
                     match self.hand_over(process, cell, &mut lane, call, actor, with, answer, permit) {
                         Ok(handed) => handed,
@@ -408,6 +506,11 @@ impl Assets {
         Ok(answer)
     }
 
+    /// The blobs of an asset, and its alarms, as a call sees them.
+    fn kept(&self, cell: &AssetCell, asset: &Arc<Asset>) -> blobs::Kept {
+        blobs::Kept { core: Arc::clone(&self.core), asset: Arc::clone(asset), key: cell.key.clone() }
+    }
+
     /// Hands the events of a call over, together with what the process hears of it, and takes what they give as what is
     /// ahead.
     fn hand_over(
@@ -427,9 +530,11 @@ impl Assets {
         let prepare = |stamp: Stamp| {
             let (mut written, asset) = written_events(core, at, Some(&before), process.id, &cell.key, stamp, events);
             let snapshot = Snapshot { asset: Arc::clone(&asset), values };
-            let put = settle_events(core, written.clone(), Arc::clone(&asset), cell.key.clone(), stamp);
-            written.extend(recorder.end(stamp, UseOutcome::Done));
-            let (shared, call) = (Arc::clone(core), recorder.call());
+            let (was, is) = (Arc::clone(&before), Arc::clone(&asset));
+            let put = settle_events(core, written.clone(), Some(was), is, cell.key.clone(), stamp);
+            let recorder = recorder.as_ref();
+            written.extend(recorder.and_then(|recorder| recorder.end(stamp, UseOutcome::Done)));
+            let (shared, call) = (Arc::clone(core), recorder.and_then(|recorder| recorder.call()));
             let settling = Arc::clone(cell);
             let ahead = snapshot.clone();
             let settle = move |first: Option<Position>| {
@@ -498,7 +603,7 @@ impl Assets {
             let snapshot = Snapshot { asset: Arc::clone(&removed), values: KeyValues::default() };
             lane.lock().ahead = snapshot.clone();
             let stamp = *stamp;
-            let put = settle_events(core, written.clone(), removed, cell.key.clone(), stamp);
+            let put = settle_events(core, written.clone(), Some(Arc::clone(&asset)), removed, cell.key.clone(), stamp);
             let shared = Arc::clone(core);
             let removing = Arc::clone(cell);
             let settle = move |first: Option<Position>| {
@@ -532,7 +637,9 @@ impl Assets {
         guest.check_view(&query).map_err(Trouble::Input)?;
         let Snapshot { asset, values } = snapshot;
         let context = call_context(actor, process, &asset.task, asset.id, language, self.core.now());
-        let called = run(&self.core, guest, Entry::View { query }, values, context, None).await;
+        let kept = blobs::Kept { core: Arc::clone(&self.core), asset: Arc::clone(&asset), key: process.key.clone() };
+        let given = given_of(self.given(&asset.interlinker.name).as_ref(), Some(kept));
+        let called = run(&self.core, guest, Entry::View { query }, Seen { values, given }, context, None).await;
         log(&called, &asset.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::View, &asset.interlinker, &asset.task, duration_us);
@@ -549,17 +656,45 @@ impl Assets {
     }
 }
 
+/// What a call sees of its asset.
+pub(crate) struct Seen {
+    pub values: KeyValues,
+    pub given: Given,
+}
+
+/// What a call is given: of what it began with, and of its asset, where there is one yet.
+pub(crate) fn given_of(began_with: Option<&Json>, kept: Option<blobs::Kept>) -> Given {
+    let given = began_with.cloned().unwrap_or_default();
+    let grants = serde_json::from_value(given["grants"].clone()).unwrap_or_default();
+    let alarms = kept.as_ref().map(|kept| kept.asset.alarms.keys().cloned().collect()).unwrap_or_default();
+    let blobs = kept.map(|kept| Arc::new(kept) as Arc<dyn interlink_host::Blobs>);
+    Given { settings: given["settings"].clone(), grants, blobs, alarms }
+}
+
+/// Checks that an action is there, and that somebody has a role that may run it.
+fn may_run(guest: &Interlinker, actor: Actor, name: &str) -> Outcome<()> {
+    let Some(declared) = guest.action(name) else {
+        return Err(Trouble::NotFound { what: "action", id: name.into() });
+    };
+    let allowed = |role: &String| declared.allow.contains(role);
+    if actor != Actor::System && !declared.allow.is_empty() && !roles_of(actor).iter().any(allowed) {
+        return Err(Trouble::Forbidden { what: name.into(), roles: declared.allow.clone() });
+    }
+    Ok(())
+}
+
 /// Runs a call on the host's threads.
 pub(crate) async fn run(
     core: &Core,
     guest: &Arc<Interlinker>,
     entry: Entry,
-    state: KeyValues,
+    seen: Seen,
     context: CallContext,
     durable: Option<DurableCall>,
 ) -> Called {
     let (tell, told) = tokio::sync::oneshot::channel();
-    let call = Call { entry, state, context };
+    let Seen { values: state, given } = seen;
+    let call = Call { entry, state, context, given };
     let tell = Box::new(move |called| drop(tell.send(called)));
     match durable {
         Some(durable) => core.host.call_durably(guest, call, durable, tell),
@@ -601,6 +736,7 @@ pub(crate) fn call_context(
         asset: asset.to_string(),
         language: language.into(),
         at: jiff::Timestamp::from_microsecond(now.0).map(|at| at.to_string()).unwrap_or_default(),
+        by: None,
     }
 }
 
@@ -611,7 +747,8 @@ struct Performed {
     /// The state that it left.
     values: KeyValues,
     output: Json,
-    recorder: Arc<Recorder>,
+    /// The record of the call; nothing where no call did it.
+    recorder: Option<Arc<Recorder>>,
 }
 
 /// The catalogue's component for an asset.

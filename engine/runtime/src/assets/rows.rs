@@ -21,17 +21,21 @@ use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::keys::SealingKey;
 use crate::mended::{self, Mended};
+use crate::notices;
+use crate::schedule;
 use crate::state::{Found, State, Value, key, table};
 use crate::usage;
 
 /// Puts what one event of an asset changed into the state, its head apart: the keys, and the use that it is.
-pub(crate) fn put_event(state: &State, position: Position, asset: &Asset, event: &AssetEvent, stamp: &Stamp) {
-    let changes = match event {
-        AssetEvent::InterlinkerInstantiated(event) => &event.changes[..],
-        AssetEvent::ActionPerformed(event) => &event.changes[..],
-        AssetEvent::OutcomeDeclared(_) | AssetEvent::AssetRemoved(_) => &[],
-    };
-    let rows = changes.iter().map(|change| {
+pub(crate) fn put_event(
+    state: &State,
+    position: Position,
+    asset: &Asset,
+    version: u64,
+    event: &AssetEvent,
+    stamp: &Stamp,
+) {
+    let rows = event.changes().iter().map(|change| {
         let value = match &change.value {
             Some(Sealed::Closed(sealed)) => Value::bytes(sealed.as_slice()),
             _ => Value::Gone,
@@ -39,7 +43,10 @@ pub(crate) fn put_event(state: &State, position: Position, asset: &Asset, event:
         (value_key(asset.id, &change.key), value)
     });
     state.put(position, rows);
-    if let Some(used) = usage::use_of_asset(asset, event, stamp) {
+    if let AssetEvent::PeopleNotified(told) = event {
+        state.put(position, told.to.iter().map(|person| notices::row(*person, position, asset.id, version)));
+    }
+    if let Some(used) = usage::use_of_asset(asset, version, event, stamp) {
         usage::record(state, position, &used);
     }
 }
@@ -54,17 +61,22 @@ pub(crate) fn value_key(id: AssetId, name: &str) -> Vec<u8> {
     key(table::VALUE, &[&id.bytes(), name.as_bytes()])
 }
 
-/// An asset from its rows; `None` where one is missing or damaged.
-pub(crate) fn from_rows(core: &Core, id: AssetId) -> Option<(Snapshot, SealingKey)> {
+/// The head of an asset from its row.
+pub(crate) fn head_of(core: &Core, id: AssetId) -> Option<(Arc<Asset>, SealingKey)> {
     let row_key = asset_key(id);
-    let (asset, key) = match core.state.get(&row_key)? {
-        Found::Live(_, Value::Asset(asset, key)) => (asset, key),
+    match core.state.get(&row_key)? {
+        Found::Live(_, Value::Asset(asset, key)) => Some((asset, key)),
         Found::Stored(stored) => {
             let key = core.keys.key(stored.key).ok()?;
-            (Arc::new(crate::state::open_asset(&key, &row_key, &stored)?), key)
+            Some((Arc::new(crate::state::open_asset(&key, &row_key, &stored)?), key))
         }
-        Found::Live(..) => return None,
-    };
+        Found::Live(..) => None,
+    }
+}
+
+/// An asset from its rows; `None` where one is missing or damaged.
+pub(crate) fn from_rows(core: &Core, id: AssetId) -> Option<(Snapshot, SealingKey)> {
+    let (asset, key) = head_of(core, id)?;
     let mut values = KeyValues::default();
     let at = stream(StreamKind::Asset, id.bytes());
     let prefix = value_key(id, "");
@@ -120,18 +132,12 @@ fn folded(core: &Core, id: AssetId, until: Position) -> Outcome<Folded> {
             (None, _) => return Err(damaged()),
             (Some(asset), event) => asset.apply(event, &stamp),
         }
-        let changes = match event {
-            AssetEvent::InterlinkerInstantiated(event) => event.changes,
-            AssetEvent::ActionPerformed(event) => event.changes,
-            AssetEvent::OutcomeDeclared(_) => continue,
-            AssetEvent::AssetRemoved(_) => {
-                values.clear();
-                continue;
-            }
-        };
-        for change in changes {
-            match change.value {
-                Some(Sealed::Closed(sealed)) => drop(values.insert(change.key, sealed)),
+        if let AssetEvent::AssetRemoved(_) = event {
+            values.clear();
+        }
+        for change in event.changes() {
+            match &change.value {
+                Some(Sealed::Closed(sealed)) => drop(values.insert(change.key.clone(), sealed.clone())),
                 _ => drop(values.remove(&change.key)),
             }
         }
@@ -164,7 +170,8 @@ pub(crate) fn from_stream(core: &Core, id: AssetId, until: Position) -> Outcome<
 pub(crate) fn rows(core: &Core, id: AssetId, until: Position) -> Outcome<Vec<(Vec<u8>, Value)>> {
     let Folded { asset, values, key } = folded(core, id, until)?;
     let values = values.into_iter().map(|(name, sealed)| (value_key(id, &name), Value::bytes(sealed)));
-    Ok([(asset_key(id), Value::Asset(Arc::new(asset), key))].into_iter().chain(values).collect())
+    let alarm = schedule::alarm_rows(None, &asset);
+    Ok([(asset_key(id), Value::Asset(Arc::new(asset), key))].into_iter().chain(values).chain(alarm).collect())
 }
 
 /// What the state has of an asset, its values sealed; nothing where a row is missing or does not open.

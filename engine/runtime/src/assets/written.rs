@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use interlink_host::Failure;
+use interlink_host::{AlarmChange, Besides, Failure};
 use interlink_journal::Position;
 use interlink_model::asset::Asset;
 use interlink_model::event::Stamp;
 use interlink_model::facts::*;
-use interlink_model::id::{AssetId, ProcessId};
+use interlink_model::id::{AssetId, Micros, ProcessId};
 use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
+use super::blobs;
 use super::rows::{asset_key, put_event};
 use crate::core::Core;
 use crate::draft::{AnyEvent, Written};
 use crate::error::Trouble;
 use crate::keys::SealingKey;
+use crate::notices;
 use crate::processes::note_activity;
+use crate::schedule;
 use crate::state::Value;
 
 /// A use that did what it was to do, of no asset yet.
@@ -58,9 +61,17 @@ pub(super) fn changes_of(changes: &[(String, Option<Arc<[u8]>>)]) -> Vec<Change>
     changes.iter().map(change).collect()
 }
 
-pub(super) fn with_outcome(event: AssetEvent, outcome: Option<Json>) -> Vec<AssetEvent> {
+/// All that a call did: its own event, and what it wanted besides.
+pub(super) fn with_besides(core: &Core, event: AssetEvent, outcome: Option<Json>, besides: Besides) -> Vec<AssetEvent> {
+    let Besides { noted: _, messages, alarms, blobs } = besides;
     let declared = outcome.map(|outcome| OutcomeDeclared { outcome: Sealed::Open(outcome) }.into());
-    [event].into_iter().chain(declared).collect()
+    let told = messages.into_iter().filter_map(|message| notices::event_of(core, message));
+    let rung = alarms.into_iter().map(|(name, change)| match change {
+        AlarmChange::Set { at, input } => AlarmSet { name, at: Micros(at), input: Sealed::Open(input) }.into(),
+        AlarmChange::Cancelled => AlarmCancelled { name }.into(),
+    });
+    let kept = blobs.into_iter().flat_map(|(digest, put)| blobs::events_of(&digest, put));
+    [event].into_iter().chain(declared).chain(told).chain(rung).chain(kept).collect()
 }
 
 /// Seals events of an asset and applies them; `before` is absent for a new one.
@@ -96,6 +107,7 @@ pub(crate) fn written_events(
 pub(crate) fn settle_events(
     core: &Arc<Core>,
     written: Vec<Written>,
+    before: Option<Arc<Asset>>,
     asset: Arc<Asset>,
     key: SealingKey,
     stamp: Stamp,
@@ -105,11 +117,16 @@ pub(crate) fn settle_events(
         let Some(first) = first else { return };
         for (fact, position) in written.iter().zip(first..) {
             if let AnyEvent::Asset(event) = &fact.event {
-                put_event(&core.state, position, &asset, event, &stamp);
+                put_event(&core.state, position, &asset, fact.version, event, &stamp);
             }
         }
         let last = first + written.len() as u64 - 1;
-        core.state.put(last, [(asset_key(asset.id), Value::Asset(asset, key))]);
+        let alarm = schedule::alarm_rows(before.as_deref(), &asset);
+        let rings = !alarm.is_empty();
+        core.state.put(last, alarm.into_iter().chain([(asset_key(asset.id), Value::Asset(asset, key))]));
+        if rings {
+            core.rouse.notify_one();
+        }
         note_activity(&core, last, &stamp);
     }
 }

@@ -1,6 +1,7 @@
 //! The door: everything that the API and the command line ask of the engine.
 
 mod happened;
+mod keeping;
 mod opening;
 mod resuming;
 mod signed;
@@ -29,7 +30,7 @@ pub(crate) use self::opening::lock;
 pub use self::opening::{Drive, OpenError, Opened, Options};
 pub use self::resuming::{Answers, Replayed};
 pub(crate) use self::signed::Checkpoint;
-use crate::assets::{Acted, AssetCell, Assets, For, Instantiation, NewAsset, Use as AssetUse, guest_of};
+use crate::assets::{Acted, AssetCell, Assets, Deed, For, Instantiation, NewAsset, Use as AssetUse, guest_of};
 use crate::backup::Source;
 use crate::calls::Interrupted;
 use crate::catalogue::{
@@ -515,10 +516,11 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        let asked = AssetUse { language, expected, effect: None, resumed: None, with: None };
+        let asked = AssetUse { language, expected, effect: None, resumed: None, with: None, by: None };
         let actor = caller.actor();
         self.may_be_called(&asset.interlinker)?;
-        self.assets.act(&process, &cell, &guest, actor, action, input, asked, settle, permit).await
+        let deed = Deed::Action { name: action, input };
+        self.assets.perform(&process, &cell, &guest, actor, deed, asked, settle, permit).await
     }
 
     /// Shows an asset.

@@ -179,10 +179,11 @@ impl Engine {
         }
         let replayed = replay(&core, &catalogue, included, progress)?;
         let outbound = options.outbound.unwrap_or_else(|| Arc::new(NoOutbound));
-        let world = World { core: Arc::clone(&core), catalogue: Arc::clone(&catalogue), outbound };
-        let processes = Arc::new(Processes::new(Arc::clone(&core), Arc::clone(&catalogue)));
-        let assets = Arc::new(Assets::new(Arc::clone(&processes), Arc::new(world)));
         let gate = Arc::new(Gate::default());
+        let (own_core, own_catalogue) = (Arc::clone(&core), Arc::clone(&catalogue));
+        let world = World { core: own_core, catalogue: own_catalogue, outbound, gate: Arc::clone(&gate) };
+        let processes = Arc::new(Processes::new(Arc::clone(&core), Arc::clone(&catalogue)));
+        let assets = Assets::new(Arc::clone(&processes), Arc::new(world));
         let interrupted = interrupted(&core, &gate, &assets);
         // Nothing is dispatched before recovery has ended.
         let workshop = Workshop {

@@ -10,7 +10,9 @@ use interlink_model::id::{AssetId, CallId};
 use serde_json::Value as Json;
 
 use super::Engine;
-use crate::assets::{Acted, Assets, For, Instantiation, NewAsset, Use as AssetUse};
+use crate::assets::blobs::Kept;
+use crate::assets::{Acted, Assets, Deed, For, Instantiation, NewAsset, Use as AssetUse};
+use crate::assets::{Seen, given_of};
 use crate::calls::{CallView, Interrupted};
 use crate::core::Core;
 use crate::error::{Outcome, Trouble};
@@ -59,10 +61,16 @@ impl Engine {
                     Ok(acted) => keep(true, answers.acted(acted)),
                     Err(trouble) => keep(matches!(trouble, Trouble::Refused(_)), answers.refused(trouble)),
                 };
-                let asked =
-                    AssetUse { language: &language, expected: None, effect: None, resumed: Some(call), with: None };
-                let input = calling.input;
-                self.assets.act(&cell, &asset, &guest, actor, &action, input, asked, settle, permit).await
+                let asked = AssetUse {
+                    language: &language,
+                    expected: None,
+                    effect: None,
+                    resumed: Some(call),
+                    with: None,
+                    by: None,
+                };
+                let deed = Deed::Action { name: &action, input: calling.input };
+                self.assets.perform(&cell, &asset, &guest, actor, deed, asked, settle, permit).await
             }
             None => {
                 let settle = |made: Result<(&Asset, &str), &Trouble>| match made {
@@ -94,19 +102,22 @@ impl Engine {
         }
         let cell = self.processes.cell(call.process)?;
         let guest = self.load(&call.calling.interlinker).await?;
-        let values = match call.calling.version {
-            Some(version) => self.values_at(asset, version)?,
-            None => interlink_model::keyvalues::KeyValues::default(),
-        };
+        let then = call.calling.version.map(|version| self.snapshot_at(asset, version)).transpose()?;
+        let (head, values) = then.map_or_else(Default::default, |then| (Some(then.asset), then.values));
+        let kept = head.map(|asset| Kept { core: Arc::clone(&self.core), asset, key: cell.key.clone() });
+        let seen = Seen { values, given: given_of(call.calling.given.as_ref(), kept) };
         let calling = &call.calling;
         let (actor, at) = (call.stamp.actor, call.stamp.at);
         let context = crate::assets::call_context(actor, &cell, &calling.task, asset, &calling.language, at);
         let entry = match &calling.action {
+            Some(name) if calling.alarm => {
+                interlink_host::Entry::Ring { name: name.clone(), input: calling.input.clone() }
+            }
             Some(name) => interlink_host::Entry::Action { name: name.clone(), input: calling.input.clone() },
             None => interlink_host::Entry::Instantiate { input: calling.input.clone() },
         };
         let durable = crate::calls::offline(&call);
-        let called = crate::assets::run(&self.core, &guest, entry, values, context, Some(durable)).await;
+        let called = crate::assets::run(&self.core, &guest, entry, seen, context, Some(durable)).await;
         let result = called.result.map(|done| done.output).map_err(|failure| match failure {
             interlink_host::Failure::Refused(problem) => format!("refused: {}", problem.detail),
             interlink_host::Failure::Failed(fault) => fault.to_string(),
@@ -185,7 +196,8 @@ pub(super) fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -
         if call.calling.version.is_some() {
             assets.held.hold(call.calling.asset, id);
         }
-        if call.calling.effect.is_some() {
+        // The dispatcher comes back to these by itself.
+        if call.calling.effect.is_some() || call.calling.alarm {
             continue;
         }
         let permit = call.calling.answer.as_ref().and_then(|scope| {

@@ -69,6 +69,10 @@ pub mod table {
     pub const INCIDENT: u8 = b'i';
     /// A call that asks the world outside and has not ended, by its id.
     pub const CALL: u8 = b'x';
+    /// The next alarm of an asset, by instant and asset.
+    pub const ALARM: u8 = b'l';
+    /// What somebody was told, by person and position.
+    pub const NOTICE: u8 = b't';
     /// What the state says of itself.
     pub const META: u8 = b'm';
 }

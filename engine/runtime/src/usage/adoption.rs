@@ -95,6 +95,8 @@ pub struct Reach {
     pub people: BTreeSet<PersonId>,
     /// Processes.
     pub processes: BTreeSet<ProcessId>,
+    /// What Interlinkers say happened, each in its own words.
+    pub words: BTreeMap<String, BTreeMap<String, i64>>,
 }
 
 /// Who and what a filter of the registry reaches.
@@ -104,6 +106,9 @@ pub fn reach(state: &State, filter: &UseFilter) -> Reach {
     loop {
         let found = page(state, filter, after, SCAN_ROWS);
         for (_, used) in found.uses {
+            if !used.noted.is_empty() {
+                super::count_words(reach.words.entry(used.interlinker.name.clone()).or_default(), &used.noted);
+            }
             *reach.uses.entry(used.interlinker.name).or_default() += 1;
             reach.people.extend(used.actor.person());
             reach.processes.insert(used.process);

@@ -1,7 +1,7 @@
 //! The registry of usage and the counters of adoption: folded from events, made again from nothing.
 //!
 //! A projection's row reads no other row: what it needs stands in the event or in the head of its asset, whose
-//! Interlinker, process and task never change with a call.
+//! process and task never change, and which knows the Interlinker that it had at each of its versions.
 
 pub mod adoption;
 pub mod registry;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use interlink_journal::Position;
 use interlink_model::asset::Asset;
 use interlink_model::event::Stamp;
-use interlink_model::facts::{AssetEvent, UsageEvent, UseKind, UseOutcome};
+use interlink_model::facts::{AssetEvent, Noted, UsageEvent, UseKind, UseOutcome};
 use interlink_model::id::ProcessId;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,23 @@ pub struct Counters {
     pub by_kind: BTreeMap<String, u64>,
     /// By outcome.
     pub by_outcome: BTreeMap<String, u64>,
+    /// What they say happened, in the Interlinker's words: the amounts together. So many words are told apart.
+    #[serde(default)]
+    pub by_word: BTreeMap<String, i64>,
+}
+
+/// Words of one Interlinker that are counted apart.
+pub const WORDS_MAX: usize = 64;
+/// Under which the others are counted together.
+pub const OTHER_WORDS: &str = "other";
+
+/// Counts words: so many are told apart, the others go under one.
+pub(crate) fn count_words(words: &mut BTreeMap<String, i64>, noted: &[Noted]) {
+    for Noted { word, amount } in noted {
+        let is_known = words.contains_key(word) || words.len() < WORDS_MAX;
+        let counted = words.entry(if is_known { word.clone() } else { OTHER_WORDS.into() }).or_default();
+        *counted = counted.saturating_add(*amount);
+    }
 }
 
 /// The word for a kind of use.
@@ -52,26 +69,47 @@ pub fn outcome_word(outcome: UseOutcome) -> &'static str {
 }
 
 /// The use that an asset's event is, if it is one.
-pub fn use_of_asset(asset: &Asset, event: &AssetEvent, stamp: &Stamp) -> Option<Use> {
-    let (kind, action, duration_us) = match event {
-        AssetEvent::InterlinkerInstantiated(event) => (UseKind::Instantiate, None, event.duration_us),
-        AssetEvent::ActionPerformed(event) => (UseKind::Action, Some(event.action.clone()), event.duration_us),
-        AssetEvent::AssetRemoved(_) => (UseKind::Remove, None, 0),
-        AssetEvent::OutcomeDeclared(_) => return None,
+pub fn use_of_asset(asset: &Asset, version: u64, event: &AssetEvent, stamp: &Stamp) -> Option<Use> {
+    let (kind, action, duration_us, noted) = match event {
+        AssetEvent::InterlinkerInstantiated(event) => {
+            (UseKind::Instantiate, None, event.duration_us, event.noted.clone())
+        }
+        AssetEvent::ActionPerformed(event) => {
+            (UseKind::Action, Some(event.action.clone()), event.duration_us, event.noted.clone())
+        }
+        AssetEvent::AlarmRang(event) => {
+            (UseKind::Action, Some(alarm_word(&event.name)), event.duration_us, event.noted.clone())
+        }
+        AssetEvent::AssetRemoved(_) => (UseKind::Remove, None, 0, Vec::new()),
+        AssetEvent::OutcomeDeclared(_)
+        | AssetEvent::PeopleNotified(_)
+        | AssetEvent::AlarmSet(_)
+        | AssetEvent::AlarmCancelled(_)
+        | AssetEvent::AlarmFailed(_)
+        | AssetEvent::BlobPartWritten(_)
+        | AssetEvent::BlobKept(_)
+        | AssetEvent::AssetUpgraded(_)
+        | AssetEvent::AssetRolledBack(_) => return None,
     };
     Some(Use {
         at: stamp.at,
         actor: stamp.actor,
         kind,
         outcome: UseOutcome::Done,
-        interlinker: asset.interlinker.clone(),
+        interlinker: asset.interlinker_at(version).clone(),
         process: asset.process,
         task: asset.task.clone(),
         asset: Some(asset.id),
         action,
         reason: None,
         duration_us,
+        noted,
     })
+}
+
+/// The word by which the registry knows an alarm that rings: no action is called so.
+pub fn alarm_word(name: &str) -> String {
+    format!("alarm:{name}")
 }
 
 /// The use that a usage event is.
@@ -89,6 +127,7 @@ pub fn use_of_usage(process: ProcessId, event: &UsageEvent, stamp: &Stamp) -> Us
         action: event.action.clone(),
         reason: event.reason.clone(),
         duration_us: event.duration_us,
+        noted: Vec::new(),
     }
 }
 
@@ -107,6 +146,7 @@ pub fn record(state: &State, position: Position, used: &Use) {
         counters.total += 1;
         *counters.by_kind.entry(kind_word(used.kind).into()).or_default() += 1;
         *counters.by_outcome.entry(outcome_word(used.outcome).into()).or_default() += 1;
+        count_words(&mut counters.by_word, &used.noted);
         rows.push((counters_key, Value::bytes(rmp_serde::to_vec(&counters).expect("words and numbers encode"))));
     }
     state.put(position, rows);
@@ -145,4 +185,20 @@ pub fn bytes_of(found: &Found) -> Arc<[u8]> {
 /// A row that is MessagePack.
 pub fn decode<T: serde::de::DeserializeOwned>(found: &Found) -> Option<T> {
     rmp_serde::from_slice(&bytes_of(found)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_words_are_told_apart_and_the_others_are_counted_together() {
+        let noted = |word: String, amount| Noted { word, amount };
+        let mut words = BTreeMap::new();
+        let many: Vec<_> = (0..WORDS_MAX + 5).map(|number| noted(format!("word-{number:03}"), 1)).collect();
+        count_words(&mut words, &many);
+        count_words(&mut words, &[noted("word-000".into(), 4), noted("new".into(), 2)]);
+        assert_eq!(words.len(), WORDS_MAX + 1);
+        assert_eq!((words["word-000"], words[OTHER_WORDS]), (5, 7));
+    }
 }

@@ -2,7 +2,7 @@
 
 use interlink_journal::Position;
 use interlink_model::event::Actor;
-use interlink_model::facts::{InterlinkerRef, UseKind, UseOutcome};
+use interlink_model::facts::{InterlinkerRef, Noted, UseKind, UseOutcome};
 use interlink_model::id::{AssetId, Micros, PersonId, ProcessId};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub struct Use {
     pub reason: Option<String>,
     /// How long it took.
     pub duration_us: u64,
+    /// What the Interlinker says happened.
+    #[serde(default)]
+    pub noted: Vec<Noted>,
 }
 
 /// What is asked of the registry. An absent field asks for anything.

@@ -69,7 +69,7 @@ async fn scene() -> Scene {
     run(&engine, &ana, process, Command::Start).await.expect("started");
     engine.publish(WEBHOOK, None, Actor::System, |_| answer(201), &Permit::default()).await.expect("published");
     let origin = Origin::of_url("http://outside.example").expect("an origin");
-    let grants = Grants { http: vec![HttpGrant { methods: vec!["POST".into()], origin }], secrets: Vec::new() };
+    let grants = Grants { http: vec![HttpGrant { methods: vec!["POST".into()], origin }], ..Grants::default() };
     engine.grant(Actor::System, "webhook", &grants, &answer(200), &Permit::default()).await.expect("granted");
     let interlinker = engine.interlinker("webhook").expect("there").reference;
     let input = json!({"urls": ["http://outside.example/one", "http://outside.example/two"]});

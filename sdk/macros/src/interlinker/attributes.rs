@@ -17,6 +17,8 @@ pub struct About {
     pub languages: Vec<String>,
     pub problems: Vec<String>,
     pub grants: Grants,
+    /// The type of what an operator sets.
+    pub settings: Option<syn::Type>,
 }
 
 impl About {
@@ -24,6 +26,7 @@ impl About {
         let (mut name, mut version, mut licence) = (None, None, None);
         let (mut title, mut description) = (Text::default(), Text::default());
         let (mut languages, mut problems, mut grants) = (Vec::new(), Vec::new(), Grants::default());
+        let mut settings = None;
         let parser = syn::meta::parser(|meta| {
             let key = meta.path.get_ident().map(Ident::to_string).unwrap_or_default();
             match key.as_str() {
@@ -35,9 +38,14 @@ impl About {
                 "languages" => languages = strings(&meta)?,
                 "problems" => problems = strings(&meta)?,
                 "grants" => grants = Grants::parse(&meta)?,
+                "settings" => {
+                    let content;
+                    syn::parenthesized!(content in meta.input);
+                    settings = Some(content.parse()?);
+                }
                 _ => {
-                    let known =
-                        "`name`, `version`, `licence`, `title`, `description`, `languages`, `problems` and `grants`";
+                    let known = "`name`, `version`, `licence`, `title`, `description`, `languages`, `problems`, `grants` \
+                                 and `settings`";
                     return Err(meta.error(format!("an Interlinker has {known}")));
                 }
             }
@@ -46,7 +54,7 @@ impl About {
         parser.parse2(attributes)?;
         let name = name.ok_or_else(|| Error::new(at, "what is it called? Write `#[interlinker(name = \"…\")]`"))?;
         let title = title.or_named(&name);
-        Ok(Self { name, version, licence, title, description, languages, problems, grants })
+        Ok(Self { name, version, licence, title, description, languages, problems, grants, settings })
     }
 }
 

@@ -14,7 +14,29 @@ pub fn implementation(definition: &Definition, state: &Type) -> TokenStream {
     let view = call(&definition.view);
     let action_names: Vec<&str> = definition.actions.iter().map(|action| action.name.as_str()).collect();
     let actions = definition.actions.iter().map(call);
-    let exports = exports(state);
+    let alarm_names: Vec<&str> = definition.alarms.iter().map(|alarm| alarm.name.as_str()).collect();
+    let alarms = definition.alarms.iter().map(call);
+    let ring = (!alarm_names.is_empty()).then(|| {
+        quote! {
+            fn ring(&mut self, cx: &::interlink_sdk::Call, name: &str, input: &str) -> ::interlink_sdk::Result<::std::string::String> {
+                let _ = (cx, input);
+                match name {
+                    #(#alarm_names => { #alarms })*
+                    other => ::interlink_sdk::__private::no_such_alarm(other, &[#(#alarm_names),*]),
+                }
+            }
+        }
+    });
+    let migrate = definition.migrate.as_ref().map(|method| {
+        let migrate = call(method);
+        quote! {
+            fn migrate(&mut self, cx: &::interlink_sdk::Call, input: &str) -> ::interlink_sdk::Result<::std::string::String> {
+                let _ = (cx, input);
+                #migrate
+            }
+        }
+    });
+    let exports = exports(definition, state);
     quote! {
         impl ::interlink_sdk::__private::Interlinker for #state {
             fn manifest() -> ::interlink_sdk::__private::Manifest {
@@ -38,6 +60,10 @@ pub fn implementation(definition: &Definition, state: &Type) -> TokenStream {
                 let _ = (cx, input);
                 #view
             }
+
+            #ring
+
+            #migrate
         }
 
         #exports
@@ -55,6 +81,8 @@ fn call(method: &Method) -> TokenStream {
     let ident = &method.ident;
     let arguments = method.arguments.iter().map(|argument| match argument {
         Argument::Call => quote!(cx),
+        // The version that left the state is a text as it is.
+        Argument::Input(_) if matches!(method.part, Part::Migrate) => quote!(::std::string::String::from(input)),
         Argument::Input(ty) => {
             let parse = quote_spanned!(ty.span()=> ::interlink_sdk::__private::parse::<#ty>);
             quote!(#parse(input)?)
@@ -86,6 +114,14 @@ fn manifest(definition: &Definition) -> TokenStream {
         None => quote!(::interlink_sdk::prelude::json!({})),
     };
     let view_output = output_schema(&definition.view);
+    let alarms = definition.alarms.iter().map(|alarm| &alarm.name);
+    let settings = match &about.settings {
+        Some(ty) => {
+            let schema = quote_spanned!(ty.span()=> ::interlink_sdk::__private::input_schema::<#ty>);
+            quote!(#schema())
+        }
+        None => quote!(::interlink_sdk::prelude::json!(null)),
+    };
     quote! {
         use ::interlink_sdk::__private::manifest;
         let mut manifest = manifest::Manifest {
@@ -104,6 +140,8 @@ fn manifest(definition: &Definition) -> TokenStream {
             actions: vec![#(#actions),*],
             view: manifest::View { query: #view_query, output: #view_output },
             grants: #grants,
+            alarms: vec![#(#alarms.into()),*],
+            settings: #settings,
         };
         #languages
         manifest
@@ -147,8 +185,50 @@ fn output_schema(method: &Method) -> TokenStream {
 }
 
 /// The component's exports. wit-bindgen's code is the only one here that is `unsafe`.
-fn exports(state: &Type) -> TokenStream {
+fn exports(definition: &Definition, state: &Type) -> TokenStream {
+    let alarms = (!definition.alarms.is_empty()).then(|| {
+        quote! {
+            #[cfg(target_arch = "wasm32")]
+            #[allow(unsafe_code)]
+            const _: () = {
+                use ::interlink_sdk::__private::guest;
+                use guest::alarms::exports::interlink::interlinker::alarms;
+                struct Component;
+                impl alarms::Guest for Component {
+                    fn ring(
+                        name: ::std::string::String,
+                        input: ::std::string::String,
+                    ) -> ::std::result::Result<::std::string::String, alarms::Problem> {
+                        guest::ring::<#state>(&name, &input)
+                    }
+                }
+                guest::alarms::export_alarms!(Component with_types_in ::interlink_sdk::__private::guest::alarms);
+            };
+        }
+    });
+    let migration = definition.migrate.is_some().then(|| {
+        quote! {
+            #[cfg(target_arch = "wasm32")]
+            #[allow(unsafe_code)]
+            const _: () = {
+                use ::interlink_sdk::__private::guest;
+                use guest::migration::exports::interlink::interlinker::migration;
+                struct Component;
+                impl migration::Guest for Component {
+                    fn migrate(
+                        version: ::std::string::String,
+                    ) -> ::std::result::Result<::std::string::String, migration::Problem> {
+                        guest::migrate::<#state>(&version)
+                    }
+                }
+                guest::migration::export_migration!(Component with_types_in ::interlink_sdk::__private::guest::migration);
+            };
+        }
+    });
     quote! {
+        #alarms
+        #migration
+
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code)]
         const _: () = {

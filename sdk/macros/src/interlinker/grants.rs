@@ -6,13 +6,22 @@ use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::{Error, Ident, LitStr, Result, Token};
 
-use crate::syntax::{Text, words};
+use crate::syntax::{Text, strings, words};
 
 /// What is asked for, in order.
 #[derive(Default)]
 pub struct Grants {
     http: Vec<Http>,
     secrets: Vec<Secret>,
+    people: Option<Text>,
+    notify: Option<Text>,
+    assets: Vec<Assets>,
+}
+
+struct Assets {
+    interlinker: String,
+    actions: Vec<String>,
+    reason: Text,
 }
 
 struct Http {
@@ -35,10 +44,13 @@ impl Grants {
             match key.as_str() {
                 "http" => grants.http.push(Http::parse(&meta)?),
                 "secret" => grants.secrets.push(Secret::parse(&meta)?),
+                "people" => grants.people = Some(leave(&meta)?),
+                "notify" => grants.notify = Some(leave(&meta)?),
+                "assets" => grants.assets.push(Assets::parse(&meta)?),
                 _ => {
-                    return Err(
-                        meta.error("what is granted is `http` or `secret`: the clock and randomness need no grant")
-                    );
+                    let known = "`http`, `secret`, `people`, `notify` or `assets`";
+                    let message = format!("what is granted is {known}: the clock and randomness need no grant");
+                    return Err(meta.error(message));
                 }
             }
             Ok(())
@@ -73,6 +85,35 @@ impl Secret {
         })?;
         Ok(Self { reason: given(reason, &name)?, name: name.value() })
     }
+}
+
+impl Assets {
+    fn parse(meta: &ParseNestedMeta<'_>) -> Result<Self> {
+        let (mut actions, mut reason) = (Vec::new(), None);
+        let name = named(meta, |meta, key| match key {
+            "actions" => strings(meta).map(|strings| actions = strings),
+            "reason" => Text::parse(meta).map(|text| reason = Some(text)),
+            _ => Err(meta.error("assets have `actions` and a `reason`")),
+        })?;
+        if actions.is_empty() {
+            return Err(Error::new(name.span(), "say which actions: `actions(\"vote\")`"));
+        }
+        Ok(Self { actions, reason: given(reason, &name)?, interlinker: name.value() })
+    }
+}
+
+/// Reads `(reason(en = "…"))`.
+fn leave(meta: &ParseNestedMeta<'_>) -> Result<Text> {
+    let mut reason = None;
+    let span = meta.path.get_ident().map_or_else(proc_macro2::Span::call_site, Ident::span);
+    meta.parse_nested_meta(|meta| {
+        if !meta.path.is_ident("reason") {
+            return Err(meta.error("this grant has a `reason`"));
+        }
+        reason = Some(Text::parse(&meta)?);
+        Ok(())
+    })?;
+    given(reason, &LitStr::new("", span))
 }
 
 /// Reads `("name", key(…), key(…))`.
@@ -116,6 +157,21 @@ impl ToTokens for Grants {
             .secrets
             .iter()
             .map(|Secret { name, reason }| quote!(manifest::SecretGrant { name: #name.into(), reason: #reason }));
-        tokens.extend(quote!(manifest::Grants { http: vec![#(#http),*], secrets: vec![#(#secrets),*] }));
+        let leave = |reason: &Option<Text>| match reason {
+            Some(reason) => quote!(::std::option::Option::Some(manifest::Leave { reason: #reason })),
+            None => quote!(::std::option::Option::None),
+        };
+        let (people, notify) = (leave(&self.people), leave(&self.notify));
+        let assets = self.assets.iter().map(|Assets { interlinker, actions, reason }| {
+            let actions = quote!(vec![#(#actions.into()),*]);
+            quote!(manifest::AssetsGrant { interlinker: #interlinker.into(), actions: #actions, reason: #reason })
+        });
+        tokens.extend(quote!(manifest::Grants {
+            http: vec![#(#http),*],
+            secrets: vec![#(#secrets),*],
+            people: #people,
+            notify: #notify,
+            assets: vec![#(#assets),*],
+        }));
     }
 }

@@ -12,6 +12,8 @@ pub enum Part {
     Instantiate,
     Action(Rules),
     View,
+    Alarm,
+    Migrate,
 }
 
 /// What stands on an action besides its title.
@@ -44,7 +46,7 @@ impl Method {
     /// Takes the part's attribute off a method, if it has one.
     pub fn take(function: &mut ImplItemFn) -> Result<Option<Self>> {
         let is_part = |attribute: &syn::Attribute| {
-            ["instantiate", "action", "view"].iter().any(|part| attribute.path().is_ident(part))
+            ["instantiate", "action", "view", "alarm", "migrate"].iter().any(|part| attribute.path().is_ident(part))
         };
         let Some(position) = function.attrs.iter().position(is_part) else {
             return Ok(None);
@@ -73,6 +75,10 @@ impl Method {
             Part::Instantiate
         } else if attribute.path().is_ident("action") {
             Part::Action(Rules { help: described.help, allow: described.allow, anonymous: described.anonymous })
+        } else if attribute.path().is_ident("alarm") {
+            Part::Alarm
+        } else if attribute.path().is_ident("migrate") {
+            Part::Migrate
         } else {
             Part::View
         };
@@ -99,6 +105,8 @@ impl Part {
             Self::Instantiate => "`#[instantiate]`",
             Self::Action(_) => "an action",
             Self::View => "a view",
+            Self::Alarm => "an alarm",
+            Self::Migrate => "`#[migrate]`",
         }
     }
 }
@@ -116,10 +124,10 @@ fn check_signature(errors: &mut Errors, function: &ImplItemFn, part: &Part) {
     let borrows = receiver.is_some_and(|receiver| receiver.reference.is_some());
     let mutable = receiver.is_some_and(|receiver| receiver.mutability.is_some());
     match part {
-        Part::Instantiate if !(borrows && mutable) => {
+        Part::Instantiate | Part::Migrate if !(borrows && mutable) => {
             errors.add(Spot(function), format!("{noun} sets the state: take `&mut self`"));
         }
-        Part::Action(_) if !borrows => {
+        Part::Action(_) | Part::Alarm if !borrows => {
             errors.add(Spot(function), format!("{noun} works on the state: take `&mut self`, or `&self` to only read"));
         }
         Part::View if !borrows || mutable => {
@@ -192,6 +200,14 @@ fn output(errors: &mut Errors, function: &ImplItemFn, part: &Part) -> (Type, boo
         }
         (Part::Instantiate, _, None) => {
             wrong_return(errors, function, "`#[instantiate]` may refuse: return `Result<()>`");
+            (nothing, true)
+        }
+        (Part::Migrate, _, None) => {
+            wrong_return(errors, function, "`#[migrate]` may refuse: return `Result<()>`");
+            (nothing, true)
+        }
+        (Part::Alarm, _, None) => {
+            wrong_return(errors, function, "an alarm may refuse, and is tried again then: return `Result<()>`");
             (nothing, true)
         }
         (Part::Action(_), _, None) => {

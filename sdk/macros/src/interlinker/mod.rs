@@ -18,6 +18,8 @@ struct Definition {
     about: About,
     instantiate: Method,
     actions: Vec<Method>,
+    alarms: Vec<Method>,
+    migrate: Option<Method>,
     view: Method,
 }
 
@@ -43,6 +45,7 @@ fn read(attributes: TokenStream, item: &mut ItemImpl) -> Result<Definition> {
     let about = About::parse(attributes, item.impl_token.span).map_err(|error| errors.push(error)).ok();
 
     let (mut instantiate, mut actions, mut view) = (None, Vec::new(), None);
+    let (mut alarms, mut migrate) = (Vec::new(), None);
     for member in &mut item.items {
         let ImplItem::Fn(function) = member else {
             continue;
@@ -57,6 +60,8 @@ fn read(attributes: TokenStream, item: &mut ItemImpl) -> Result<Definition> {
                 Part::Instantiate => once(&mut errors, &mut instantiate, method, function, "#[instantiate]"),
                 Part::View => once(&mut errors, &mut view, method, function, "#[view]"),
                 Part::Action(_) => actions.push(method),
+                Part::Alarm => alarms.push(method),
+                Part::Migrate => once(&mut errors, &mut migrate, method, function, "#[migrate]"),
             },
         }
     }
@@ -69,7 +74,9 @@ fn read(attributes: TokenStream, item: &mut ItemImpl) -> Result<Definition> {
     }
     errors.finish()?;
     match (about, instantiate, view) {
-        (Some(about), Some(instantiate), Some(view)) => Ok(Definition { about, instantiate, actions, view }),
+        (Some(about), Some(instantiate), Some(view)) => {
+            Ok(Definition { about, instantiate, actions, alarms, migrate, view })
+        }
         _ => Err(Error::new_spanned(&item.self_ty, "an Interlinker needs `#[instantiate]` and `#[view]`")),
     }
 }

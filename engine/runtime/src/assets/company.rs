@@ -1,0 +1,173 @@
+//! The company of an asset: who takes part in its process, and the actions of other assets there that it may run.
+//!
+//! An action that an asset runs of another is a call of its own, for the person who made the first: with their roles, in
+//! the other's lane, in an append of its own, once, whatever becomes of the call that asked. It has no outside, so it can
+//! run nothing further and never waits for a thread that whoever waits for it holds.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use interlink_host::{Company, Grants, Problem};
+use interlink_model::event::Actor;
+use interlink_model::facts::ProcessEvent;
+use interlink_model::id::{AssetId, CallId, PersonId, StreamKind};
+use serde_json::{Value as Json, json};
+
+use super::{Acted, Assets, Deed, Use, guest_of, roles_of};
+use crate::catalogue::events_of;
+use crate::draft::stream;
+use crate::error::Trouble;
+use crate::gate::{Answer, Entry, Request};
+use crate::people::Caller;
+use crate::processes::ProcessCell;
+use crate::usage::registry::{self, UseFilter};
+
+/// How long a call waits for another asset's lane: two that wait for each other both go on.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// People that are told of, at most.
+pub const PEOPLE_MAX: usize = 1_000;
+
+/// The company of one call.
+pub(super) struct Neighbours {
+    pub assets: Weak<Assets>,
+    /// What drives calls of others while this one's thread waits.
+    pub runtime: tokio::runtime::Handle,
+    pub process: Arc<ProcessCell>,
+    pub asset: AssetId,
+    pub actor: Actor,
+    pub call: CallId,
+    pub language: String,
+}
+
+fn problem(code: &str, detail: impl Into<String>) -> Problem {
+    Problem { code: code.into(), detail: detail.into(), pointer: None, data: None }
+}
+
+impl Company for Neighbours {
+    fn people(&self) -> String {
+        let Some(assets) = self.assets.upgrade() else { return "[]".into() };
+        let core = &assets.core;
+        let id = self.process.id;
+        let at = stream(StreamKind::Process, id.bytes());
+        let events = events_of::<ProcessEvent>(core, &at, "process", &id).unwrap_or_default();
+        let mut people: BTreeSet<PersonId> = events.iter().filter_map(|(_, stamp, ..)| stamp.actor.person()).collect();
+        let filter = UseFilter { process: Some(id), ..UseFilter::default() };
+        let uses = registry::page(&core.state, &filter, 0, registry::ROWS_PER_PAGE_MAX).uses;
+        people.extend(uses.iter().filter_map(|(_, used)| used.actor.person()));
+        let told = people
+            .iter()
+            .take(PEOPLE_MAX)
+            .map(|person| json!({"id": person.to_string(), "roles": roles_of(Actor::Person(*person))}));
+        Json::from_iter(told).to_string()
+    }
+
+    fn act(&self, grants: &Grants, number: u32, asset: &str, action: &str, input: &str) -> Result<String, Problem> {
+        let Some(assets) = self.assets.upgrade() else { return Err(problem("failed", "the server is stopping")) };
+        self.runtime.block_on(self.run(&assets, grants, number, asset, action, input))
+    }
+}
+
+impl Neighbours {
+    async fn run(
+        &self,
+        assets: &Arc<Assets>,
+        grants: &Grants,
+        number: u32,
+        asset: &str,
+        action: &str,
+        input: &str,
+    ) -> Result<String, Problem> {
+        let none = || problem("no-such-asset", format!("this process has no asset {asset:?}"));
+        let id = AssetId::parse(asset).ok_or_else(none)?;
+        if id == self.asset {
+            return Err(problem("too-deep", "an asset does not run its own actions"));
+        }
+        let cell = assets.cell(id).map_err(|trouble| or_problem(&trouble, none))?;
+        let other = cell.snapshot().asset;
+        // Whatever is elsewhere is not there: the answer says nothing of other processes.
+        if other.process != self.process.id {
+            return Err(none());
+        }
+        let name = &other.interlinker.name;
+        if !grants.allow_asset(name, action) {
+            return Err(Problem::not_granted(&format!("to run `{action}` of {name}")));
+        }
+        let catalogue = &assets.world.catalogue;
+        let input: Json = serde_json::from_str(input)
+            .map_err(|error| problem("invalid-input", format!("the input is no JSON: {error}")))?;
+        let failed = |trouble: Trouble| of_trouble(&trouble);
+        catalogue.not_revoked(&other.interlinker).map_err(failed)?;
+        if catalogue.pause(name).is_some() {
+            return Err(problem("failed", format!("{name} was paused by an operator")));
+        }
+        let guest = guest_of(&assets.core, catalogue, &other).await.map_err(failed)?;
+        // Asked for again under the same number, it is answered as before: the key belongs to the asset that asks.
+        let asking = PersonId::from_bytes(self.asset.bytes());
+        let caller = Caller { person: asking, operator: false, key: self.process.key.clone() };
+        let (path, key, body) = (format!("{id}/{action}"), format!("{}-{number}", self.call), input.to_string());
+        let request = Request { method: "ASSET", path: &path, key: &key, body: body.as_bytes() };
+        let permit = match assets.world.gate.enter(&assets.core, &caller, request).await.map_err(failed)? {
+            Entry::New(permit) => permit,
+            Entry::Answered(answer) => return read(&answer),
+            Entry::OtherBody => return Err(problem("failed", "this call asked for something else before")),
+        };
+        let remember = permit.clone();
+        let settle = |acted: Result<&Acted<'_>, &Trouble>| {
+            let told = match acted {
+                Ok(acted) => json!({ "output": acted.output }),
+                Err(trouble) => {
+                    let Problem { code, detail, .. } = of_trouble(trouble);
+                    json!({"code": code, "detail": detail})
+                }
+            };
+            let answer = Answer { status: 200, body: told.to_string().into_bytes(), ..Answer::default() };
+            let keeps = matches!(acted, Ok(_) | Err(Trouble::Refused(_)));
+            let record = if keeps { remember.record(&assets.core, &answer) } else { None };
+            (answer, record)
+        };
+        let asked = Use {
+            language: &self.language,
+            expected: None,
+            effect: None,
+            resumed: None,
+            with: None,
+            by: Some((self.asset, PATIENCE)),
+        };
+        let deed = Deed::Action { name: action, input };
+        let acted = assets.perform(&self.process, &cell, &guest, self.actor, deed, asked, settle, permit).await;
+        acted.map_err(failed).and_then(|answer| read(&answer))
+    }
+}
+
+/// What an answer says that was remembered, or has just been given.
+fn read(answer: &Answer) -> Result<String, Problem> {
+    let told: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match told.get("output") {
+        Some(output) => Ok(output.to_string()),
+        None => {
+            let text = |name: &str| told[name].as_str().unwrap_or("failed").to_owned();
+            Err(problem(&text("code"), text("detail")))
+        }
+    }
+}
+
+fn or_problem(trouble: &Trouble, gone: impl Fn() -> Problem) -> Problem {
+    if matches!(trouble, Trouble::NotFound { .. }) { gone() } else { of_trouble(trouble) }
+}
+
+/// What an asset that asks is told of another's trouble.
+fn of_trouble(trouble: &Trouble) -> Problem {
+    let code = match trouble {
+        Trouble::Refused(refused) => return refused.clone(),
+        Trouble::NotFound { what: "action", .. } => "no-such-action",
+        Trouble::Input(errors) => {
+            let told: Vec<_> = errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect();
+            return problem("invalid-input", told.join("; "));
+        }
+        Trouble::Forbidden { .. } => "not-allowed",
+        Trouble::Busy { .. } => "busy",
+        _ => "failed",
+    };
+    problem(code, trouble.to_string())
+}
