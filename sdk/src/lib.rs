@@ -191,7 +191,7 @@ pub mod prelude {
     };
     pub use crate::{Request, Response};
     pub use crate::{ensure, interlinker, refuse};
-    pub use serde_json::json;
+    pub use serde_json::{Value as Json, json};
 }
 
 /// What the macros' code names. Not for people.
