@@ -37,3 +37,4 @@ mod requests;
 mod schemas;
 mod upgrades;
 mod usage;
+mod world;
