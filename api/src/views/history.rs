@@ -56,6 +56,7 @@ fn role_of(actor: Actor) -> &'static str {
         Actor::Operator(_) => "operator",
         Actor::System => "system",
         Actor::Pseudonym(_) => "pseudonym",
+        Actor::Visitor(_) => "visitor",
     }
 }
 
@@ -88,6 +89,8 @@ pub struct UseBody {
     pub reason: Option<String>,
     /// How long it took.
     pub duration_ms: f64,
+    /// The service at whose door it was; nothing for what people do in the process.
+    pub service: Option<String>,
 }
 
 /// An Interlinker as a use names it.
@@ -116,5 +119,6 @@ pub fn used(used: &Use, place: Option<(String, String)>) -> UseBody {
         outcome: outcome_word(used.outcome),
         reason: used.reason.clone(),
         duration_ms: used.duration_us as f64 / 1_000.0,
+        service: used.service.clone(),
     }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Calling {
     pub language: String,
     pub effect: Option<u64>,
     pub answer: Option<AnswerScope>,
+    /// The service at whose door it is made.
+    pub service: Option<String>,
 }
 
 /// A call that was begun and has not ended: what a second run begins with.
@@ -149,13 +151,26 @@ impl Record for Recorder {
         if *self.next.lock() > 0 {
             return Ok(());
         }
-        let Calling { interlinker, task, asset, version, action, input, name, language, effect, answer } =
+        let Calling { interlinker, task, asset, version, action, input, name, language, effect, answer, service } =
             self.calling.clone();
         let (input, name) = (Sealed::Open(input), name.map(Sealed::Open));
         let process = self.process;
         self.write(
-            CallStarted { interlinker, process, task, asset, version, action, input, name, language, effect, answer }
-                .into(),
+            CallStarted {
+                interlinker,
+                process,
+                task,
+                asset,
+                version,
+                action,
+                input,
+                name,
+                language,
+                effect,
+                answer,
+                service,
+            }
+            .into(),
         )
     }
 
@@ -166,7 +181,7 @@ impl Record for Recorder {
     }
 }
 
-fn kind_word(kind: Kind) -> &'static str {
+pub(crate) fn kind_word(kind: Kind) -> &'static str {
     match kind {
         Kind::Clock => "clock",
         Kind::Random => "random",
@@ -251,6 +266,7 @@ pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
         language: started.language,
         effect: started.effect,
         answer: started.answer,
+        service: started.service,
     };
     let mut recorded = Vec::new();
     let mut has_ended = false;

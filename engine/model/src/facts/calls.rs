@@ -59,6 +59,9 @@ events! {
             /// Where its answer is remembered.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub answer: Option<AnswerScope>,
+            /// The service at whose door it is made.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub service: Option<String>,
         } sealed(input, name),
         /// The world answered: recorded before the Interlinker saw it.
         CallAnswered {

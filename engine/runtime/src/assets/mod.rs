@@ -7,6 +7,7 @@
 
 mod lane;
 pub(crate) mod rows;
+mod tried;
 mod written;
 
 use std::sync::{Arc, OnceLock};
@@ -26,6 +27,7 @@ pub use self::lane::Snapshot;
 pub(crate) use self::lane::{AssetCell, name_of, outcome_of};
 use self::lane::{Lane, Place};
 use self::rows::{from_rows, from_stream, value_key};
+pub(crate) use self::tried::Tried;
 use self::written::{changes_of, failed, used, with_outcome};
 pub(crate) use self::written::{settle_events, written_events};
 use crate::ambient::asset_id;
@@ -62,6 +64,8 @@ pub(crate) struct Use<'a> {
     pub resumed: Option<Interrupted>,
     /// What the process hears of it in the same append, where it is not an outcome that it waits for.
     pub with: Option<Command>,
+    /// The service at whose door it is, where it is at one.
+    pub service: Option<String>,
 }
 
 /// What a new asset is for.
@@ -192,6 +196,7 @@ impl Assets {
                     language: language.to_owned(),
                     effect,
                     answer: permit.scope(),
+                    service: None,
                 };
                 Recorder::new(core, process, actor, calling)
             }
@@ -304,7 +309,12 @@ impl Assets {
             return Err(Trouble::NotFound { what: "action", id: action.into() });
         };
         let allowed = |role: &String| declared.allow.contains(role);
-        if actor != Actor::System && !declared.allow.is_empty() && !roles_of(actor).iter().any(allowed) {
+        // What a service's file opens is open to everybody: an operator said so.
+        if asked.service.is_none()
+            && actor != Actor::System
+            && !declared.allow.is_empty()
+            && !roles_of(actor).iter().any(allowed)
+        {
             return Err(Trouble::Forbidden { what: action.into(), roles: declared.allow.clone() });
         }
         guest.check_action(action, &input).map_err(Trouble::Input)?;
@@ -333,6 +343,7 @@ impl Assets {
                         language: asked.language.to_owned(),
                         effect: asked.effect,
                         answer: permit.scope(),
+                        service: asked.service.clone(),
                     };
                     Recorder::new(&self.core, process, actor, calling)
                 }
@@ -340,7 +351,12 @@ impl Assets {
             let was_at = resumed.as_ref().map(|resumed| resumed.calling.version);
             let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
             let used = used(UseKind::Action, &asset.interlinker, &asset.task, 0);
-            let used = InterlinkerUsed { asset: Some(cell.id), action: Some(action.to_owned()), ..used };
+            let used = InterlinkerUsed {
+                asset: Some(cell.id),
+                action: Some(action.to_owned()),
+                service: asked.service.clone(),
+                ..used
+            };
             if was_at.is_some_and(|version| version != Some(asset.version)) {
                 let used = InterlinkerUsed {
                     kind: UseKind::Failure,
@@ -372,6 +388,7 @@ impl Assets {
                         call: recorder.call(),
                         counts: done.counts,
                         duration_us,
+                        service: asked.service,
                     };
                     let events = with_outcome(performed.into(), done.outcome);
                     let recorder_of = Arc::clone(&recorder);
@@ -528,6 +545,7 @@ impl Assets {
         actor: Actor,
         query: Json,
         language: &str,
+        service: Option<&str>,
     ) -> Outcome<(Arc<Asset>, Json)> {
         guest.check_view(&query).map_err(Trouble::Input)?;
         let Snapshot { asset, values } = snapshot;
@@ -536,7 +554,7 @@ impl Assets {
         log(&called, &asset.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::View, &asset.interlinker, &asset.task, duration_us);
-        let used = InterlinkerUsed { asset: Some(asset.id), ..used };
+        let used = InterlinkerUsed { asset: Some(asset.id), service: service.map(str::to_owned), ..used };
         let (shown, used) = match called.result {
             Ok(done) => (Ok((asset, done.output)), used),
             Err(failure) => {
@@ -576,13 +594,23 @@ fn log(called: &Called, interlinker: &InterlinkerRef) {
 }
 
 /// Roles of somebody. Until there are teams, every member contributes to every process.
+/// A visitor of a service is no member.
 fn roles_of(actor: Actor) -> Vec<String> {
     let role = match actor {
+        Actor::Visitor(_) => return vec!["visitor".into()],
         Actor::Operator(_) => Some("operator"),
         Actor::System => Some("system"),
         Actor::Person(_) | Actor::Pseudonym(_) => None,
     };
     role.into_iter().chain(["contributor"]).map(str::to_owned).collect()
+}
+
+/// Who calls, for the Interlinker: a visitor is one person, too, for as long as a visit lasts.
+fn person_in(actor: Actor) -> Option<String> {
+    match actor {
+        Actor::Visitor(visitor) => Some(visitor.to_string()),
+        actor => actor.person().map(|person| person.to_string()),
+    }
 }
 
 pub(crate) fn call_context(
@@ -594,7 +622,7 @@ pub(crate) fn call_context(
     now: Micros,
 ) -> CallContext {
     CallContext {
-        person: actor.person().map(|person| person.to_string()),
+        person: person_in(actor),
         roles: roles_of(actor),
         process: process.id.to_string(),
         task: task.into(),

@@ -18,6 +18,7 @@ use crate::error::Trouble;
 use crate::keys::SealingKey;
 use crate::processes::note_activity;
 use crate::state::Value;
+use crate::usage::is_at_door;
 
 /// A use that did what it was to do, of no asset yet.
 pub(super) fn used(kind: UseKind, interlinker: &InterlinkerRef, task: &str, duration_us: u64) -> InterlinkerUsed {
@@ -33,6 +34,7 @@ pub(super) fn used(kind: UseKind, interlinker: &InterlinkerRef, task: &str, dura
         call: None,
         reason: None,
         duration_us,
+        service: None,
     }
 }
 
@@ -110,6 +112,8 @@ pub(crate) fn settle_events(
         }
         let last = first + written.len() as u64 - 1;
         core.state.put(last, [(asset_key(asset.id), Value::Asset(asset, key))]);
-        note_activity(&core, last, &stamp);
+        if !written.iter().all(|fact| is_at_door(&fact.event)) {
+            note_activity(&core, last, &stamp);
+        }
     }
 }

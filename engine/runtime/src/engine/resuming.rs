@@ -59,8 +59,15 @@ impl Engine {
                     Ok(acted) => keep(true, answers.acted(acted)),
                     Err(trouble) => keep(matches!(trouble, Trouble::Refused(_)), answers.refused(trouble)),
                 };
-                let asked =
-                    AssetUse { language: &language, expected: None, effect: None, resumed: Some(call), with: None };
+                let service = calling.service;
+                let asked = AssetUse {
+                    language: &language,
+                    expected: None,
+                    effect: None,
+                    resumed: Some(call),
+                    with: None,
+                    service,
+                };
                 let input = calling.input;
                 self.assets.act(&cell, &asset, &guest, actor, &action, input, asked, settle, permit).await
             }
@@ -190,7 +197,7 @@ pub(super) fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -
         }
         let permit = call.calling.answer.as_ref().and_then(|scope| {
             let key = core.keys.key(scope.key).ok()?;
-            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, key })
+            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, visitor: false, key })
         });
         found.push((call, permit.unwrap_or_default()));
     }

@@ -142,6 +142,15 @@ fn follow(
             let (task, interlinker) = (task.clone(), interlinker.clone());
             vec![AssetAdded { task, asset: *asset, interlinker, work: false }.into()]
         }
+        Command::AddAssets(all) => {
+            working(process)?;
+            let added = all.iter().map(|(task, asset, interlinker)| {
+                number(process, task)?;
+                let (task, interlinker) = (task.clone(), interlinker.clone());
+                Ok(AssetAdded { task, asset: *asset, interlinker, work: false }.into())
+            });
+            added.collect::<Result<_, Rejection>>()?
+        }
         Command::DropAsset(asset) => vec![drop_asset(process, *asset)?],
         Command::Vote { task, choice } => {
             working(process)?;
