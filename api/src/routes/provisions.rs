@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use interlink_host::Grants;
 use interlink_model::id::ProcessId;
-use interlink_model::service::{Change, ChangeAction, ServiceFile};
+use interlink_model::service::{Change, ChangeAction, Service, ServiceFile};
 use interlink_runtime::Answer;
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ fn granted(written: &Value) -> Result<Value, String> {
     Ok(json!(grants))
 }
 
-/// Plans (`?dry_run=true`) or applies a service file. Applying is the operator's.
+/// Plans (`?dry_run=true`) or applies a service file. One that grants, sets up or opens anything is the operator's.
 #[utoipa::path(post, path = "/v1/provisions", tag = "provisioning",
     params(("dry_run" = Option<bool>, Query)),
     request_body(content = String, description = "YAML or JSON", content_type = "application/yaml"),
@@ -81,7 +81,11 @@ async fn run_apply(app: &App, command: Command) -> Result<Answer, Problem> {
         None | Some("false") => {}
         Some(_) => return Err(Problem::malformed("`dry_run` is true or false")),
     }
-    command.asked.known.operator("provisioning services")?;
+    let before = app.engine.service(&file.service).ok();
+    let before_is = |service: &Service| service.file.as_ref().is_none_or(ServiceFile::is_operators);
+    if file.is_operators() || before.is_some_and(|service| before_is(&service)) {
+        command.asked.known.operator("provisioning what is granted, set up or open to the public")?;
+    }
     let shown = |changes: &[Change], process: Option<ProcessId>| {
         let made = changes.iter().any(|change| change.action != ChangeAction::Keep);
         let status = if made { StatusCode::CREATED } else { StatusCode::OK };

@@ -18,8 +18,8 @@ use crate::request::{Asked, Command, answer};
 pub async fn get(State(app): State<App>, Path(name): Path<String>, asked: Asked) -> Result<Response, Problem> {
     asked.known.operator("looking at settings")?;
     app.engine.interlinker(&name)?;
-    let version = app.engine.settings_of(&name).map(|settings| settings.version);
-    Ok(asked.show(&app.engine.interlinker_settings(&name), version, None))
+    let version = app.engine.settings_of(&name).map_or(0, |settings| settings.version);
+    Ok(asked.show(&app.engine.interlinker_settings(&name), Some(version), None))
 }
 
 /// Gives an Interlinker its settings, in place of those before: an object that fits the `settings` of its manifest. For

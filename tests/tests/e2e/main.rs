@@ -35,5 +35,6 @@ mod registry;
 mod repair;
 mod requests;
 mod schemas;
+mod services;
 mod upgrades;
 mod usage;

@@ -247,6 +247,12 @@ impl ServiceFile {
         unfit
     }
 
+    /// Whether it says what only an operator does: grants, settings, and what is open to the public.
+    pub fn is_operators(&self) -> bool {
+        self.interlinkers.iter().any(|needed| needed.grants.is_some() || needed.settings.is_some())
+            || self.assets.iter().any(|asset| !asset.open.is_nothing())
+    }
+
     /// The asset of an id, where there is one.
     pub fn asset(&self, id: &str) -> Option<&AssetFile> {
         self.assets.iter().find(|asset| asset.id == id)

@@ -25,7 +25,7 @@ pub const SETTINGS_BYTES_MAX: usize = 64 << 10;
 pub struct Settings {
     /// The settings: an object.
     pub value: Value,
-    /// How often they were set, less one.
+    /// How often they were set.
     pub version: u64,
     /// When they were set last.
     pub at: Micros,
@@ -37,7 +37,7 @@ impl Catalogue {
     /// Takes in that settings were given.
     pub(super) fn apply_settings(&self, configured: &InterlinkerConfigured, stamp: &Stamp) {
         let mut settings = self.settings.write();
-        let version = settings.get(&configured.name).map_or(0, |before| before.version + 1);
+        let version = settings.get(&configured.name).map_or(0, |before| before.version) + 1;
         // An empty object where their key was destroyed.
         let value = configured.settings.opened().cloned().unwrap_or_else(nothing);
         let next = Settings { value, version, at: stamp.at, actor: stamp.actor };
@@ -60,14 +60,12 @@ impl Catalogue {
         answer: impl FnOnce(&Settings) -> Option<NewRecord>,
     ) -> Outcome<Settings> {
         let _making = self.making.lock().await;
-        let before = self.settings(name);
-        let found = before.map(|before| before.version);
-        if let Some(expected) = expected.filter(|expected| Some(*expected) != found) {
-            return Err(Trouble::WrongVersion { expected, found: found.unwrap_or(0) });
+        let found = self.settings(name).map_or(0, |before| before.version);
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            return Err(Trouble::WrongVersion { expected, found });
         }
         let stamp = core.stamp(core.now(), actor);
-        let version = found.map_or(0, |found| found + 1);
-        let next = Settings { value: settings.clone(), version, at: stamp.at, actor };
+        let next = Settings { value: settings.clone(), version: found + 1, at: stamp.at, actor };
         let record = answer(&next);
         let key = core.keys.draw().map_err(|error| Trouble::Unknown(error.to_string()))?;
         let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, name));
