@@ -81,6 +81,11 @@ impl Known {
         }
     }
 
+    /// Their login; empty for a visitor of a service.
+    pub fn login(&self) -> &str {
+        &self.login
+    }
+
     /// What they may do.
     pub fn role(&self) -> Role {
         self.role

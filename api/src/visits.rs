@@ -39,12 +39,21 @@ struct Claims {
     exp: u64,
 }
 
+/// Whose requests are counted together. A member who only looks is not made a person for it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Visitor {
+    /// A visitor, by their id.
+    Guest(PersonId),
+    /// A member, by their login.
+    Member(String),
+}
+
 /// What is known at the doors of services.
 pub struct Doors {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
-    visitors: Buckets<PersonId>,
+    visitors: Buckets<Visitor>,
     addresses: Buckets<IpAddr>,
     visits: Buckets<IpAddr>,
     /// Whether a proxy in front says where requests come from.
@@ -143,7 +152,7 @@ async fn at_door(app: &App, parts: &mut Parts) -> Result<AtDoor, Problem> {
         let caller = app.engine.visitor(service, id)?;
         Ok(std::sync::Arc::new(Known::visitor(caller)))
     };
-    let known = match doors.read(&parts.headers) {
+    let (known, who) = match doors.read(&parts.headers) {
         Some((of, _, _)) if of != name => {
             let rule = format!("this is the token of a visit of `{of}`; take one at /v1/services/{name}/visits");
             return Err(Problem::forbidden(rule));
@@ -152,18 +161,21 @@ async fn at_door(app: &App, parts: &mut Parts) -> Result<AtDoor, Problem> {
             let detail = format!("the visit is over; take another at /v1/services/{name}/visits");
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "The visit is over", detail));
         }
-        Some((_, id, _)) => visitor(id, &service)?,
-        None if parts.headers.contains_key(header::AUTHORIZATION) => app.identities.of(&parts.headers, now_s)?,
-        None => visitor(anybody(&name), &service)?,
+        Some((_, id, _)) => (visitor(id, &service)?, Some(Visitor::Guest(id))),
+        None if parts.headers.contains_key(header::AUTHORIZATION) => {
+            let known = app.identities.of(&parts.headers, now_s)?;
+            let login = known.login().to_owned();
+            (known, Some(Visitor::Member(login)))
+        }
+        None => (visitor(anybody(&name), &service)?, None),
     };
-    let person = known.caller(&app.engine).await?.person;
-    let is_anybody = person == anybody(&name);
-    if !is_anybody {
-        let taken = doors.visitors.take(person, now_us);
+    let place = who.is_none().then_some(place);
+    if let Some(who) = who {
+        let taken = doors.visitors.take(who, now_us);
         taken.map_err(|retry_s| too_many("too many requests of one visitor", retry_s))?;
     }
     let asked = Asked::by(known, parts)?;
-    Ok(AtDoor { asked, service: name, place: is_anybody.then_some(place) })
+    Ok(AtDoor { asked, service: name, place })
 }
 
 impl FromRequestParts<App> for AtDoor {
