@@ -2,6 +2,7 @@
 
 mod door;
 mod file;
+mod kills;
 mod life;
 mod limits;
 mod settings;
