@@ -16,9 +16,10 @@ use crate::cursor::Cursors;
 use crate::identity::Identities;
 use crate::problem::Problem;
 use crate::routes::{
-    adoption, assets, backups, calls, incidents, interlinkers, keeping, meta, migrations, past, people, processes,
-    provisions, schedules, schemas, tasks, trust, usage,
+    adoption, assets, backups, calls, doors, incidents, interlinkers, keeping, meta, migrations, past, people,
+    processes, provisions, schedules, schemas, services, settings, tasks, trust, usage,
 };
+use crate::visits::Doors;
 
 /// What every handler needs.
 #[derive(Clone)]
@@ -31,15 +32,18 @@ pub struct App {
     pub cursors: Arc<Cursors>,
     /// Places for backups that are under way.
     pub backups: Arc<Semaphore>,
+    /// Who is at the doors of services.
+    pub doors: Arc<Doors>,
 }
 
 impl App {
-    /// An application on an engine.
-    pub fn new(engine: Arc<Engine>) -> Self {
+    /// An application on an engine; `behind_proxy` says whether a proxy in front says where requests come from.
+    pub fn new(engine: Arc<Engine>, behind_proxy: bool) -> Self {
         let secret = engine.token_secret();
         let cursors = Cursors::new(secret, engine.identity());
         let backups = Arc::new(Semaphore::new(backups::BACKUPS_MAX));
-        Self { engine, identities: Arc::new(Identities::new(&secret)), cursors: Arc::new(cursors), backups }
+        let doors = Arc::new(Doors::new(&engine.visit_secret(), behind_proxy));
+        Self { engine, identities: Arc::new(Identities::new(&secret)), cursors: Arc::new(cursors), backups, doors }
     }
 }
 
@@ -57,7 +61,8 @@ impl App {
         (name = "incidents", description = "What failed and waits for an operator"),
         (name = "assets", description = "What came of using Interlinkers"),
         (name = "usage", description = "The registry of usage, and adoption"),
-        (name = "provisioning", description = "Services from one declarative file"),
+        (name = "provisioning", description = "Services from one declarative file, and their life"),
+        (name = "public", description = "What an active service opens to the people whom it serves"),
         (name = "server", description = "The server itself"),
     ),
 )]
@@ -82,6 +87,7 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(interlinkers::versions))
         .routes(routes!(interlinkers::actions))
         .routes(routes!(calls::grants, calls::grant))
+        .routes(routes!(settings::get, settings::put))
         .routes(routes!(calls::set_secret, calls::remove_secret))
         .routes(routes!(calls::get))
         .routes(routes!(calls::replay))
@@ -144,9 +150,17 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(adoption::summary))
         .routes(routes!(adoption::process))
         .routes(routes!(adoption::interlinker))
+        .routes(routes!(adoption::service))
         .routes(routes!(provisions::apply))
-        .routes(routes!(provisions::list))
-        .routes(routes!(provisions::get))
+        .routes(routes!(services::list))
+        .routes(routes!(services::get))
+        .routes(routes!(services::activate))
+        .routes(routes!(services::pause))
+        .routes(routes!(services::retire))
+        .routes(routes!(doors::open))
+        .routes(routes!(doors::visit))
+        .routes(routes!(doors::view))
+        .routes(routes!(doors::act))
 }
 
 /// The OpenAPI document, as JSON text.

@@ -61,6 +61,12 @@ pub struct Known {
 }
 
 impl Known {
+    /// A visitor of a service: known by nothing but what their visit says.
+    pub fn visitor(caller: Caller) -> Self {
+        let caller = OnceCell::new_with(Some(caller));
+        Self { login: String::new(), role: Role::Member, expires_s: 0, caller }
+    }
+
     /// The person, made on first use.
     pub async fn caller(&self, engine: &Engine) -> Result<&Caller, Problem> {
         let made = self.caller.get_or_try_init(|| engine.caller(ISSUER, &self.login, self.role == Role::Operator));
@@ -73,6 +79,11 @@ impl Known {
             Role::Operator => Ok(()),
             Role::Member => Err(Problem::forbidden(format!("{what} is the operator's; ask one"))),
         }
+    }
+
+    /// Their login; empty for a visitor of a service.
+    pub fn login(&self) -> &str {
+        &self.login
     }
 
     /// What they may do.

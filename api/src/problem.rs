@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use interlink_host::PublishError;
 use interlink_model::process::{Process, Rejection, Rule};
 use interlink_model::schema::finding::{Finding, Refusal, RefusalKind};
+use interlink_model::service::{Service, ServiceStatus};
 use interlink_runtime::{Answer, Trouble};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -200,6 +201,15 @@ impl From<&Trouble> for Problem {
                 format!("{detail}; give the new content a new version"),
             )
             .with("found", json!(found)),
+            Trouble::Conflict { pointer, .. } => {
+                let errors = vec![Misfit::new(pointer.clone(), detail.clone())];
+                let title = "This is there, and differs in a way that would lose work";
+                Self { errors, ..Self::new(StatusCode::CONFLICT, "service-conflict", title, detail) }
+            }
+            Trouble::Service(refusal) => {
+                Self::new(StatusCode::CONFLICT, refusal.rule, "The service does not take this step", detail)
+            }
+            Trouble::Closed(service) => Self::closed(service),
             Trouble::Refused(problem) => {
                 let refused = Self::new(
                     StatusCode::CONFLICT,
@@ -246,7 +256,7 @@ impl From<&Trouble> for Problem {
             )
             .with("reason", json!(withdrawal.reason))
             .with("revoked_at", json!(crate::views::time(withdrawal.at))),
-            Trouble::Conflict { slug, .. } => {
+            Trouble::InTheWay { slug, .. } => {
                 Self::new(StatusCode::CONFLICT, slug, "Something stands in the way", detail)
             }
             Trouble::Forbidden { .. } => Self::forbidden(detail),
@@ -311,6 +321,34 @@ impl Problem {
         problem.with("waiting_for", json!(waiting))
     }
 
+    /// A service that is not open, in the words of whom it serves.
+    fn closed(service: &Service) -> Self {
+        let name = &service.name;
+        let step = service.last_move();
+        let because =
+            step.and_then(|step| step.reason.as_ref()).map(|reason| format!(": {reason}")).unwrap_or_default();
+        let problem = match service.status {
+            ServiceStatus::Paused => {
+                let detail = format!("`{name}` is closed for a while{because}; come back later");
+                let title = "This service is closed for a while";
+                let paused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "service-paused", title, detail);
+                Self { retry_after_s: Some(PAUSED_RETRY_S), ..paused }
+            }
+            ServiceStatus::Retired => {
+                let detail = format!("`{name}` was ended for good{because}");
+                Self::new(StatusCode::GONE, "service-retired", "This service is over", detail)
+            }
+            ServiceStatus::Deployed | ServiceStatus::Active => {
+                let detail = format!("`{name}` is not open yet; it will be when an operator activates it");
+                Self::new(StatusCode::NOT_FOUND, "service-not-active", "This service is not open yet", detail)
+            }
+        };
+        match step {
+            Some(step) => problem.with("since", json!(crate::views::time(step.at))),
+            None => problem,
+        }
+    }
+
     /// A refused schema, every finding with its place.
     pub fn schema(refusal: &Refusal) -> Self {
         let detail = refusal.to_string();
@@ -325,6 +363,9 @@ impl Problem {
         Self { errors, ..Self::new(status, slug, title, detail) }
     }
 }
+
+/// When to come back to a service that is paused, in seconds: a person has to open it again.
+const PAUSED_RETRY_S: u32 = 60;
 
 /// A slug from whatever an Interlinker gave as its code.
 fn slug(code: &str) -> String {

@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::identity::Known;
 use crate::language::Wanted;
 use crate::problem::{Misfit, Problem};
+use crate::visits::AtDoor;
 
 /// The largest body of a command: with what an Interlinker answers and changes it fits into one record of the journal.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
@@ -49,7 +50,12 @@ pub struct Asked {
 impl Asked {
     fn of(app: &App, parts: &Parts) -> Result<Self, Problem> {
         let now_s = u64::try_from(app.engine.now().0 / 1_000_000).unwrap_or(0);
-        let known = app.identities.of(&parts.headers, now_s)?;
+        let known = app.identities.of(&parts.headers, now_s);
+        Self::by(known.map_err(|problem| app.doors.refusal(&parts.headers).unwrap_or(problem))?, parts)
+    }
+
+    /// What a request says of somebody who is known.
+    pub fn by(known: Arc<Known>, parts: &Parts) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
         let query: BTreeMap<String, String> = serde_urlencoded(query)?;
         let header = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
@@ -157,8 +163,36 @@ impl FromRequest<App> for Command {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
+        let asked = Asked::of(app, &parts).map_err(Problem::into_response)?;
+        Self::read(app, asked, &parts, body, None).await
+    }
+}
+
+/// A request that changes something, at the door of a service.
+pub struct DoorCommand {
+    /// The service.
+    pub service: String,
+    /// The command.
+    pub command: Command,
+}
+
+impl FromRequest<App> for DoorCommand {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let at_door = AtDoor::from_request_parts(&mut parts, app).await;
+        let AtDoor { asked, service, place } = at_door.map_err(Problem::into_response)?;
+        let place = place.map(|place| place.to_string());
+        let command = Command::read(app, asked, &parts, body, place.as_deref()).await?;
+        Ok(Self { service, command })
+    }
+}
+
+impl Command {
+    /// Reads a command of somebody who is known. `place` tells the requests of those apart who share one person.
+    async fn read(app: &App, asked: Asked, parts: &Parts, body: Body, place: Option<&str>) -> Result<Self, Response> {
         let read = async {
-            let asked = Asked::of(app, &parts)?;
             let limit = match parts.uri.path() {
                 "/v1/schemas" => SCHEMA_BYTES_MAX,
                 "/v1/interlinkers" => COMPONENT_BYTES_MAX,
@@ -180,10 +214,10 @@ impl FromRequest<App> for Command {
             let body = axum::body::to_bytes(body, limit).await.map_err(|_| too_large())?;
             app.engine.room().await?;
             let caller = asked.known.caller(&app.engine).await?.clone();
-            Ok((asked, caller, body))
+            Ok((caller, body))
         };
-        let (asked, caller, body) = read.await.map_err(Problem::into_response)?;
-        let permit = enter(app, &caller, &parts, &body).await?;
+        let (caller, body) = read.await.map_err(Problem::into_response)?;
+        let permit = enter(app, &caller, parts, &body, place).await?;
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
         Ok(Self { asked, caller, body, content_type, permit })
@@ -205,7 +239,13 @@ async fn discard(mut body: Body) {
 }
 
 /// Lets a request with an idempotency key in, or answers it as it was answered before.
-async fn enter(app: &App, caller: &Caller, parts: &Parts, body: &Bytes) -> Result<Permit, Response> {
+async fn enter(
+    app: &App,
+    caller: &Caller,
+    parts: &Parts,
+    body: &Bytes,
+    place: Option<&str>,
+) -> Result<Permit, Response> {
     let Some(key) = parts.headers.get("idempotency-key") else { return Ok(Permit::default()) };
     let printable =
         |key: &&str| (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| (32..127).contains(&byte));
@@ -214,6 +254,8 @@ async fn enter(app: &App, caller: &Caller, parts: &Parts, body: &Bytes) -> Resul
         return Err(Problem::malformed(detail).into_response());
     };
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let placed = place.map(|place| format!("{path} from {place}"));
+    let path = placed.as_deref().unwrap_or(path);
     let request = KeyedRequest { method: parts.method.as_str(), path, key, body };
     match app.engine.enter(caller, request).await {
         Ok(Entry::New(permit)) => Ok(permit),

@@ -34,6 +34,8 @@ pub struct Settings {
     pub interlinkers: Option<PathBuf>,
     /// Size of the journal's segments, bytes.
     pub segment_bytes: u64,
+    /// Whether a proxy in front says where requests come from.
+    pub behind_proxy: bool,
 }
 
 /// Serves until the process is told to stop.
@@ -81,7 +83,8 @@ async fn run(settings: &Settings, engine: &Arc<Engine>, began: Instant) -> Resul
     });
     let resuming = Arc::clone(engine);
     tokio::spawn(async move { resuming.resume(Arc::new(Shown)).await });
-    let app = router(App::new(Arc::clone(engine)));
+    let app = router(App::new(Arc::clone(engine), settings.behind_proxy));
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
         told_to_stop.await;

@@ -21,6 +21,10 @@ const ADDRESS: &str = "127.0.0.1:7007";
 /// People who vote beside Ana.
 const VOTERS: usize = 42;
 const QUORUM: usize = 30;
+/// People whom the service serves, once it is open.
+const VISITORS: usize = 24;
+/// What the file of the service calls it.
+const SERVICE: &str = "playgrounds-2027";
 /// How long the server may take to start.
 const START: Duration = Duration::from_secs(60);
 
@@ -157,6 +161,26 @@ impl Server {
         Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
     }
 
+    /// Looks at something as nobody in particular, or with the token of a visit; answers status and body.
+    fn ask_at_door(&self, visit: Option<&str>, path: &str) -> Outcome<(u16, Value)> {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
+        if let Some(token) = visit {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = request.call()?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
+    }
+
+    /// The same, for what changes something.
+    fn post_at_door(&self, visit: Option<&str>, path: &str, body: &Value) -> Outcome<(u16, Value)> {
+        let mut request = self.agent.post(format!("{}{path}", self.url));
+        if let Some(token) = visit {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = request.send_json(body)?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
+    }
+
     fn done(&self, path: &str, body: &Value) -> Outcome<Value> {
         match self.post(&self.token, path, body)? {
             (200 | 201, answer) => Ok(answer),
@@ -179,7 +203,7 @@ impl Server {
     }
 }
 
-/// The story: a service is provisioned, its process driven to its end but one task.
+/// The story: a service is provisioned, its process driven to its end but one task, and it is opened to its people.
 fn drive(server: &Server, root: &Path) -> Outcome<()> {
     let schema = root.join("examples/schemas/participatory-budget.yaml");
     let imported = server.cli(&["schema", "import", &schema.display().to_string(), "--output", "json"])?;
@@ -236,6 +260,8 @@ fn drive(server: &Server, root: &Path) -> Outcome<()> {
     bar(tasks - 1, tasks, &format!("{} of {tasks} tasks · left for you: {}", tasks - 1, text(&left["name"])));
     println!();
     registry(server, &process)?;
+    println!();
+    serve_people(server)?;
     println!();
     println!("  adoption                                                          GET /v1/adoption");
     indent(&server.cli(&["adoption"])?);
@@ -294,6 +320,50 @@ fn decide_together(server: &Server, process: &str, task: &str) -> Outcome<()> {
         return Err("the quorum was reached and no outcome declared".into());
     }
     println!("        outcome declared when the quorum was reached: {}", shown["outcome"]);
+    Ok(())
+}
+
+/// What was co-produced is opened to the people whom it serves.
+fn serve_people(server: &Server) -> Outcome<()> {
+    let options = ["Riverside park", "School yard", "Old market"];
+    let (door, vote) = (format!("/v1/services/{SERVICE}"), "which-first/actions/vote");
+    println!("  the service                                                        /v1/services/{SERVICE}/…");
+    let (closed, answer) = server.ask_at_door(None, &format!("{door}/open"))?;
+    println!("    before it is active: {closed}, {}", text(&answer["detail"]));
+    server.cli(&["service", "activate", SERVICE, "--reason", "the playgrounds are built"])?;
+    let (status, open) = server.ask_at_door(None, &format!("{door}/open"))?;
+    if status != 200 {
+        return Err(format!("the service is not open: {open}").into());
+    }
+    let names: Vec<_> = open["items"].as_array().into_iter().flatten().map(|item| text(&item["id"])).collect();
+    println!("    Ana activates it; anybody sees what is open: {}", names.join(", "));
+    for visitor in 0..VISITORS {
+        let (status, visit) = server.post_at_door(None, &format!("{door}/visits"), &json!({}))?;
+        let token = visit["token"].as_str().ok_or_else(|| format!("no visit: {status} {visit}"))?.to_owned();
+        let choice = json!({"option": options[(visitor * visitor + visitor / 3) % options.len()]});
+        let (status, answer) = server.post_at_door(Some(&token), &format!("{door}/{vote}"), &choice)?;
+        if status != 200 {
+            return Err(format!("a visitor was refused: {answer}").into());
+        }
+        if visitor == 0 {
+            let (status, answer) = server.post_at_door(Some(&token), &format!("{door}/{vote}"), &choice)?;
+            println!("    a second vote of the same visit: {status}, {}", text(&answer["detail"]));
+            let (status, _) = server.ask_at_door(Some(&token), "/v1/processes")?;
+            println!("    the token of a visit on any other route: {status}");
+        }
+    }
+    let (_, view) = server.ask_at_door(None, &format!("{door}/which-first/view"))?;
+    for option in options {
+        let votes = view["votes"][option].as_u64().unwrap_or(0) as usize;
+        println!("    {option:<16} {:<24} {votes}", "█".repeat(votes));
+    }
+    server.cli(&["service", "pause", SERVICE, "--reason", "we count"])?;
+    let (status, answer) = server.post_at_door(None, &format!("{door}/{vote}"), &json!({"option": options[0]}))?;
+    println!("    paused: {status}, {}", text(&answer["detail"]));
+    server.cli(&["service", "activate", SERVICE])?;
+    // A view's record does not hold up its answer: it is there a moment later.
+    std::thread::sleep(Duration::from_millis(200));
+    indent(&server.cli(&["service", "show", SERVICE])?);
     Ok(())
 }
 

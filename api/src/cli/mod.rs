@@ -10,6 +10,8 @@ mod provision;
 mod repair;
 mod schedule;
 mod schema;
+mod secret;
+mod service;
 mod trust;
 mod usage;
 
@@ -64,6 +66,9 @@ enum Command {
         /// A directory of components to publish at the start, in place of those that ship.
         #[arg(long)]
         interlinkers: Option<PathBuf>,
+        /// Believe the last address of `X-Forwarded-For`: a proxy in front says where requests come from.
+        #[arg(long)]
+        behind_proxy: bool,
         /// Size of the journal's segments, MiB. For tests, which reach the end of a small one sooner.
         #[arg(long, hide = true, default_value_t = SEGMENT_BYTES >> 20)]
         #[arg(value_parser = clap::value_parser!(u64).range(SEGMENT_BYTES_MIN >> 20..=SEGMENT_MIB_MAX))]
@@ -105,9 +110,15 @@ enum Command {
     Usage(usage::Usage),
     /// Shows the summary of adoption.
     Adoption,
-    /// Plans or applies a service's declarative file.
+    /// Plans or applies a service's declarative file, and says what has drifted from it.
     #[command(subcommand)]
     Provision(provision::Command),
+    /// Looks at services, and opens, pauses and ends them.
+    #[command(subcommand)]
+    Service(service::Command),
+    /// Sets secrets, which are never read back.
+    #[command(subcommand)]
+    Secret(secret::Command),
     /// Checks a data directory.
     #[command(subcommand)]
     Audit(data::Audit),
@@ -149,8 +160,8 @@ fn dispatch(cli: Cli) -> Result<(), String> {
     let Cli { server, output, command } = cli;
     let client = || Client::new(&server, std::env::var("INTERLINK_TOKEN").ok());
     match command {
-        Command::Serve { data, listen, interlinkers, segment_mib } => {
-            serve(&Settings { data, listen, interlinkers, segment_bytes: segment_mib << 20 })
+        Command::Serve { data, listen, interlinkers, behind_proxy, segment_mib } => {
+            serve(&Settings { data, listen, interlinkers, segment_bytes: segment_mib << 20, behind_proxy })
         }
         Command::Token { user, role, data, expires } => token(&user, role, &data, &expires),
         Command::Schema(command) => schema::run(command, client, output),
@@ -162,6 +173,8 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         Command::Usage(usage) => usage::run(&usage, &client()?, output),
         Command::Adoption => usage::adoption(&client()?, output),
         Command::Provision(command) => provision::run(command, &client()?, output),
+        Command::Service(command) => service::run(command, &client()?, output),
+        Command::Secret(command) => secret::run(&command, &client()?, output),
         Command::Audit(command) => data::audit(&command, output),
         Command::State(command) => data::state(&command),
         Command::Repair(wanted) => repair::repair(&wanted, output),

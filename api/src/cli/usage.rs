@@ -15,6 +15,9 @@ pub struct Usage {
     /// Of this Interlinker only.
     #[arg(long)]
     interlinker: Option<String>,
+    /// At this service's door only.
+    #[arg(long)]
+    service: Option<String>,
     /// At most so many.
     #[arg(long, default_value_t = 100)]
     limit: usize,
@@ -23,7 +26,8 @@ pub struct Usage {
 /// Shows the registry of usage.
 pub fn run(usage: &Usage, client: &Client, output: Output) -> Result<(), String> {
     let mut path = format!("/v1/usage?limit={}", usage.limit);
-    for (name, value) in [("process", &usage.process), ("interlinker", &usage.interlinker)] {
+    let filters = [("process", &usage.process), ("interlinker", &usage.interlinker), ("service", &usage.service)];
+    for (name, value) in filters {
         if let Some(value) = value {
             path += &format!("&{name}={value}");
         }
@@ -69,5 +73,9 @@ pub fn adoption(client: &Client, output: Output) -> Result<(), String> {
     let by = uses["by_interlinker"].as_object().into_iter().flatten();
     let by: Vec<_> = by.map(|(name, figure)| format!("{figure} {name}")).collect();
     println!("{:<10} {} in all: {}", "uses", uses["total"], by.join(" · "));
+    for (name, service) in adoption["services"].as_object().into_iter().flatten() {
+        let (uses, people) = (&service["uses"]["total"], &service["people"]["active"]);
+        println!("{:<10} {name} is {}: {uses} uses by {people} people", "service", text(&service["status"]));
+    }
     Ok(())
 }

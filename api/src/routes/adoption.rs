@@ -3,10 +3,12 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use interlink_model::process::Stage;
-use interlink_runtime::ProcessView;
+use interlink_model::service::Service;
 use interlink_runtime::usage::adoption::is_stalled;
 use interlink_runtime::usage::registry::UseFilter;
-use serde_json::json;
+use interlink_runtime::usage::services::ServiceUse;
+use interlink_runtime::{Engine, Outcome, ProcessView, Trouble};
+use serde_json::{Value, json};
 
 use super::processes::{process_id, process_of};
 use crate::app::App;
@@ -23,7 +25,14 @@ async fn blocking<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) 
     responses((status = 200, description = "`{processes, tasks, people, uses}`")))]
 pub async fn summary(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
     let engine = std::sync::Arc::clone(&app.engine);
-    let adoption = blocking(move || engine.adoption()).await??;
+    let (adoption, services) = blocking(move || {
+        let adoption = engine.adoption()?;
+        let services = engine.services();
+        let of = services.iter().map(|service| Ok((service.name.clone(), of_service(&engine, service)?)));
+        let of: Outcome<serde_json::Map<String, Value>> = of.collect();
+        Ok::<_, Trouble>((adoption, of?))
+    })
+    .await??;
     let total: u64 = adoption.uses.values().map(|counters| counters.total).sum();
     let by_interlinker = adoption.uses.iter().map(|(name, counters)| (name.clone(), json!(counters.total)));
     let by_interlinker: serde_json::Map<_, _> = by_interlinker.collect();
@@ -37,7 +46,31 @@ pub async fn summary(State(app): State<App>, asked: Asked) -> Result<Response, P
         "tasks": {"done": adoption.tasks_done, "open": adoption.tasks_open, "stalled": adoption.tasks_stalled},
         "people": {"active": adoption.people_active},
         "uses": {"total": total, "by_interlinker": by_interlinker, "by_word": by_word},
+        "services": services,
     });
+    Ok(asked.show(&body, None, None))
+}
+
+/// How a service is used at its door.
+fn of_service(engine: &Engine, service: &Service) -> Outcome<Value> {
+    let ServiceUse { uses, visitors, members } = engine.service_use(&service.name)?;
+    Ok(json!({
+        "status": service.status,
+        "uses": {"total": uses.total, "anonymous": uses.anonymous, "by_action": uses.by_action, "by_outcome": uses.by_outcome},
+        "people": {"active": visitors + members, "visitors": visitors, "members": members},
+    }))
+}
+
+/// How a service is used by the people whom it serves: apart from the co-production of its process.
+#[utoipa::path(get, path = "/v1/adoption/services/{name}", tag = "usage", params(("name" = String, Path)),
+    responses((status = 200, description = "`{service, status, process, uses, people}`"), (status = 404, body = Problem)))]
+pub async fn service(State(app): State<App>, Path(name): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    let service = app.engine.service(&name)?;
+    let engine = std::sync::Arc::clone(&app.engine);
+    let (process, read) = (service.process, blocking(move || of_service(&engine, &service)).await?);
+    let mut body = read?;
+    body["service"] = json!(name);
+    body["process"] = json!(process.map(|process| process.to_string()));
     Ok(asked.show(&body, None, None))
 }
 
@@ -48,7 +81,7 @@ pub async fn process(State(app): State<App>, Path(id): Path<String>, asked: Aske
     let ProcessView { process, .. } = process_of(&app, &id)?;
     let id = process_id(&id)?;
     let engine = std::sync::Arc::clone(&app.engine);
-    let filter = UseFilter { process: Some(id), ..UseFilter::default() };
+    let filter = UseFilter { process: Some(id), in_process_only: true, ..UseFilter::default() };
     let (reach, people) = blocking(move || (engine.reach(&filter), engine.people_of(id))).await?;
     let reach = reach?;
     let mut people: std::collections::BTreeSet<_> = people?.into_iter().collect();

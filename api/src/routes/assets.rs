@@ -153,17 +153,22 @@ pub async fn remove(State(app): State<App>, Path(id): Path<String>, asked: Asked
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// What is asked of a view.
+pub fn query(asked: &Asked) -> Result<Value, Problem> {
+    match asked.query("query") {
+        Some(query) => {
+            serde_json::from_str(query).map_err(|error| Problem::malformed(format!("`query` is JSON: {error}")))
+        }
+        None => Ok(json!({})),
+    }
+}
+
 /// Shows an asset. That it was looked at goes into the registry of usage, and changes no version.
 #[utoipa::path(get, path = "/v1/assets/{id}/view", tag = "assets", params(("id" = String, Path), ("query" = Option<String>, Query), ("as_of" = Option<String>, Query)),
     responses((status = 200, description = "What the Interlinker shows"), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn view(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
     let id = asset_id(&id)?;
-    let query: Value = match asked.query("query") {
-        Some(query) => {
-            serde_json::from_str(query).map_err(|error| Problem::malformed(format!("`query` is JSON: {error}")))?
-        }
-        None => json!({}),
-    };
+    let query = query(&asked)?;
     let caller = asked.known.caller(&app.engine).await?;
     let language = asked.wanted.first();
     let (asset, shown) = match as_of(&asked, "as_of")? {

@@ -1,19 +1,17 @@
 //! Services from one declarative file.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use interlink_host::Grants;
 use interlink_model::id::ProcessId;
+use interlink_model::service::{Change, ChangeAction, Service, ServiceFile};
 use interlink_runtime::Answer;
-use interlink_runtime::catalogue::Service;
-use interlink_runtime::provision::{Change, ChangeAction, ServiceFile};
 use serde_json::{Value, json};
 
-use super::listed;
 use crate::app::App;
 use crate::problem::{Misfit, Problem};
-use crate::request::{Asked, Command, answer};
-use crate::views::time;
+use crate::request::{Command, answer};
 
 /// Reads a service file, in YAML or JSON.
 pub fn read(body: &[u8]) -> Result<ServiceFile, Problem> {
@@ -23,28 +21,48 @@ pub fn read(body: &[u8]) -> Result<ServiceFile, Problem> {
     }
     let value: Value = serde_saphyr::from_str(text).map_err(|error| Problem::malformed(error.to_string()))?;
     let file = serde_path_to_error::deserialize::<_, ServiceFile>(value);
-    let file = file.map_err(|error| {
-        let path = error.path().to_string();
-        let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+    let mut file = file.map_err(|error| {
+        let pointer = pointer_of(error.path());
         Problem::invalid(vec![Misfit::new(pointer, error.inner().to_string())])
     })?;
-    let named = !file.service.is_empty() && file.service.len() <= 128;
-    if !named || file.service.contains(|letter: char| !(letter.is_ascii_alphanumeric() || "-_.".contains(letter))) {
-        let detail = "`service` is letters, digits, `-`, `_` and `.`, at most 128";
-        return Err(Problem::invalid(vec![Misfit::new("/service", detail)]));
+    let mut misfits: Vec<_> = file.check().into_iter().map(|unfit| Misfit::new(unfit.pointer, unfit.detail)).collect();
+    for (number, needed) in file.interlinkers.iter_mut().enumerate() {
+        match needed.grants.as_ref().map(granted).transpose() {
+            Ok(grants) => needed.grants = grants,
+            Err(detail) => misfits.push(Misfit::new(format!("/interlinkers/{number}/grants"), detail)),
+        }
     }
-    if file.process.name.trim().is_empty() {
-        return Err(Problem::invalid(vec![Misfit::new("/process/name", "`name` is empty")]));
-    }
-    Ok(file)
+    if misfits.is_empty() { Ok(file) } else { Err(Problem::invalid(misfits)) }
 }
 
-/// Plans (`?dry_run=true`) or applies a service file.
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let part = |segment: &Segment| match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } | Segment::Enum { variant: key } => Some(format!("/{key}")),
+        Segment::Unknown => None,
+    };
+    path.iter().filter_map(part).collect()
+}
+
+/// Grants as the server writes them.
+fn granted(written: &Value) -> Result<Value, String> {
+    let form = "grants are `{http: [{origin, methods}], secrets: [name]}`";
+    let fields = written.as_object().ok_or(form)?;
+    if let Some(unknown) = fields.keys().find(|key| !["http", "secrets"].contains(&key.as_str())) {
+        return Err(format!("`{unknown}` is no grant; {form}"));
+    }
+    let grants: Grants = serde_json::from_value(written.clone()).map_err(|error| format!("{form}: {error}"))?;
+    Ok(json!(grants))
+}
+
+/// Plans (`?dry_run=true`) or applies a service file. One that grants, sets up or opens anything is the operator's.
 #[utoipa::path(post, path = "/v1/provisions", tag = "provisioning",
     params(("dry_run" = Option<bool>, Query)),
     request_body(content = String, description = "YAML or JSON", content_type = "application/yaml"),
-    responses((status = 200, description = "`{changes: [{action, kind, name, detail}]}`: a plan, or nothing was to do"),
-        (status = 201, description = "It was made so"), (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, description = "`{service, process, changes: [{action, kind, name, detail, pointer}]}`: a plan, or nothing was to do"),
+        (status = 201, description = "It was made so"), (status = 403, body = Problem), (status = 409, body = Problem),
+        (status = 412, body = Problem), (status = 422, body = Problem)))]
 pub async fn apply(State(app): State<App>, command: Command) -> Response {
     let permit = command.permit.clone();
     let result = run_apply(&app, command).await;
@@ -55,11 +73,18 @@ async fn run_apply(app: &App, command: Command) -> Result<Answer, Problem> {
     let file = read(&command.body)?;
     match command.asked.query("dry_run") {
         Some("true") => {
-            let body = body(&file, &app.engine.plan_service(&file), None);
+            app.engine.check_service(&file).await?;
+            let process = app.engine.service(&file.service).ok().and_then(|service| service.process);
+            let body = body(&file, &app.engine.plan_service(&file), process);
             return Ok(answer(StatusCode::OK, &body));
         }
         None | Some("false") => {}
         Some(_) => return Err(Problem::malformed("`dry_run` is true or false")),
+    }
+    let before = app.engine.service(&file.service).ok();
+    let before_is = |service: &Service| service.file.as_ref().is_none_or(ServiceFile::is_operators);
+    if file.is_operators() || before.is_some_and(|service| before_is(&service)) {
+        command.asked.known.operator("provisioning what is granted, set up or open to the public")?;
     }
     let shown = |changes: &[Change], process: Option<ProcessId>| {
         let made = changes.iter().any(|change| change.action != ChangeAction::Keep);
@@ -67,7 +92,8 @@ async fn run_apply(app: &App, command: Command) -> Result<Answer, Problem> {
         let location = Some(format!("/v1/services/{}", file.service));
         Answer { location, ..answer(status, &body(&file, changes, process)) }
     };
-    Ok(app.engine.apply_service(&command.caller, &file, shown, command.permit).await?)
+    let expected = command.asked.expected();
+    Ok(app.engine.apply_service(&command.caller, &file, expected, shown, command.permit).await?)
 }
 
 fn body(file: &ServiceFile, changes: &[Change], process: Option<ProcessId>) -> Value {
@@ -76,40 +102,4 @@ fn body(file: &ServiceFile, changes: &[Change], process: Option<ProcessId>) -> V
         "process": process.map(|process| process.to_string()),
         "changes": changes,
     })
-}
-
-fn shown(service: &Service) -> Value {
-    json!({
-        "name": service.name,
-        "process": service.process.map(|process| process.to_string()),
-        "file": service.document,
-        "version": service.version,
-        "provisioned_at": time(service.at),
-        "provisioned_by": service.actor.to_string(),
-    })
-}
-
-/// All services.
-#[utoipa::path(get, path = "/v1/services", tag = "provisioning",
-    params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
-    responses((status = 200, description = "`{items, next_cursor}`")))]
-pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
-    let all = app.engine.services();
-    let named = all.iter().map(|service| (service.name.clone(), service));
-    let page = listed(&app, &asked, "services", named, shown)?;
-    Ok(asked.show(&page, None, None))
-}
-
-/// A service, with what differs from its file now.
-#[utoipa::path(get, path = "/v1/services/{name}", tag = "provisioning", params(("name" = String, Path)),
-    responses((status = 200, description = "The service and its drift"), (status = 404, body = Problem)))]
-pub async fn get(State(app): State<App>, Path(name): Path<String>, asked: Asked) -> Result<Response, Problem> {
-    let service = app.engine.service(&name)?;
-    let mut body = shown(&service);
-    if let Ok(file) = serde_json::from_value::<ServiceFile>(service.document.clone()) {
-        let changes = app.engine.plan_service(&file);
-        let drift: Vec<_> = changes.iter().filter(|change| change.action != ChangeAction::Keep).collect();
-        body["drift"] = json!(drift);
-    }
-    Ok(asked.show(&body, Some(service.version), None))
 }

@@ -13,7 +13,7 @@ use crate::request::Asked;
 use crate::views::{self, UseBody};
 
 /// The columns of the CSV.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "at",
     "actor",
     "kind",
@@ -28,16 +28,17 @@ const COLUMNS: [&str; 14] = [
     "outcome",
     "reason",
     "duration_ms",
+    "service",
 ];
 
 /// Every use of every Interlinker, in the order in which it happened.
 #[utoipa::path(get, path = "/v1/usage", tag = "usage",
     params(("process" = Option<String>, Query), ("task" = Option<String>, Query), ("asset" = Option<String>, Query),
         ("interlinker" = Option<String>, Query), ("user" = Option<String>, Query), ("from" = Option<String>, Query),
-        ("to" = Option<String>, Query), ("format" = Option<String>, Query), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
+        ("to" = Option<String>, Query), ("service" = Option<String>, Query), ("format" = Option<String>, Query), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "`{items, next_cursor}`, or CSV or NDJSON"), (status = 400, body = Problem)))]
 pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
-    let Some(filter) = filter(&asked)? else {
+    let Some(filter) = filter(&app, &asked)? else {
         return Ok(asked.show(&json!({"items": [], "next_cursor": null}), None, None));
     };
     let format = asked.query("format").unwrap_or("json").to_owned();
@@ -70,7 +71,7 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
 }
 
 /// The filter of a query; nothing where an id in it is none, and so nothing can fit.
-fn filter(asked: &Asked) -> Result<Option<UseFilter>, Problem> {
+fn filter(app: &App, asked: &Asked) -> Result<Option<UseFilter>, Problem> {
     let time = |name: &str| match asked.query(name) {
         Some(text) => match text.parse::<jiff::Timestamp>() {
             Ok(at) => Ok(Some(Micros(at.as_microsecond()))),
@@ -79,7 +80,13 @@ fn filter(asked: &Asked) -> Result<Option<UseFilter>, Problem> {
         None => Ok(None),
     };
     let (from, to) = (time("from")?, time("to")?);
-    let process = asked.query("process").map(ProcessId::parse);
+    let service = asked.query("service").map(str::to_owned);
+    // All that was used at a service's door is in its process: nothing else has to be gone through.
+    let of_service = service.as_ref().map(|name| app.engine.service(name).ok().and_then(|service| service.process));
+    let process = match (asked.query("process").map(ProcessId::parse), of_service) {
+        (Some(asked), Some(own)) if asked != own => Some(None),
+        (asked, own) => asked.or(own),
+    };
     let asset = asked.query("asset").map(AssetId::parse);
     let person = asked.query("user").map(PersonId::parse);
     if matches!(process, Some(None)) || matches!(asset, Some(None)) || matches!(person, Some(None)) {
@@ -93,6 +100,8 @@ fn filter(asked: &Asked) -> Result<Option<UseFilter>, Problem> {
         person: person.flatten(),
         from,
         to,
+        service,
+        in_process_only: false,
     }))
 }
 
@@ -136,6 +145,7 @@ fn csv(items: &[UseBody]) -> String {
             item.outcome,
             item.reason.as_ref().unwrap_or(&empty),
             &duration,
+            item.service.as_ref().unwrap_or(&empty),
         ];
         text += &cells.map(cell).join(",");
         text += "\r\n";

@@ -85,6 +85,7 @@ pub fn interlinker(version: &InterlinkerVersion, wanted: &Wanted) -> Value {
             "world": manifest.world,
             "provenance": provenance(manifest),
             "grants": manifest.grants,
+            "settings": manifest.settings,
             "actions": manifest.actions.iter().map(|action| &action.name).collect::<Vec<_>>(),
         }),
         CatalogueEntry::Described(entry) => {

@@ -76,6 +76,7 @@ fn role_of(actor: Actor) -> &'static str {
         Actor::Operator(_) => "operator",
         Actor::System => "system",
         Actor::Pseudonym(_) => "pseudonym",
+        Actor::Visitor(_) => "visitor",
     }
 }
 
@@ -108,6 +109,8 @@ pub struct UseBody {
     pub reason: Option<String>,
     /// How long it took.
     pub duration_ms: f64,
+    /// The service at whose door it was; nothing for what people do in the process.
+    pub service: Option<String>,
     /// What the Interlinker says happened, in its own words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub noted: Vec<NotedBody>,
@@ -149,5 +152,6 @@ pub fn used(used: &Use, place: Option<(String, String)>) -> UseBody {
         reason: used.reason.clone(),
         duration_ms: used.duration_us as f64 / 1_000.0,
         noted: used.noted.iter().map(|noted| NotedBody { word: noted.word.clone(), amount: noted.amount }).collect(),
+        service: used.service.clone(),
     }
 }

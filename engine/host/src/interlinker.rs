@@ -35,6 +35,7 @@ pub struct Interlinker {
     pub(crate) ring: Option<ComponentExportIndex>,
     instantiate_schema: Option<jsonschema::Validator>,
     view_schema: Option<jsonschema::Validator>,
+    settings_schema: Option<jsonschema::Validator>,
     action_schemas: HashMap<String, Option<jsonschema::Validator>>,
 }
 
@@ -68,6 +69,7 @@ impl Interlinker {
         let action_schemas = actions.collect::<Result<_, PublishError>>()?;
         let instantiate_schema = compile("instantiate/input", &manifest.instantiate.input)?;
         let view_schema = compile("view/query", &manifest.view.query)?;
+        let settings_schema = compile("settings", &manifest.settings)?;
         Ok(Self {
             manifest,
             digest,
@@ -79,6 +81,7 @@ impl Interlinker {
             ring,
             instantiate_schema,
             view_schema,
+            settings_schema,
             action_schemas,
         })
     }
@@ -127,6 +130,11 @@ impl Interlinker {
     /// Checks what is asked of a view.
     pub fn check_view(&self, query: &Value) -> Result<(), Vec<InputError>> {
         check(self.view_schema.as_ref(), query)
+    }
+
+    /// Checks the settings that an operator gives it.
+    pub fn check_settings(&self, settings: &Value) -> Result<(), Vec<InputError>> {
+        check(self.settings_schema.as_ref(), settings)
     }
 }
 

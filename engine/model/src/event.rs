@@ -22,14 +22,16 @@ pub enum Actor {
     Operator(PersonId),
     /// Somebody in a secret ballot: an HMAC of the person under a secret of the asset.
     Pseudonym(Uuid),
+    /// Somebody whom a service serves, and who need not be known here: an id drawn for a visit.
+    Visitor(PersonId),
 }
 
 impl Actor {
-    /// The person, where it is known who it was.
+    /// The person, where it is known who it was. A visitor is nobody who takes part.
     pub fn person(self) -> Option<PersonId> {
         match self {
             Self::Person(person) | Self::Operator(person) => Some(person),
-            Self::System | Self::Pseudonym(_) => None,
+            Self::System | Self::Pseudonym(_) | Self::Visitor(_) => None,
         }
     }
 }
@@ -40,6 +42,7 @@ impl std::fmt::Display for Actor {
             Self::Person(person) | Self::Operator(person) => person.fmt(f),
             Self::System => f.write_str("system"),
             Self::Pseudonym(id) => write!(f, "pseudonym:{id}"),
+            Self::Visitor(id) => write!(f, "visitor:{id}"),
         }
     }
 }

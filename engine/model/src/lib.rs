@@ -1,4 +1,4 @@
-//! What Interlink decides: schemas, processes, people, catalogue.
+//! What Interlink decides: schemas, processes, services, people, catalogue.
 //!
 //! Pure: no I/O, no clock, no randomness. Everything that comes from outside comes in as an argument, so a rule is
 //! tested in a line, and replay cannot differ from the first run.
@@ -14,6 +14,7 @@ mod near;
 pub mod process;
 pub mod schema;
 pub mod sealed;
+pub mod service;
 pub mod signature;
 pub mod time;
 pub mod upcast;

@@ -52,6 +52,9 @@ pub struct Manifest {
     /// How an asset is looked at.
     #[serde(default)]
     pub view: View,
+    /// JSON Schema (2020-12) of the settings that an operator gives it; null where it takes any.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub settings: Value,
     /// What it asks for beyond its own state.
     #[serde(default, deserialize_with = "asked_or_none")]
     pub grants: Asked,

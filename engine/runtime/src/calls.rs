@@ -51,6 +51,8 @@ pub(crate) struct Calling {
     pub alarm: bool,
     /// The settings and grants that it began with, where there were any.
     pub given: Option<Json>,
+    /// The service at whose door it is made.
+    pub service: Option<String>,
 }
 
 /// A call that was begun and has not ended: what a second run begins with.
@@ -177,6 +179,7 @@ impl Record for Recorder {
             language: calling.language,
             effect: calling.effect,
             answer: calling.answer,
+            service: calling.service,
             alarm: calling.alarm,
             given: calling.given.map(Sealed::Open),
         };
@@ -190,7 +193,7 @@ impl Record for Recorder {
     }
 }
 
-fn kind_word(kind: Kind) -> &'static str {
+pub(crate) fn kind_word(kind: Kind) -> &'static str {
     match kind {
         Kind::Clock => "clock",
         Kind::Random => "random",
@@ -286,6 +289,7 @@ pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
         answer: started.answer,
         alarm: started.alarm,
         given: started.given.and_then(|given| given.opened().cloned()),
+        service: started.service,
     };
     let mut recorded = Vec::new();
     let mut has_ended = false;

@@ -2,6 +2,7 @@
 //! streams at the start.
 
 mod interlinkers;
+mod settings;
 mod trust;
 mod withdrawal;
 
@@ -15,10 +16,11 @@ use interlink_host::{Grants, Interlinker};
 use interlink_journal::{Position, ReadError, Record, RecordKind, Stream, sync_directory};
 use interlink_model::event::{Actor, Stamp, decode};
 use interlink_model::facts::*;
-use interlink_model::id::{Micros, ProcessId, StreamKind, named};
+use interlink_model::id::{Micros, StreamKind, named};
 use interlink_model::process::Plan;
 use interlink_model::schema::authoring::{self, Parsed, Syntax};
 use interlink_model::schema::{Text, bundle};
+use interlink_model::service::Service;
 use parking_lot::RwLock;
 use serde_json::Value;
 
@@ -28,6 +30,8 @@ use crate::error::{Outcome, Trouble};
 use crate::mended::whole;
 
 pub use self::interlinkers::{CatalogueEntry, InterlinkerVersion};
+pub(crate) use self::settings::nothing;
+pub use self::settings::{SETTINGS_BYTES_MAX, Settings};
 pub use self::trust::{Period, SignatureError, Trust, TrustedKey};
 pub use self::withdrawal::{Withdrawal, Withdrawn};
 
@@ -66,23 +70,6 @@ pub struct ProblemProfile {
     pub description: Text,
 }
 
-/// A provisioned service.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// Its name.
-    pub name: String,
-    /// The declarative file that it was made from last.
-    pub document: Value,
-    /// The process that was opened for it.
-    pub process: Option<ProcessId>,
-    /// How often it was provisioned, less one.
-    pub version: u64,
-    /// When it was provisioned last.
-    pub at: Micros,
-    /// By whom.
-    pub actor: Actor,
-}
-
 /// What was made, or was there already.
 #[derive(Debug, Clone)]
 pub struct Made<T> {
@@ -99,9 +86,10 @@ pub(crate) struct Catalogue {
     interlinkers: RwLock<BTreeMap<String, Vec<InterlinkerVersion>>>,
     loaded: RwLock<HashMap<String, Arc<Interlinker>>>,
     profiles: RwLock<BTreeMap<String, ProblemProfile>>,
-    services: RwLock<BTreeMap<String, Service>>,
+    services: RwLock<BTreeMap<String, Arc<Service>>>,
     pauses: RwLock<BTreeMap<String, Pause>>,
     grants: RwLock<BTreeMap<String, Grants>>,
+    settings: RwLock<BTreeMap<String, Settings>>,
     secrets: RwLock<BTreeMap<String, String>>,
     trust: RwLock<Trust>,
     making: tokio::sync::Mutex<()>,
@@ -130,6 +118,7 @@ impl Catalogue {
             services: RwLock::default(),
             pauses: RwLock::default(),
             grants: RwLock::default(),
+            settings: RwLock::default(),
             secrets: RwLock::default(),
             trust: RwLock::default(),
             making: tokio::sync::Mutex::default(),
@@ -161,19 +150,13 @@ impl Catalogue {
             AnyEvent::Secret(SecretEvent::SecretRemoved(removed)) => {
                 self.secrets.write().remove(&removed.name);
             }
-            AnyEvent::Service(ServiceEvent::ServiceProvisioned(provisioned)) => {
-                // Null where the process's key was destroyed: what the file said is erased with it.
-                let document = provisioned.document.opened().cloned().unwrap_or_default();
+            AnyEvent::Service(event) => {
+                let name = service_of(event);
                 let mut services = self.services.write();
-                let service = services.entry(provisioned.name.clone());
-                let version = match &service {
-                    std::collections::btree_map::Entry::Occupied(known) => known.get().version + 1,
-                    std::collections::btree_map::Entry::Vacant(_) => 0,
-                };
-                let name = provisioned.name.clone();
-                let process = provisioned.process;
-                let next = Service { name, document, process, version, at: stamp.at, actor: stamp.actor };
-                service.insert_entry(next);
+                let before = services.get(name).map(|before| (**before).clone());
+                let next = Service::step(before, event, stamp);
+                let next = next.ok_or_else(|| format!("service `{name}` was never provisioned"))?;
+                services.insert(name.into(), Arc::new(next));
             }
             _ => {}
         }
@@ -181,17 +164,17 @@ impl Catalogue {
     }
 
     /// What an operator has set for an Interlinker: a JSON object.
-    pub fn settings_value(&self, _: &str) -> Value {
-        Value::Null
+    pub fn settings_value(&self, name: &str) -> serde_json::Value {
+        self.settings(name).map_or_else(nothing, |settings| settings.value)
     }
 
     /// All services.
-    pub fn services(&self) -> Vec<Service> {
+    pub fn services(&self) -> Vec<Arc<Service>> {
         self.services.read().values().cloned().collect()
     }
 
     /// A service.
-    pub fn service(&self, name: &str) -> Option<Service> {
+    pub fn service(&self, name: &str) -> Option<Arc<Service>> {
         self.services.read().get(name).cloned()
     }
 
@@ -399,6 +382,16 @@ impl Catalogue {
         self.write(core, at, stamp, AnyEvent::Interlinker(event), answer).await
     }
 
+    /// Names of the secrets that are set.
+    pub fn secret_names(&self) -> std::collections::BTreeSet<String> {
+        self.secrets.read().keys().cloned().collect()
+    }
+
+    /// Holds everything that is written of the catalogue up, for whoever writes of it in an append of their own.
+    pub async fn hold(&self) -> impl Sized + '_ {
+        self.making.lock().await
+    }
+
     /// A secret.
     pub fn secret(&self, name: &str) -> Option<String> {
         self.secrets.read().get(name).cloned()
@@ -464,6 +457,16 @@ impl Catalogue {
         });
         settled(fate).await?;
         Ok(())
+    }
+}
+
+/// The service to which an event belongs.
+fn service_of(event: &ServiceEvent) -> &str {
+    match event {
+        ServiceEvent::ServiceProvisioned(event) => &event.name,
+        ServiceEvent::ServiceActivated(event) => &event.name,
+        ServiceEvent::ServicePaused(event) => &event.name,
+        ServiceEvent::ServiceRetired(event) => &event.name,
     }
 }
 

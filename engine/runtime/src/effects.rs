@@ -207,7 +207,7 @@ impl Workshop {
             self.catalogue.not_revoked(&interlinker)?;
         }
         let held = resumed.as_ref().map(|call| call.id);
-        let asked = Use { language, expected: None, effect: Some(number), resumed, with, by: None };
+        let asked = Use { language, expected: None, effect: Some(number), resumed, with, service: None, by: None };
         let input = input.unwrap_or_else(|| Json::Object(Default::default()));
         let answer = |_: Result<&crate::assets::Acted<'_>, &Trouble>| (Answer::default(), None);
         let (deed, permit) = (Deed::Action { name: action, input }, Permit::default());
@@ -247,7 +247,7 @@ impl Workshop {
             data,
             parent: Some(interlink_model::facts::Parent { process: cell.id, task }),
         };
-        let first = Some(Command::Start);
+        let first = vec![Command::Start];
         let making = Making { id: Some(id), plan: version.plan, new, before: Vec::new(), first };
         let answer = |_: &interlink_model::process::Process, _: &str| (Answer::default(), None);
         let at = crate::draft::stream(interlink_model::id::StreamKind::Process, id.bytes());

@@ -60,6 +60,24 @@ pub enum Trouble {
         /// Digest of what is there.
         found: String,
     },
+    /// It is there and differs in a way that would lose work.
+    #[error("{what} `{id}`: {detail}")]
+    Conflict {
+        /// What kind of thing.
+        what: &'static str,
+        /// Which.
+        id: String,
+        /// What differs, and what would be right.
+        detail: String,
+        /// JSON pointer to where it is named.
+        pointer: String,
+    },
+    /// A service does not take this step.
+    #[error("{}", .0.detail)]
+    Service(interlink_model::service::Refusal),
+    /// A service is not open to the people whom it serves.
+    #[error("service `{}` is {}", .0.name, .0.status.as_str())]
+    Closed(Arc<interlink_model::service::Service>),
     /// The Interlinker refuses.
     #[error("{}", .0.detail)]
     Refused(Problem),
@@ -103,7 +121,7 @@ pub enum Trouble {
     ReadOnly(Arc<str>),
     /// Something stands in its way, which whoever asks can put right.
     #[error("{detail}")]
-    Conflict {
+    InTheWay {
         /// What it is known by.
         slug: &'static str,
         /// What stands in the way, and what would help.

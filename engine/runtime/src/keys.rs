@@ -82,6 +82,8 @@ pub struct Secrets {
     pub logins: [u8; 32],
     /// Turns the scopes of idempotency keys into stream ids, and bodies into what is compared.
     pub answers: [u8; 32],
+    /// Signs the tokens of visits of services (HS256).
+    pub visits: [u8; 32],
     /// Signs checkpoints and cached native code.
     pub integrity: [u8; 32],
 }
@@ -102,6 +104,7 @@ impl Secrets {
             tokens: derive("tokens"),
             logins: derive("logins"),
             answers: derive("answers"),
+            visits: derive("visits"),
             integrity: derive("integrity"),
         }
     }

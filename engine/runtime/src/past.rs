@@ -178,7 +178,7 @@ impl Engine {
         let (snapshot, cell) = self.asset_then(id, at)?;
         let guest = guest_of(&self.core, &self.catalogue, &snapshot.asset).await?;
         let actor = caller.actor();
-        self.assets.view(&cell, &guest, snapshot, actor, query, language).await
+        self.assets.view(&cell, &guest, snapshot, actor, query, language, None).await
     }
 
     /// What has changed in a process between two moments.
@@ -217,7 +217,7 @@ impl Engine {
             events.extend(copy.added());
             events
         });
-        let first = Some(Command::Tick { until: Micros(i64::MAX) });
+        let first = vec![Command::Tick { until: Micros(i64::MAX) }];
         let making = Making { id: None, plan: Arc::clone(&then.plan), new, before, first };
         let remember = permit.clone();
         let settle = |process: &Process, name: &str| {

@@ -25,13 +25,19 @@ pub struct Caller {
     pub person: PersonId,
     /// Whether as an operator.
     pub operator: bool,
+    /// Whether at a service's door, as nobody who is known here.
+    pub(crate) visitor: bool,
     pub(crate) key: SealingKey,
 }
 
 impl Caller {
     /// Who it is recorded as.
     pub fn actor(&self) -> Actor {
-        if self.operator { Actor::Operator(self.person) } else { Actor::Person(self.person) }
+        match (self.visitor, self.operator) {
+            (true, _) => Actor::Visitor(self.person),
+            (false, true) => Actor::Operator(self.person),
+            (false, false) => Actor::Person(self.person),
+        }
     }
 }
 
@@ -59,7 +65,7 @@ impl People {
         }
         let person = person_id(&*core.ambient);
         let key = core.keys.draw().map_err(key_trouble)?;
-        let caller = Caller { person, operator, key };
+        let caller = Caller { person, operator, visitor: false, key };
         let stamp = core.stamp(core.now(), Actor::Person(person));
         let person_stream = stream(StreamKind::Person, person.bytes());
         let registered = PersonRegistered { issuer: issuer.into(), login: Sealed::Open(login.into()) };
@@ -105,7 +111,7 @@ fn find(core: &Core, login: [u8; 16], operator: bool) -> Outcome<Option<Caller>>
     };
     let Some((person, number)) = known else { return Ok(None) };
     let key = core.keys.key(number).map_err(key_trouble)?;
-    Ok(Some(Caller { person, operator, key }))
+    Ok(Some(Caller { person, operator, visitor: false, key }))
 }
 
 fn from_journal(core: &Core, login: [u8; 16]) -> Outcome<Option<(PersonId, u64)>> {

@@ -13,7 +13,7 @@ use interlink_model::schema::authoring::BUILT_IN_ROLES;
 use interlink_model::sealed::{Sealed, SealedFields};
 use parking_lot::{Mutex, RwLock};
 
-use crate::ambient::process_id;
+use crate::ambient::{correlation_id, process_id};
 use crate::calls::{Recorder, settle_end};
 use crate::catalogue::Catalogue;
 use crate::cells::Cells;
@@ -167,8 +167,8 @@ pub(crate) struct Making {
     pub new: NewProcess,
     /// What has happened to it already, where it begins where another was.
     pub before: Vec<ProcessEvent>,
-    /// What is asked of it at once.
-    pub first: Option<Command>,
+    /// What is asked of it at once, one after the other.
+    pub first: Vec<Command>,
 }
 
 /// Roles of somebody in a process. Until there are teams, every member contributes and an operator is everything.
@@ -179,7 +179,7 @@ pub(crate) fn roles_in(actor: Actor, plan: &Plan) -> Vec<&str> {
             ["operator"].into_iter().chain(BUILT_IN_ROLES).chain(own).collect()
         }
         Actor::Person(_) | Actor::Pseudonym(_) => vec!["contributor"],
-        Actor::System => Vec::new(),
+        Actor::System | Actor::Visitor(_) => Vec::new(),
     }
 }
 
@@ -300,9 +300,14 @@ impl Processes {
             process.apply(&event, &stamp);
             events.push(event);
         }
-        if let Some(first) = first {
-            let roles = roles_in(actor, &process.plan);
-            let draw = stamp.correlation.unwrap_or_default();
+        for (number, first) in first.into_iter().enumerate() {
+            let plan = Arc::clone(&process.plan);
+            let roles = roles_in(actor, &plan);
+            // What is drawn in one decision is not drawn again in the next.
+            let draw = match number {
+                0 => stamp.correlation.unwrap_or_default(),
+                _ => correlation_id(&*core.ambient),
+            };
             let context = Context { roles: &roles, data: Some(&data), draw, ..Context::new(stamp.at, actor) };
             let followed = match decide(&process, &first, None, &context) {
                 Err(rejection) if rejection.rule == Rule::NothingToDo => Vec::new(),
@@ -480,7 +485,9 @@ impl Processes {
             match first {
                 Some(position) => {
                     usage::record(&shared.state, position, &entry);
-                    note_activity(&shared, position, &stamp);
+                    if entry.service.is_none() {
+                        note_activity(&shared, position, &stamp);
+                    }
                 }
                 None => {
                     lost.fetch_add(1, Ordering::Relaxed);

@@ -89,7 +89,7 @@ fn take_in(core: &Core, catalogue: &Catalogue, record: &Record) {
         _ => {}
     }
     let of_work = [StreamKind::Process, StreamKind::Asset, StreamKind::Usage].map(|kind| kind as u8);
-    if of_work.contains(&record.stream.kind) {
+    if of_work.contains(&record.stream.kind) && !usage::is_at_door(&event) {
         note_activity(core, record.position, &stamp);
     }
 }

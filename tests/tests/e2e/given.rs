@@ -131,6 +131,19 @@ pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
 }
 
+/// Whether something becomes so, within a while: a view's record does not hold up its answer.
+pub fn becomes(is_so: impl Fn() -> bool) -> bool {
+    const LONGEST: std::time::Duration = std::time::Duration::from_secs(30);
+    let begun = std::time::Instant::now();
+    while !is_so() {
+        if begun.elapsed() > LONGEST {
+            return false;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    true
+}
+
 /// Ids of entries, in their order.
 pub fn ids(entries: &Value) -> Vec<String> {
     entries.as_array().into_iter().flatten().map(|entry| text(&entry["id"]).to_owned()).collect()

@@ -188,6 +188,9 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
     let ended = running(&operator, "Given up");
     operator.tell(&format!("{ended}/cancel")).is(200);
     operator.send("/v1/schemas", "application/yaml", TOOL_LIBRARY.replace("version: 1.0.0", "version: 1.1.0")).is(201);
+    let of_example = std::fs::read(root().join("examples/schemas/participatory-budget.yaml")).expect("it is there");
+    operator.send("/v1/schemas", "application/yaml", of_example).is(201);
+    let service = root().join("examples/services/playgrounds.yaml").to_string_lossy().into_owned();
     let mut incidents = failing(&operator, 3).into_iter().peekable();
     let data = server.data().to_str().expect("a path of letters").to_owned();
     // The ledger of a directory in which nothing was erased.
@@ -210,6 +213,7 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
             ("ENDED", id_of(&ended).to_owned()),
             ("SCHEMA", "tool-library".to_owned()),
             ("/srv/exchange", exchange.clone()),
+            ("my-service.yaml", service.clone()),
         ];
         let names = shelf.names(line).into_iter().chain(of_line).collect();
         Stage { server: &server, names }.run(line);

@@ -35,6 +35,7 @@ mod registry;
 mod repair;
 mod requests;
 mod schemas;
+mod services;
 mod upgrades;
 mod usage;
 mod world;

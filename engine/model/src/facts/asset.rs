@@ -88,6 +88,9 @@ events! {
             pub by: Option<AssetId>,
             /// How long the call took.
             pub duration_us: u64,
+            /// The service at whose door it was run; absent for what people do in the process.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub service: Option<String>,
         } sealed(input, output, changes),
         /// The Interlinker says that the task has what it needed.
         OutcomeDeclared {

@@ -59,6 +59,9 @@ events! {
             /// Where its answer is remembered.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub answer: Option<AnswerScope>,
+            /// The service at whose door it is made.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub service: Option<String>,
             /// Whether `action` is the name of an alarm that rings.
             #[serde(default, skip_serializing_if = "std::ops::Not::not")]
             pub alarm: bool,

@@ -7,6 +7,8 @@ mod calls;
 mod process;
 mod trust;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -96,6 +98,9 @@ events! {
             pub reason: Option<String>,
             /// How long it took.
             pub duration_us: u64,
+            /// The service at whose door it was used; absent for what people do in the process.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub service: Option<String>,
         } sealed(),
     }
 }
@@ -192,6 +197,13 @@ events! {
             /// The grants as JSON text.
             pub grants: String,
         } sealed(),
+        /// An operator set it up: all of its settings, in place of those before.
+        InterlinkerConfigured {
+            /// Its name.
+            pub name: String,
+            /// The settings.
+            pub settings: Sealed<Value>,
+        } sealed(settings),
         /// Calls of it were stopped by an operator: what it needs outside is down.
         InterlinkerPaused {
             /// Its name.
@@ -245,6 +257,33 @@ events! {
             /// The process that was opened for it.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub process: Option<ProcessId>,
+            /// Its assets, by their ids in the file.
+            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+            pub assets: BTreeMap<String, AssetId>,
         } sealed(document),
+        /// It was opened to the people whom it serves.
+        ServiceActivated {
+            /// Its name.
+            pub name: String,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// It was closed for a while.
+        ServicePaused {
+            /// Its name.
+            pub name: String,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
+        /// It was ended, for good.
+        ServiceRetired {
+            /// Its name.
+            pub name: String,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Sealed<String>>,
+        } sealed(reason),
     }
 }

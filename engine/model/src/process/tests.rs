@@ -268,8 +268,11 @@ fn command() -> impl Strategy<Value = (u8, Command)> {
         2 => task.clone().prop_map(|task| Command::Reopen(t(task))),
         1 => item.clone().prop_map(|item| Command::Skip(t(item))),
         1 => item.prop_map(|item| Command::Restore(t(item))),
-        1 => (task, asset.clone()).prop_map(|(task, asset)| Command::AddAsset {
+        1 => (task.clone(), asset.clone()).prop_map(|(task, asset)| Command::AddAsset {
             task: t(task), asset, interlinker: "poll".into(),
+        }),
+        1 => (task, asset.clone()).prop_map(|(task, asset)| {
+            Command::AddAssets(vec![("aim".into(), asset, "poll".into()), (t(task), asset, "document".into())])
         }),
         1 => asset.prop_map(Command::DropAsset),
     ];

@@ -107,7 +107,8 @@ impl Assets {
         let language = process.process().language.clone().unwrap_or_else(|| "en".into());
         let resumed = left_open(&self.core, process.id, Cause::Alarm(cell.id, name));
         let held = resumed.as_ref().map(|call| call.id);
-        let asked = Use { language: &language, expected: None, effect: None, resumed, with: None, by: None };
+        let asked =
+            Use { language: &language, expected: None, effect: None, resumed, with: None, service: None, by: None };
         let answer = |_: Result<&Acted<'_>, &Trouble>| (Answer::default(), None);
         let deed = Deed::Alarm { name, at };
         let done = self.perform(process, cell, &guest, Actor::System, deed, asked, answer, Permit::default()).await;

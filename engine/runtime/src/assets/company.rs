@@ -104,7 +104,7 @@ impl Neighbours {
         let guest = guest_of(&assets.core, catalogue, &other).await.map_err(failed)?;
         // Asked for again under the same number, it is answered as before: the key belongs to the asset that asks.
         let asking = PersonId::from_bytes(self.asset.bytes());
-        let caller = Caller { person: asking, operator: false, key: self.process.key.clone() };
+        let caller = Caller { person: asking, operator: false, visitor: false, key: self.process.key.clone() };
         let (path, key, body) = (format!("{id}/{action}"), format!("{}-{number}", self.call), input.to_string());
         let request = Request { method: "ASSET", path: &path, key: &key, body: body.as_bytes() };
         let permit = match assets.world.gate.enter(&assets.core, &caller, request).await.map_err(failed)? {
@@ -132,6 +132,7 @@ impl Neighbours {
             effect: None,
             resumed: None,
             with: None,
+            service: None,
             by: Some((self.asset, PATIENCE)),
         };
         let deed = Deed::Action { name: action, input };

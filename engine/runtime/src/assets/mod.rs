@@ -10,6 +10,7 @@ pub(crate) mod blobs;
 mod company;
 mod lane;
 pub(crate) mod rows;
+mod tried;
 pub(crate) mod upgrading;
 mod written;
 
@@ -36,6 +37,7 @@ pub(crate) use self::lane::Place;
 pub use self::lane::Snapshot;
 pub(crate) use self::lane::{AssetCell, name_of, outcome_of};
 use self::rows::{from_rows, from_stream, value_key};
+pub(crate) use self::tried::Tried;
 use self::written::{changes_of, failed, used, with_besides};
 pub(crate) use self::written::{settle_events, written_events};
 use crate::ambient::asset_id;
@@ -73,6 +75,8 @@ pub(crate) struct Use<'a> {
     pub resumed: Option<Interrupted>,
     /// What the process hears of it in the same append, where it is not an outcome that it waits for.
     pub with: Option<Command>,
+    /// The service at whose door it is, where it is at one.
+    pub service: Option<String>,
     /// The asset that runs this action for whoever calls it, and how long it waits for its turn. Such a call has no outside.
     pub by: Option<(AssetId, Duration)>,
 }
@@ -254,6 +258,7 @@ impl Assets {
                     answer: permit.scope(),
                     alarm: false,
                     given: self.given(&new.interlinker.name),
+                    service: None,
                 };
                 Recorder::new(core, process, actor, calling)
             }
@@ -365,7 +370,7 @@ impl Assets {
         permit: Permit,
     ) -> Outcome<Answer> {
         if let Deed::Action { name, input } = &deed {
-            may_run(guest, actor, name)?;
+            may_run(guest, actor, name, asked.service.as_deref())?;
             guest.check_action(name, input).map_err(Trouble::Input)?;
         }
         let (fate, answer) = {
@@ -413,6 +418,7 @@ impl Assets {
                         answer: permit.scope(),
                         alarm,
                         given: self.given(&asset.interlinker.name),
+                        service: asked.service.clone(),
                     };
                     Recorder::new(&self.core, process, actor, calling)
                 }
@@ -420,7 +426,8 @@ impl Assets {
             let was_at = resumed.as_ref().map(|resumed| resumed.calling.version);
             let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
             let used = used(UseKind::Action, &asset.interlinker, &asset.task, 0);
-            let used = InterlinkerUsed { asset: Some(cell.id), action: Some(word), ..used };
+            let service = asked.service.clone();
+            let used = InterlinkerUsed { asset: Some(cell.id), action: Some(word), service, ..used };
             if was_at.is_some_and(|version| version != Some(asset.version)) {
                 let used = InterlinkerUsed {
                     kind: UseKind::Failure,
@@ -470,6 +477,7 @@ impl Assets {
                             noted,
                             by: asked.by.map(|(by, _)| by),
                             duration_us,
+                            service: asked.service,
                         }
                         .into(),
                     };
@@ -633,6 +641,7 @@ impl Assets {
         actor: Actor,
         query: Json,
         language: &str,
+        service: Option<&str>,
     ) -> Outcome<(Arc<Asset>, Json)> {
         guest.check_view(&query).map_err(Trouble::Input)?;
         let Snapshot { asset, values } = snapshot;
@@ -643,7 +652,7 @@ impl Assets {
         log(&called, &asset.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::View, &asset.interlinker, &asset.task, duration_us);
-        let used = InterlinkerUsed { asset: Some(asset.id), ..used };
+        let used = InterlinkerUsed { asset: Some(asset.id), service: service.map(str::to_owned), ..used };
         let (shown, used) = match called.result {
             Ok(done) => (Ok((asset, done.output)), used),
             Err(failure) => {
@@ -672,12 +681,14 @@ pub(crate) fn given_of(began_with: Option<&Json>, kept: Option<blobs::Kept>) -> 
 }
 
 /// Checks that an action is there, and that somebody has a role that may run it.
-fn may_run(guest: &Interlinker, actor: Actor, name: &str) -> Outcome<()> {
+fn may_run(guest: &Interlinker, actor: Actor, name: &str, service: Option<&str>) -> Outcome<()> {
     let Some(declared) = guest.action(name) else {
         return Err(Trouble::NotFound { what: "action", id: name.into() });
     };
     let allowed = |role: &String| declared.allow.contains(role);
-    if actor != Actor::System && !declared.allow.is_empty() && !roles_of(actor).iter().any(allowed) {
+    // What a service's file opens is open to everybody: an operator said so.
+    let is_open = service.is_some() || actor == Actor::System || declared.allow.is_empty();
+    if !is_open && !roles_of(actor).iter().any(allowed) {
         return Err(Trouble::Forbidden { what: name.into(), roles: declared.allow.clone() });
     }
     Ok(())
@@ -711,13 +722,23 @@ fn log(called: &Called, interlinker: &InterlinkerRef) {
 }
 
 /// Roles of somebody. Until there are teams, every member contributes to every process.
+/// A visitor of a service is no member.
 fn roles_of(actor: Actor) -> Vec<String> {
     let role = match actor {
+        Actor::Visitor(_) => return vec!["visitor".into()],
         Actor::Operator(_) => Some("operator"),
         Actor::System => Some("system"),
         Actor::Person(_) | Actor::Pseudonym(_) => None,
     };
     role.into_iter().chain(["contributor"]).map(str::to_owned).collect()
+}
+
+/// Who calls, for the Interlinker: a visitor is one person, too, for as long as a visit lasts.
+fn person_in(actor: Actor) -> Option<String> {
+    match actor {
+        Actor::Visitor(visitor) => Some(visitor.to_string()),
+        actor => actor.person().map(|person| person.to_string()),
+    }
 }
 
 pub(crate) fn call_context(
@@ -729,7 +750,7 @@ pub(crate) fn call_context(
     now: Micros,
 ) -> CallContext {
     CallContext {
-        person: actor.person().map(|person| person.to_string()),
+        person: person_in(actor),
         roles: roles_of(actor),
         process: process.id.to_string(),
         task: task.into(),

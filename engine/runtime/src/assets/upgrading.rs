@@ -66,7 +66,7 @@ pub fn not_granted(asked: &Asked, granted: &Grants) -> Asked {
 }
 
 fn conflict(slug: &'static str, detail: impl Into<String>) -> Trouble {
-    Trouble::Conflict { slug, detail: detail.into() }
+    Trouble::InTheWay { slug, detail: detail.into() }
 }
 
 /// Whether an asset may move from a version to another: to a newer one of the same Interlinker, once all that it asks for
@@ -247,7 +247,7 @@ mod tests {
         for (key, value) in &changes {
             match value {
                 Some(value) => made.set(key, Arc::clone(value)),
-                None => made.delete(key),
+                None => drop(made.delete(key)),
             }
         }
         assert_eq!(made, then);
@@ -262,7 +262,7 @@ mod tests {
         };
         let slug = |moved: Outcome<()>| match moved {
             Ok(()) => "fine",
-            Err(Trouble::Conflict { slug, .. }) => slug,
+            Err(Trouble::InTheWay { slug, .. }) => slug,
             Err(other) => panic!("{other}"),
         };
         let nothing = Asked::default();

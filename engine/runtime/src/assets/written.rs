@@ -21,6 +21,7 @@ use crate::notices;
 use crate::processes::note_activity;
 use crate::schedule;
 use crate::state::Value;
+use crate::usage::is_at_door;
 
 /// A use that did what it was to do, of no asset yet.
 pub(super) fn used(kind: UseKind, interlinker: &InterlinkerRef, task: &str, duration_us: u64) -> InterlinkerUsed {
@@ -36,6 +37,7 @@ pub(super) fn used(kind: UseKind, interlinker: &InterlinkerRef, task: &str, dura
         call: None,
         reason: None,
         duration_us,
+        service: None,
     }
 }
 
@@ -127,6 +129,8 @@ pub(crate) fn settle_events(
         if rings {
             core.rouse.notify_one();
         }
-        note_activity(&core, last, &stamp);
+        if !written.iter().any(|fact| is_at_door(&fact.event)) {
+            note_activity(&core, last, &stamp);
+        }
     }
 }

@@ -89,6 +89,7 @@ impl Catalogue {
                 let grants = serde_json::from_str(&granted.grants).map_err(|error| error.to_string())?;
                 self.grants.write().insert(granted.name.clone(), grants);
             }
+            InterlinkerEvent::InterlinkerConfigured(configured) => self.apply_settings(configured, stamp),
             InterlinkerEvent::InterlinkerDeprecated(InterlinkerDeprecated { interlinker, reason }) => {
                 let withdrawal = Withdrawal::new(Withdrawn::Deprecated, reason, stamp);
                 self.change(interlinker, |version| version.withdrawal = Some(withdrawal))?;

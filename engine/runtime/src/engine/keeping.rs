@@ -30,7 +30,7 @@ impl Engine {
     pub async fn keep_blob(&self, caller: &Caller, id: AssetId, put: Put) -> Outcome<(String, bool)> {
         let Put { media_type, content } = &put;
         if !is_media_type(media_type) {
-            return Err(Trouble::Conflict {
+            return Err(Trouble::InTheWay {
                 slug: "not-a-media-type",
                 detail: format!("{media_type:?} is no media type"),
             });
@@ -54,11 +54,11 @@ impl Engine {
         }
         if asset.blobs.len() >= BLOBS_MAX {
             let detail = format!("an asset has at most {BLOBS_MAX} blobs");
-            return Err(Trouble::Conflict { slug: "too-many-blobs", detail });
+            return Err(Trouble::InTheWay { slug: "too-many-blobs", detail });
         }
         if asset.blob_bytes() + size > BLOBS_BYTES_MAX {
             let detail = format!("the blobs of an asset have at most {BLOBS_BYTES_MAX} bytes together");
-            return Err(Trouble::Conflict { slug: "too-many-blobs", detail });
+            return Err(Trouble::InTheWay { slug: "too-many-blobs", detail });
         }
         let events: Vec<AssetEvent> = events_of(&digest, put).collect();
         let mut fate = None;

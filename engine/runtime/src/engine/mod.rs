@@ -4,6 +4,8 @@ mod happened;
 mod keeping;
 mod opening;
 mod resuming;
+mod serving;
+mod settings;
 mod signed;
 mod trusting;
 mod withdrawing;
@@ -317,7 +319,7 @@ impl Engine {
             let record = remember.record(&self.core, &answer);
             (answer, record)
         };
-        let making = Making { id: None, plan: Arc::clone(&schema.plan), new, before: Vec::new(), first: None };
+        let making = Making { id: None, plan: Arc::clone(&schema.plan), new, before: Vec::new(), first: Vec::new() };
         self.processes.create(caller.actor(), making, |_, _, _| None, settle, permit).await
     }
 
@@ -436,7 +438,7 @@ impl Engine {
     }
 
     /// What is called anew is neither revoked nor paused. A version that was revoked is still looked at.
-    fn may_be_called(&self, interlinker: &InterlinkerRef) -> Outcome<()> {
+    pub(crate) fn may_be_called(&self, interlinker: &InterlinkerRef) -> Outcome<()> {
         self.catalogue.not_revoked(interlinker)?;
         self.not_paused(&interlinker.name)
     }
@@ -505,6 +507,21 @@ impl Engine {
         answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> Answer + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
+        let asked = AssetUse { language, expected, effect: None, resumed: None, with: None, service: None, by: None };
+        self.act_as(caller.actor(), id, action, input, asked, answer, permit).await
+    }
+
+    /// The same, in the process or at a service's door.
+    async fn act_as(
+        &self,
+        actor: Actor,
+        id: AssetId,
+        action: &str,
+        input: Json,
+        asked: AssetUse<'_>,
+        answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> Answer + Send,
+        permit: Permit,
+    ) -> Outcome<Answer> {
         let cell = self.asset_cell(id)?;
         let asset = cell.snapshot().asset;
         let process = self.processes.cell(asset.process)?;
@@ -516,8 +533,6 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        let asked = AssetUse { language, expected, effect: None, resumed: None, with: None, by: None };
-        let actor = caller.actor();
         self.may_be_called(&asset.interlinker)?;
         let deed = Deed::Action { name: action, input };
         self.assets.perform(&process, &cell, &guest, actor, deed, asked, settle, permit).await
@@ -525,14 +540,25 @@ impl Engine {
 
     /// Shows an asset.
     pub async fn view(&self, caller: &Caller, id: AssetId, query: Json, language: &str) -> Outcome<(Arc<Asset>, Json)> {
+        self.view_as(caller.actor(), id, query, language, None).await
+    }
+
+    /// The same, in the process or at a service's door.
+    async fn view_as(
+        &self,
+        actor: Actor,
+        id: AssetId,
+        query: Json,
+        language: &str,
+        service: Option<&str>,
+    ) -> Outcome<(Arc<Asset>, Json)> {
         let cell = self.asset_cell(id)?;
         let asset = cell.snapshot().asset;
         let process = self.processes.cell(asset.process)?;
         let guest = guest_of(&self.core, &self.catalogue, &asset).await?;
         self.not_paused(&asset.interlinker.name)?;
-        let actor = caller.actor();
         let snapshot = cell.snapshot();
-        self.assets.view(&process, &guest, snapshot, actor, query, language).await
+        self.assets.view(&process, &guest, snapshot, actor, query, language, service).await
     }
 
     /// Removes an asset.

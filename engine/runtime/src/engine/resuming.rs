@@ -61,12 +61,14 @@ impl Engine {
                     Ok(acted) => keep(true, answers.acted(acted)),
                     Err(trouble) => keep(matches!(trouble, Trouble::Refused(_)), answers.refused(trouble)),
                 };
+                let service = calling.service;
                 let asked = AssetUse {
                     language: &language,
                     expected: None,
                     effect: None,
                     resumed: Some(call),
                     with: None,
+                    service,
                     by: None,
                 };
                 let deed = Deed::Action { name: &action, input: calling.input };
@@ -202,7 +204,7 @@ pub(super) fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -
         }
         let permit = call.calling.answer.as_ref().and_then(|scope| {
             let key = core.keys.key(scope.key).ok()?;
-            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, key })
+            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, visitor: false, key })
         });
         found.push((call, permit.unwrap_or_default()));
     }

@@ -5,6 +5,7 @@
 
 pub mod adoption;
 pub mod registry;
+pub mod services;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use registry::{Use, UseFilter};
 
+use crate::draft::AnyEvent;
 use crate::state::{Found, State, Value, key, table};
 
 /// Counters of one Interlinker's uses.
@@ -70,17 +72,18 @@ pub fn outcome_word(outcome: UseOutcome) -> &'static str {
 
 /// The use that an asset's event is, if it is one.
 pub fn use_of_asset(asset: &Asset, version: u64, event: &AssetEvent, stamp: &Stamp) -> Option<Use> {
-    let (kind, action, duration_us, noted) = match event {
+    let (kind, action, duration_us, noted, service) = match event {
         AssetEvent::InterlinkerInstantiated(event) => {
-            (UseKind::Instantiate, None, event.duration_us, event.noted.clone())
+            (UseKind::Instantiate, None, event.duration_us, event.noted.clone(), None)
         }
         AssetEvent::ActionPerformed(event) => {
-            (UseKind::Action, Some(event.action.clone()), event.duration_us, event.noted.clone())
+            let (action, service) = (Some(event.action.clone()), event.service.clone());
+            (UseKind::Action, action, event.duration_us, event.noted.clone(), service)
         }
         AssetEvent::AlarmRang(event) => {
-            (UseKind::Action, Some(alarm_word(&event.name)), event.duration_us, event.noted.clone())
+            (UseKind::Action, Some(alarm_word(&event.name)), event.duration_us, event.noted.clone(), None)
         }
-        AssetEvent::AssetRemoved(_) => (UseKind::Remove, None, 0, Vec::new()),
+        AssetEvent::AssetRemoved(_) => (UseKind::Remove, None, 0, Vec::new(), None),
         AssetEvent::OutcomeDeclared(_)
         | AssetEvent::PeopleNotified(_)
         | AssetEvent::AlarmSet(_)
@@ -103,6 +106,7 @@ pub fn use_of_asset(asset: &Asset, version: u64, event: &AssetEvent, stamp: &Sta
         action,
         reason: None,
         duration_us,
+        service,
         noted,
     })
 }
@@ -127,7 +131,17 @@ pub fn use_of_usage(process: ProcessId, event: &UsageEvent, stamp: &Stamp) -> Us
         action: event.action.clone(),
         reason: event.reason.clone(),
         duration_us: event.duration_us,
+        service: event.service.clone(),
         noted: Vec::new(),
+    }
+}
+
+/// Whether an event is a use at a service's door: it is counted there, and is no part of co-production.
+pub(crate) fn is_at_door(event: &AnyEvent) -> bool {
+    match event {
+        AnyEvent::Asset(AssetEvent::ActionPerformed(event)) => event.service.is_some(),
+        AnyEvent::Usage(UsageEvent::InterlinkerUsed(event)) => event.service.is_some(),
+        _ => false,
     }
 }
 
@@ -135,13 +149,17 @@ pub fn use_of_usage(process: ProcessId, event: &UsageEvent, stamp: &Stamp) -> Us
 pub fn record(state: &State, position: Position, used: &Use) {
     let process = used.process.bytes();
     let order = position.to_be_bytes();
-    let counters_key = key(table::COUNTERS, &[used.interlinker.name.as_bytes()]);
-    let (counted, mut counters) = counters_at(state, &counters_key);
     let entry = rmp_serde::to_vec(used).expect("ids, words and numbers encode");
     let mut rows = vec![
         (key(table::USE, &[&process, &order]), Value::bytes(entry)),
         (key(table::USE_ORDER, &[&order]), Value::bytes(process)),
     ];
+    if let Some(service) = &used.service {
+        rows.extend(services::rows(state, position, service, used));
+        return state.put(position, rows);
+    }
+    let counters_key = key(table::COUNTERS, &[used.interlinker.name.as_bytes()]);
+    let (counted, mut counters) = counters_at(state, &counters_key);
     if counted < position {
         counters.total += 1;
         *counters.by_kind.entry(kind_word(used.kind).into()).or_default() += 1;

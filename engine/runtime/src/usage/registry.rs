@@ -37,6 +37,9 @@ pub struct Use {
     pub reason: Option<String>,
     /// How long it took.
     pub duration_us: u64,
+    /// The service at whose door it was; nothing for what people do in the process.
+    #[serde(default)]
+    pub service: Option<String>,
     /// What the Interlinker says happened.
     #[serde(default)]
     pub noted: Vec<Noted>,
@@ -59,6 +62,10 @@ pub struct UseFilter {
     pub from: Option<Micros>,
     /// Before this time.
     pub to: Option<Micros>,
+    /// At this service's door.
+    pub service: Option<String>,
+    /// Whether what was used at a service's door is left out.
+    pub in_process_only: bool,
 }
 
 impl UseFilter {
@@ -73,6 +80,8 @@ impl UseFilter {
             && same(&self.person, used.actor.person().as_ref())
             && self.from.is_none_or(|from| used.at >= from)
             && self.to.is_none_or(|to| used.at < to)
+            && same(&self.service, used.service.as_ref())
+            && !(self.in_process_only && used.service.is_some())
     }
 }
 

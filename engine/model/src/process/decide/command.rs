@@ -48,6 +48,8 @@ pub enum Command {
         /// Of which Interlinker.
         interlinker: String,
     },
+    /// Note several assets at once: their tasks, ids and Interlinkers.
+    AddAssets(Vec<(String, AssetId, String)>),
     /// Note that an asset was removed.
     DropAsset(AssetId),
     /// Vote on a task.

@@ -136,11 +136,10 @@ fn follow(
         Command::Reopen(task) => people::reopen(process, task, note)?,
         Command::Skip(item) => people::skip(process, item, note)?,
         Command::Restore(item) => people::restore(process, item, note)?,
-        Command::AddAsset { task, asset, interlinker } => {
-            working(process)?;
-            number(process, task)?;
-            let (task, interlinker) = (task.clone(), interlinker.clone());
-            vec![AssetAdded { task, asset: *asset, interlinker, work: false }.into()]
+        Command::AddAsset { task, asset, interlinker } => vec![add_asset(process, task, *asset, interlinker)?],
+        Command::AddAssets(all) => {
+            let added = all.iter().map(|(task, asset, interlinker)| add_asset(process, task, *asset, interlinker));
+            added.collect::<Result<_, Rejection>>()?
         }
         Command::DropAsset(asset) => vec![drop_asset(process, *asset)?],
         Command::Vote { task, choice } => {
@@ -195,6 +194,12 @@ fn resume(process: &Process, reason: Option<Sealed<String>>) -> Result<Vec<Proce
             format!("it is {}; only a suspended process can be resumed", process.status.as_str()),
         )),
     }
+}
+
+fn add_asset(process: &Process, task: &str, asset: AssetId, interlinker: &str) -> Result<ProcessEvent, Rejection> {
+    working(process)?;
+    number(process, task)?;
+    Ok(AssetAdded { task: task.into(), asset, interlinker: interlinker.into(), work: false }.into())
 }
 
 fn drop_asset(process: &Process, asset: AssetId) -> Result<ProcessEvent, Rejection> {
