@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 
 use interlink_sdk::prelude::*;
 
-/// Times that one desk has, at most.
-const SLOTS_MAX: usize = 200;
 const MINUTE: i64 = 60_000_000;
 
 /// What an operator sets.
@@ -114,7 +112,6 @@ struct Booking {
 impl Booking {
     #[instantiate(title(en = "Open a desk", es = "Abrir las reservas"))]
     fn open(&mut self, cx: &Call, input: Open) -> Result<()> {
-        ensure!(input.slots.len() <= SLOTS_MAX, at "/slots", "a desk has at most {SLOTS_MAX} times");
         let mut seen = BTreeMap::new();
         for (number, slot) in input.slots.iter().enumerate() {
             let at = format!("/slots/{number}");

@@ -140,7 +140,7 @@ impl Engine {
         limit: usize,
         wanted: impl Fn(&super::AssetView) -> bool,
     ) -> Outcome<(Vec<super::AssetView>, Option<AssetId>)> {
-        const LOOKED_AT_MAX: usize = 10_000;
+        const LOOKED_AT_ONCE: usize = 10_000;
         let (mut found, mut after, mut looked) = (Vec::new(), after, 0);
         loop {
             let streams = self.core.journal.streams(StreamKind::Asset as u8, after.map(AssetId::bytes), 256);
@@ -156,7 +156,7 @@ impl Engine {
                     // Removed or damaged.
                     Err(_) => {}
                 }
-                if found.len() == limit || looked == LOOKED_AT_MAX {
+                if found.len() == limit || looked == LOOKED_AT_ONCE {
                     return Ok((found, after));
                 }
             }
