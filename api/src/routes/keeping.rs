@@ -228,7 +228,7 @@ fn fits(view: &AssetView, interlinker: Option<&str>, version: Option<&str>) -> b
 }
 
 /// Moves the assets of an Interlinker to a newer version, at most 1,000 in one request: `{version, from?, dry_run?,
-/// without_grants?, after?}`. Each is moved or left as it is; the answer says which, and why. Where there may be more,
+/// without_grants?, limit?, after?}`. Each is moved or left as it is; the answer says which, and why. Where there may be more,
 /// `next` is the `after` of the next request.
 #[utoipa::path(post, path = "/v1/interlinkers/{name}/upgrade", tag = "interlinkers", request_body = Object,
     params(("name" = String, Path)),
@@ -243,6 +243,16 @@ pub async fn upgrade_all(State(app): State<App>, Path(name): Path<String>, comma
         let version = fields.text("version", NAME_BYTES_MAX);
         let from = fields.optional_text("from", NAME_BYTES_MAX);
         let how = (flag(&mut fields, "dry_run"), flag(&mut fields, "without_grants"));
+        let limit = match fields.value("limit") {
+            None | Some(Value::Null) => UPGRADED_MAX,
+            Some(limit) => match limit.as_u64().map(|limit| limit as usize) {
+                Some(limit @ 1..=UPGRADED_MAX) => limit,
+                _ => {
+                    fields.misfit("limit", format!("is a number from 1 to {UPGRADED_MAX}"));
+                    UPGRADED_MAX
+                }
+            },
+        };
         let after = fields.optional_text("after", NAME_BYTES_MAX);
         let after = after.map(|after| {
             AssetId::parse(&after).unwrap_or_else(|| {
@@ -260,7 +270,7 @@ pub async fn upgrade_all(State(app): State<App>, Path(name): Path<String>, comma
         app.engine.interlinker(&target).map_err(|_| names())?;
         let (engine, wanted, to) = (Arc::clone(&app.engine), name.clone(), version.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            engine.assets(after, UPGRADED_MAX, |view| {
+            engine.assets(after, limit, |view| {
                 fits(view, Some(&wanted), from.as_deref()) && view.asset.interlinker.version != to
             })
         });

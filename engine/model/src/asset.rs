@@ -269,6 +269,13 @@ mod tests {
     }
 
     #[test]
+    fn an_asset_knows_so_many_earlier_versions() {
+        let mut asset = made();
+        (0..EARLIER_MAX + 3).for_each(|number| asset.apply(&moved(&format!("1.{number}.0")), &STAMP));
+        assert_eq!((asset.earlier.len(), asset.earlier[0].until), (EARLIER_MAX, 3));
+    }
+
+    #[test]
     fn an_alarm_that_fails_rings_again_later_each_time_and_is_given_up() {
         let mut asset = made();
         let set = AlarmSet { name: "a".into(), at: Micros(10), input: Sealed::Open(Value::Null) };

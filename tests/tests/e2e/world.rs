@@ -383,8 +383,19 @@ fn many_assets_move_at_once_while_people_use_them_and_those_that_cannot_say_why(
                 })
             })
             .collect();
-        let asked = json!({"version": "1.1.0", "without_grants": true});
-        let moved = server.operator().post("/v1/interlinkers/probe/upgrade", &asked).is(200);
+        let mut asked = json!({"version": "1.1.0", "without_grants": true, "limit": 1_001});
+        server.operator().post("/v1/interlinkers/probe/upgrade", &asked).points_at(422, "invalid-input", &["/limit"]);
+        asked["limit"] = json!(5);
+        let mut moved = server.operator().post("/v1/interlinkers/probe/upgrade", &asked).is(200);
+        while !moved["next"].is_null() {
+            asked["after"] = moved["next"].clone();
+            let more = server.operator().post("/v1/interlinkers/probe/upgrade", &asked).is(200);
+            for list in ["moved", "refused"] {
+                let found = more[list].as_array().cloned().unwrap_or_default();
+                moved[list].as_array_mut().expect("a list").extend(found);
+            }
+            moved["next"] = more["next"].clone();
+        }
         for statuses in using {
             assert_eq!(statuses.join().expect("they went on"), [200; 20]);
         }

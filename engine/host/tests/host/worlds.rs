@@ -141,6 +141,30 @@ fn an_interface_is_there_from_its_version_on() {
 }
 
 #[test]
+fn what_else_is_asked_for_has_its_reasons_and_its_limits() {
+    let reason = json!({"en": "To pass votes on."});
+    let assets = |count: usize| -> Vec<Value> {
+        let one = |number| json!({"interlinker": format!("poll-{number}"), "actions": ["vote"], "reason": reason});
+        (0..count).map(one).collect()
+    };
+    let asked = asking_for(json!({"people": {"reason": reason}, "notify": {"reason": reason}, "assets": assets(16)}));
+    let asked = asked.expect("it can be granted");
+    assert_eq!((asked.people.is_some(), asked.notify.is_some(), asked.assets.len()), (true, true, 16));
+    for wrong in [
+        json!({"assets": assets(17)}),
+        json!({"people": {"reason": {}}}),
+        json!({"notify": {"reason": {"en": "x".repeat(501)}}}),
+        json!({"assets": [{"interlinker": "poll", "actions": [], "reason": reason}]}),
+        json!({"assets": [{"interlinker": "po/ll", "actions": ["vote"], "reason": reason}]}),
+        json!({"assets": [assets(1)[0], assets(1)[0]]}),
+        json!({"everything": true}),
+    ] {
+        let error = asking_for(wrong.clone()).expect_err("it cannot be granted");
+        assert!(matches!(error, PublishError::Manifest { .. }), "{wrong}: {error:?}");
+    }
+}
+
+#[test]
 fn a_function_with_other_types_is_refused() {
     let import = r#"(import "interlink:interlinker/clock@0.1.1" (instance (export "now" (func (result string)))))"#;
     let error = shared().unpublished(&Guest::new().importing(import).bytes());

@@ -55,11 +55,7 @@ impl Company for Neighbours {
         let filter = UseFilter { process: Some(id), ..UseFilter::default() };
         let uses = registry::page(&core.state, &filter, 0, registry::ROWS_PER_PAGE_MAX).uses;
         people.extend(uses.iter().filter_map(|(_, used)| used.actor.person()));
-        let told = people
-            .iter()
-            .take(PEOPLE_MAX)
-            .map(|person| json!({"id": person.to_string(), "roles": roles_of(Actor::Person(*person))}));
-        Json::from_iter(told).to_string()
+        told(&people)
     }
 
     fn act(&self, grants: &Grants, number: u32, asset: &str, action: &str, input: &str) -> Result<String, Problem> {
@@ -141,6 +137,15 @@ impl Neighbours {
     }
 }
 
+/// People as a call is told of them: so many.
+fn told(people: &BTreeSet<PersonId>) -> String {
+    let told = people
+        .iter()
+        .take(PEOPLE_MAX)
+        .map(|person| json!({"id": person.to_string(), "roles": roles_of(Actor::Person(*person))}));
+    Json::from_iter(told).to_string()
+}
+
 /// What an answer says that was remembered, or has just been given.
 fn read(answer: &Answer) -> Result<String, Problem> {
     let told: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -171,4 +176,17 @@ fn of_trouble(trouble: &Trouble) -> Problem {
         _ => "failed",
     };
     problem(code, trouble.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_told_of_so_many_people() {
+        let person = |number: u64| PersonId::from_bytes(u128::from(number).to_be_bytes());
+        let many: BTreeSet<_> = (0..PEOPLE_MAX as u64 + 5).map(person).collect();
+        let read: Vec<Json> = serde_json::from_str(&told(&many)).expect("a list");
+        assert_eq!((read.len(), &read[0]["roles"]), (PEOPLE_MAX, &json!(["contributor"])));
+    }
 }
