@@ -248,7 +248,7 @@ pub async fn upgrade_all(State(app): State<App>, Path(name): Path<String>, comma
             Some(limit) => match limit.as_u64().map(|limit| limit as usize) {
                 Some(limit @ 1..=UPGRADED_MAX) => limit,
                 _ => {
-                    fields.misfit("limit", format!("is a number from 1 to {UPGRADED_MAX}"));
+                    fields.misfit("limit", "is a number from 1 to 1000");
                     UPGRADED_MAX
                 }
             },
