@@ -144,7 +144,7 @@ struct Document {
 
 #[interlinker(
     name = "document",
-    version = "1.0.1",
+    version = "1.0.0",
     title(en = "Document", es = "Documento", it = "Documento"),
     description(
         en = "A text in sections that people write together, with who wrote what.",

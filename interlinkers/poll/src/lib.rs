@@ -51,7 +51,7 @@ struct Poll {
 
 #[interlinker(
     name = "poll",
-    version = "1.0.1",
+    version = "1.0.0",
     title(en = "Poll", es = "Votación", it = "Sondaggio"),
     description(
         en = "One vote each on a question. When enough people have voted, the result stands.",

@@ -41,7 +41,7 @@ struct Webhook {
 
 #[interlinker(
     name = "webhook",
-    version = "1.0.1",
+    version = "1.0.0",
     title(en = "Webhook", es = "Aviso a otros servicios"),
     description(
         en = "Sends a text to services outside, one after the other, and declares what the last one answered.",
