@@ -91,6 +91,7 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(calls::set_secret, calls::remove_secret))
         .routes(routes!(calls::get))
         .routes(routes!(calls::replay))
+        .routes(routes!(calls::take))
         .routes(routes!(interlinkers::pause))
         .routes(routes!(interlinkers::resume))
         .routes(routes!(interlinkers::component))

@@ -15,5 +15,6 @@ pub mod rates;
 pub mod request;
 pub mod routes;
 pub mod server;
+pub mod taken;
 pub mod views;
 pub mod visits;

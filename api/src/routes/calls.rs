@@ -148,6 +148,9 @@ fn shown_call(call: &CallView) -> Value {
         "at": views::time(call.stamp.at),
         "actor": call.stamp.actor.to_string(),
         "has_ended": call.has_ended,
+        "failed": call.failed.as_ref().map(|failed| json!({
+            "limit": failed.limit, "detail": failed.detail.opened(), "logs": failed.logs.opened(),
+        })),
         "host_calls": call.recorded.iter().enumerate().map(|(number, one)| shown_record(number, one)).collect::<Vec<_>>(),
     })
 }
@@ -166,6 +169,21 @@ pub async fn get(
     let reading = tokio::task::spawn_blocking(move || engine.call_record(asset, call));
     let call = reading.await.map_err(|_| Problem::internal("the record could not be read"))??;
     Ok(asked.show(&shown_call(&call), None, None))
+}
+
+/// A recorded call with all that it saw, for whoever writes its Interlinker: `interlink interlinker rerun` runs it again on
+/// another machine. What secrets are is left out unless `?secrets=true`. For operators.
+#[utoipa::path(get, path = "/v1/calls/{call}", tag = "assets", params(("call" = String, Path), ("secrets" = Option<bool>, Query)),
+    responses((status = 200, description = "`{format, interlinker, do, action, input, context, settings, grants, alarms, state, host_calls, failure, logs}`"),
+        (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub async fn take(State(app): State<App>, Path(call): Path<String>, asked: Asked) -> Result<Response, Problem> {
+    asked.known.operator("taking recorded calls away")?;
+    let id = CallId::parse(&call).ok_or_else(|| Problem::not_found("call", &call))?;
+    let with_secrets = asked.query("secrets") == Some("true");
+    let engine = Arc::clone(&app.engine);
+    let reading = tokio::task::spawn_blocking(move || engine.taken_call(id));
+    let taken = reading.await.map_err(|_| Problem::internal("the record could not be read"))??;
+    Ok(asked.show(&crate::taken::shown(&taken, with_secrets), None, None))
 }
 
 /// Runs a recorded call again, fed with its record: asks nobody, changes nothing. For operators.

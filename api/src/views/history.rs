@@ -114,6 +114,9 @@ pub struct UseBody {
     /// What the Interlinker says happened, in its own words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub noted: Vec<NotedBody>,
+    /// The record of the call, where there is one: it asked the world outside, or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
 }
 
 /// A word of an Interlinker.
@@ -151,6 +154,7 @@ pub fn used(used: &Use, place: Option<(String, String)>) -> UseBody {
         outcome: outcome_word(used.outcome),
         reason: used.reason.clone(),
         duration_ms: used.duration_us as f64 / 1_000.0,
+        call: used.call.map(|call| call.to_string()),
         noted: used.noted.iter().map(|noted| NotedBody { word: noted.word.clone(), amount: noted.amount }).collect(),
         service: used.service.clone(),
     }

@@ -62,6 +62,8 @@ pub(crate) struct Interrupted {
     pub process: ProcessId,
     pub stamp: Stamp,
     pub recorded: Vec<Recorded>,
+    /// How it failed, where it did.
+    pub failed: Option<CallFailed>,
     /// The version that the next event of its stream takes.
     next: u64,
 }
@@ -76,6 +78,8 @@ pub(crate) struct Recorder {
     stamp: Stamp,
     /// The version that the next event takes: 0 while nothing was asked.
     next: Mutex<u64>,
+    /// How it failed, once it has.
+    failed: Mutex<Option<CallFailed>>,
 }
 
 impl Recorder {
@@ -83,14 +87,24 @@ impl Recorder {
     pub fn new(core: &Arc<Core>, process: &ProcessCell, actor: Actor, calling: Calling) -> Arc<Self> {
         let stamp = core.stamp(core.now(), actor);
         let (id, key) = (call_id(&*core.ambient), process.key.clone());
-        Arc::new(Self { core: Arc::clone(core), id, calling, process: process.id, key, stamp, next: Mutex::new(0) })
+        Arc::new(Self {
+            core: Arc::clone(core),
+            id,
+            calling,
+            process: process.id,
+            key,
+            stamp,
+            next: Mutex::new(0),
+            failed: Mutex::default(),
+        })
     }
 
     /// The record of a call that goes on.
     pub fn resumed(core: &Arc<Core>, process: &ProcessCell, call: &Interrupted) -> Arc<Self> {
         let (calling, key) = (call.calling.clone(), process.key.clone());
         let (id, stamp, next) = (call.id, call.stamp, Mutex::new(call.next));
-        Arc::new(Self { core: Arc::clone(core), id, calling, process: process.id, key, stamp, next })
+        let failed = Mutex::default();
+        Arc::new(Self { core: Arc::clone(core), id, calling, process: process.id, key, stamp, next, failed })
     }
 
     /// When the call began: what it is told the time is, in every run.
@@ -98,14 +112,25 @@ impl Recorder {
         self.stamp.at
     }
 
-    /// The call's id, where it has asked for anything.
+    /// The call's id, where there is a record of it: it has asked for something, or failed.
     pub fn call(&self) -> Option<CallId> {
-        (*self.next.lock() > 0).then_some(self.id)
+        (*self.next.lock() > 0 || self.failed.lock().is_some()).then_some(self.id)
+    }
+
+    /// Notes how the call failed: it is written with its end, and with its beginning where that was not.
+    pub fn note_failure(&self, limit: &str, detail: String, logs: Json) {
+        let (detail, logs) = (Sealed::Open(detail), Sealed::Open(logs));
+        *self.failed.lock() = Some(CallFailed { limit: limit.into(), detail, logs });
     }
 
     /// The call's id, whether it has asked for anything or not.
     pub fn id(&self) -> CallId {
         self.id
+    }
+
+    /// The name of its Interlinker.
+    pub fn interlinker(&self) -> &str {
+        &self.calling.interlinker.name
     }
 
     /// The settings and grants that it began with.
@@ -124,10 +149,41 @@ impl Recorder {
         Written { stream: at, version, process: Some(self.process), key: self.key.number, stamp, event }
     }
 
-    /// The event that ends the call, for the append of what came of it; nothing where it asked for nothing.
-    pub fn end(&self, stamp: Stamp, outcome: UseOutcome) -> Option<Written> {
-        let next = *self.next.lock();
-        (next > 0).then(|| self.written(next, stamp, CallEnded { outcome }.into()))
+    /// The events that end the call, for the append of what came of it; nothing where there is no record of it.
+    pub fn end(&self, stamp: Stamp, outcome: UseOutcome) -> Vec<Written> {
+        let (mut next, failed) = (*self.next.lock(), self.failed.lock().clone());
+        let mut written = Vec::new();
+        if next == 0 && failed.is_some() {
+            let began = Stamp { at: self.stamp.at, ..stamp };
+            written.push(self.written(0, began, self.beginning().into()));
+            next = 1;
+        }
+        if next > 0 {
+            let events = failed.map(CallEvent::from).into_iter().chain([CallEnded { outcome }.into()]);
+            written.extend((next..).zip(events).map(|(version, event)| self.written(version, stamp, event)));
+        }
+        written
+    }
+
+    /// What the call is, as its record begins.
+    fn beginning(&self) -> CallStarted {
+        let calling = self.calling.clone();
+        CallStarted {
+            interlinker: calling.interlinker,
+            process: self.process,
+            task: calling.task,
+            asset: calling.asset,
+            version: calling.version,
+            action: calling.action,
+            input: Sealed::Open(calling.input),
+            name: calling.name.map(Sealed::Open),
+            language: calling.language,
+            effect: calling.effect,
+            answer: calling.answer,
+            service: calling.service,
+            alarm: calling.alarm,
+            given: calling.given.map(Sealed::Open),
+        }
     }
 
     /// Writes an event and waits until it is durable. Called on a guest's thread.
@@ -166,24 +222,7 @@ impl Record for Recorder {
         if *self.next.lock() > 0 {
             return Ok(());
         }
-        let calling = self.calling.clone();
-        let started = CallStarted {
-            interlinker: calling.interlinker,
-            process: self.process,
-            task: calling.task,
-            asset: calling.asset,
-            version: calling.version,
-            action: calling.action,
-            input: Sealed::Open(calling.input),
-            name: calling.name.map(Sealed::Open),
-            language: calling.language,
-            effect: calling.effect,
-            answer: calling.answer,
-            service: calling.service,
-            alarm: calling.alarm,
-            given: calling.given.map(Sealed::Open),
-        };
-        self.write(started.into())
+        self.write(self.beginning().into())
     }
 
     fn answered(&self, number: u32, kind: Kind, request: &[u8], answer: &[u8]) -> Result<(), RecordFault> {
@@ -292,7 +331,7 @@ pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
         service: started.service,
     };
     let mut recorded = Vec::new();
-    let mut has_ended = false;
+    let (mut has_ended, mut failed) = (false, None);
     for event in events {
         match event? {
             (AnyEvent::Call(CallEvent::CallAnswered(answered)), _) => {
@@ -302,10 +341,11 @@ pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
                 let (request, answer) = request.zip(answer).ok_or_else(damaged)?;
                 recorded.push(Recorded { kind, request, answer });
             }
+            (AnyEvent::Call(CallEvent::CallFailed(how)), _) => failed = Some(how),
             _ => has_ended = true,
         }
     }
-    Ok((Interrupted { id, calling, process: started.process, stamp, recorded, next }, has_ended))
+    Ok((Interrupted { id, calling, process: started.process, stamp, recorded, failed, next }, has_ended))
 }
 
 /// What calls ask the world outside with: the clock, randomness, secrets; and who sends requests.
@@ -418,13 +458,15 @@ pub struct CallView {
     pub has_ended: bool,
     /// What was asked and answered.
     pub recorded: Vec<Recorded>,
+    /// How it failed, where it did.
+    pub failed: Option<CallFailed>,
 }
 
 impl CallView {
     pub(crate) fn of(call: Interrupted, has_ended: bool) -> Self {
-        let Interrupted { id, calling, process, stamp, recorded, .. } = call;
+        let Interrupted { id, calling, process, stamp, recorded, failed, .. } = call;
         let Calling { asset, interlinker, action, .. } = calling;
-        Self { id, asset, process, interlinker, action, stamp, has_ended, recorded }
+        Self { id, asset, process, interlinker, action, stamp, has_ended, recorded, failed }
     }
 }
 

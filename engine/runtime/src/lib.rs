@@ -46,6 +46,7 @@ pub use calls::CallView;
 pub use dispatch::{Begun, ByHand};
 pub use engine::{
     Answers, AssetView, Drive, Engine, Happened, IncidentView, OpenError, Opened, Options, ProcessView, Replayed,
+    TakenCall,
 };
 pub use error::{Outcome, Trouble};
 pub use gate::{ANSWER_BYTES_MAX, Answer, Entry, Permit, REMEMBERED_US, Request};

@@ -475,7 +475,7 @@ impl Processes {
             stamp,
             event: AnyEvent::Usage(event),
         }];
-        written.extend(recorder.and_then(|recorder| recorder.end(stamp, outcome)));
+        written.extend(recorder.map(|recorder| recorder.end(stamp, outcome)).unwrap_or_default());
         let shared = Arc::clone(core);
         let lost = Arc::clone(&self.uses_lost);
         // Held until the fate is known: a cell that was loaded meanwhile would give the same version again.

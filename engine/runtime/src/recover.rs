@@ -79,7 +79,7 @@ fn take_in(core: &Core, catalogue: &Catalogue, record: &Record) {
                 CallEvent::CallStarted(started) => {
                     core.state.put(record.position, [open_row(id, started.process, started.asset)]);
                 }
-                CallEvent::CallAnswered(_) => {}
+                CallEvent::CallAnswered(_) | CallEvent::CallFailed(_) => {}
                 CallEvent::CallEnded(_) => core.state.put(record.position, [ended_row(id)]),
             }
         }

@@ -200,12 +200,12 @@ fn adoption_says_what_was_done_and_says_the_same_when_it_is_made_again() {
     // Of two running, one created and one resting process, five tasks each, one is done.
     assert_eq!(all["tasks"], json!({"done": 1, "open": 19, "stalled": 0}));
     assert_eq!(all["people"]["active"], json!(3));
-    assert_eq!(all["uses"], json!({"total": 8, "by_interlinker": {"document": 2, "poll": 6}}));
+    assert_eq!(all["uses"], json!({"total": 8, "by_interlinker": {"document": 2, "poll": 6}, "by_word": {}}));
 
     assert_eq!((&first["status"], &first["progress"]), (&json!("running"), &json!(0.2)));
     assert_eq!(first["tasks"], json!({"done": 1, "open": 4, "stalled": 0}));
     assert_eq!(first["people"]["active"], json!(2));
-    assert_eq!(first["uses"], json!({"total": 4, "by_interlinker": {"poll": 4}}));
+    assert_eq!(first["uses"], json!({"total": 4, "by_interlinker": {"poll": 4}, "by_word": {}}));
     assert_eq!((&second["people"]["active"], &second["uses"]["total"]), (&json!(1), &json!(4)));
     assert_eq!(
         (&of_poll["uses"]["total"], &of_poll["people"]["active"], &of_poll["processes"]["total"]),

@@ -413,3 +413,42 @@ fn many_assets_move_at_once_while_people_use_them_and_those_that_cannot_say_why(
     }
     server.audit();
 }
+
+#[test]
+fn a_call_that_failed_is_kept_for_whoever_writes_the_interlinker_and_fails_on_their_machine_too() {
+    let (mut server, process) = town();
+    let probe = made(server.operator(), &process);
+    let ana = server.member("ana");
+    done(&ana, &probe, "keep", &json!({"text": "before", "value": "it-stood-there"}));
+    let input = json!({"text": "trap", "list": ["what-ana-wrote"]});
+    act(&ana, &probe, "fail", &input).refused(502, "interlinker-failed");
+    server.crash();
+    let uses = server.operator().all(&format!("/v1/usage?asset={}", id_of(&probe)), 100);
+    let failed = uses.iter().find(|used| used["kind"] == "failure").expect("it is in the registry").clone();
+    assert_eq!(failed["reason"], "trap");
+    let call = text(&failed["call"]).to_owned();
+    ana.get(&format!("/v1/calls/{call}")).refused(403, "forbidden");
+    server.operator().get("/v1/calls/0198c0de-0000-7000-8000-000000000000").refused(404, "not-found");
+    let taken = server.operator().get(&format!("/v1/calls/{call}")).is(200);
+    assert_eq!((&taken["input"], &taken["action"], &taken["do"]), (&input, &json!("fail"), &json!("call")));
+    assert!(text(&taken["failure"]["detail"]).contains("it was told to"), "{taken}");
+    assert!(text(&taken["failure"]["detail"]).contains("src/lib.rs:"), "a trap has its place: {taken}");
+    let again = server.operator().post(&format!("{probe}/calls/{call}/replay"), &json!({})).is(200);
+    assert!(text(&again["failure"]).contains("it was told to"), "{again}");
+
+    let place = tempfile::tempdir().expect("a directory");
+    let [file, component] = ["call.json", "probe.wasm"].map(|name| place.path().join(name).display().to_string());
+    std::fs::write(&component, PROBE).expect("written");
+    let listed = server.cli(&["interlinker", "failures", "probe"]);
+    assert!(crate::server::printed(&listed).contains(&call), "{listed:?}");
+    let fetched = server.cli(&["interlinker", "fetch", &call, &file]);
+    assert!(fetched.status.success(), "{fetched:?}");
+    assert!(!server.cli(&["interlinker", "fetch", &call, &file]).status.success(), "it is there already");
+    let rerun = crate::server::interlink(&["interlinker", "rerun", &file, &component]);
+    let said = String::from_utf8_lossy(&rerun.stdout).into_owned();
+    assert!(rerun.status.success() && said.contains("failed: it trapped") && said.contains("src/lib.rs:"), "{rerun:?}");
+    server.stop();
+    assert_eq!(in_clear(server.data(), &["what-ana-wrote", "it-stood-there"]), []);
+    server.launch();
+    server.audit();
+}

@@ -1,6 +1,7 @@
 //! `interlink interlinker`: writing one, and looking at what they did.
 
 mod registry;
+mod rerun;
 mod run;
 mod signing;
 
@@ -74,6 +75,28 @@ pub enum Command {
         /// The component.
         component: PathBuf,
     },
+    /// Lists the calls in which an Interlinker failed, the latest first.
+    Failures {
+        /// Whose.
+        name: String,
+    },
+    /// Fetches a recorded call with all that it saw into a file, for `rerun`. It holds what people wrote.
+    Fetch {
+        /// The call: `failures` and the registry of usage name it.
+        call: String,
+        /// The file; it must not be there.
+        file: PathBuf,
+        /// With the secrets that it read.
+        #[arg(long)]
+        secrets: bool,
+    },
+    /// Runs a call of a file again on this machine, with a component that lies here.
+    Rerun {
+        /// The file.
+        file: PathBuf,
+        /// The component, as `build` leaves it in `dist/`.
+        component: PathBuf,
+    },
     /// Runs a recorded call of an asset again, fed with its record, and shows each question to the world outside.
     Replay {
         /// The asset.
@@ -130,6 +153,9 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
         Command::List { name } => registry::list(name.as_deref(), &client()?, output),
         Command::Deprecate(wanted) => registry::withdraw("deprecate", &wanted, &client()?, output),
         Command::Revoke(wanted) => registry::withdraw("revoke", &wanted, &client()?, output),
+        Command::Failures { name } => rerun::failures(&name, &client()?, output),
+        Command::Fetch { call, file, secrets } => rerun::fetch(&call, &file, secrets, &client()?),
+        Command::Rerun { file, component } => rerun::rerun(&file, &component),
         Command::Replay { asset, call } => replay(&asset, &call, &client()?, output),
     }
 }

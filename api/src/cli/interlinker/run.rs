@@ -249,7 +249,8 @@ fn entry(asked: &Value) -> Result<Entry, String> {
     }
 }
 
-fn context(given: &Value) -> CallContext {
+/// Who calls, when, and on what.
+pub fn context(given: &Value) -> CallContext {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let roles = given["person"]["roles"].as_array().into_iter().flatten();
     CallContext {

@@ -80,6 +80,15 @@ events! {
             /// The answer.
             pub answer: Sealed<serde_bytes::ByteBuf>,
         } sealed(request, answer),
+        /// The Interlinker failed in it: kept for whoever writes it, who can run it again.
+        CallFailed {
+            /// The limit that it crossed, or `trap`.
+            pub limit: String,
+            /// What it said, with its place.
+            pub detail: Sealed<String>,
+            /// What it logged: a list of level and line.
+            pub logs: Sealed<Value>,
+        } sealed(detail, logs),
         /// The call ended, in the append of what came of it.
         CallEnded {
             /// How.

@@ -8,6 +8,7 @@
 mod alarms;
 pub(crate) mod blobs;
 mod company;
+mod failures;
 mod lane;
 pub(crate) mod rows;
 mod tried;
@@ -29,9 +30,11 @@ use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::process::Command;
 use interlink_model::sealed::Sealed;
+use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::alarms::{Rung, put_back};
+use self::failures::KeptFailures;
 use self::lane::Lane;
 pub(crate) use self::lane::Place;
 pub use self::lane::Snapshot;
@@ -143,6 +146,7 @@ pub(crate) struct Assets {
     pub held: HeldLanes,
     /// For calls that ask for other assets.
     me: Weak<Assets>,
+    kept_failures: Mutex<KeptFailures>,
 }
 
 impl Assets {
@@ -150,7 +154,7 @@ impl Assets {
         let core = Arc::clone(&world.core);
         Arc::new_cyclic(|me| {
             let (cells, held) = (Cells::new(CELLS_MAX), HeldLanes::default());
-            Self { core, processes, cells, world, held, me: me.clone() }
+            Self { core, processes, cells, world, held, me: me.clone(), kept_failures: Mutex::default() }
         })
     }
 
@@ -276,6 +280,7 @@ impl Assets {
             Ok(done) => done,
             Err(Failure::Failed(fault @ Fault::NotRecorded(_))) => return Err(Trouble::Unknown(fault.to_string())),
             Err(failure) => {
+                self.keep_failure(&failure, &called.logs, &recorder);
                 let (trouble, used) = failed(used, failure);
                 let (_, record) = answer(Err(&trouble));
                 let fate = self.processes.record_use(process, actor, used, Some(&recorder), record, permit);
@@ -500,6 +505,7 @@ impl Assets {
                 }
                 Err(Failure::Failed(fault @ Fault::NotRecorded(_))) => return Err(Trouble::Unknown(fault.to_string())),
                 Err(failure) => {
+                    self.keep_failure(&failure, &called.logs, &recorder);
                     let (trouble, used) = failed(used, failure);
                     // Decided on what calls before it will have left: its record is behind theirs in the journal.
                     let (_, record) = answer(Err(&trouble));
@@ -512,6 +518,16 @@ impl Assets {
         };
         settled(fate).await?;
         Ok(answer)
+    }
+
+    /// Keeps how a call failed, for whoever writes its Interlinker: so many of each in a while.
+    fn keep_failure(&self, failure: &Failure, logs: &[interlink_host::LogLine], recorder: &Recorder) {
+        let Failure::Failed(fault) = failure else { return };
+        let is_its_own = !matches!(fault, Fault::Busy { .. });
+        if is_its_own && self.kept_failures.lock().admits(recorder.interlinker(), self.core.now()) {
+            let logs = logs.iter().map(|line| json!([line.level, line.message])).collect();
+            recorder.note_failure(fault.limit(), fault.to_string(), logs);
+        }
     }
 
     /// The blobs of an asset, and its alarms, as a call sees them.
@@ -541,7 +557,7 @@ impl Assets {
             let (was, is) = (Arc::clone(&before), Arc::clone(&asset));
             let put = settle_events(core, written.clone(), Some(was), is, cell.key.clone(), stamp);
             let recorder = recorder.as_ref();
-            written.extend(recorder.and_then(|recorder| recorder.end(stamp, UseOutcome::Done)));
+            written.extend(recorder.map(|recorder| recorder.end(stamp, UseOutcome::Done)).unwrap_or_default());
             let (shared, call) = (Arc::clone(core), recorder.and_then(|recorder| recorder.call()));
             let settling = Arc::clone(cell);
             let ahead = snapshot.clone();

@@ -30,7 +30,7 @@ use serde_json::Value as Json;
 pub use self::happened::Happened;
 pub(crate) use self::opening::lock;
 pub use self::opening::{Drive, OpenError, Opened, Options};
-pub use self::resuming::{Answers, Replayed};
+pub use self::resuming::{Answers, Replayed, TakenCall};
 pub(crate) use self::signed::Checkpoint;
 use crate::assets::{Acted, AssetCell, Assets, Deed, For, Instantiation, NewAsset, Use as AssetUse, guest_of};
 use crate::backup::Source;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use interlink_host::Grants;
+use interlink_host::{CallContext, Entry as HostEntry, Grants};
 use interlink_model::asset::Asset;
 use interlink_model::event::Actor;
 use interlink_model::id::{AssetId, CallId};
@@ -102,22 +102,8 @@ impl Engine {
         if call.calling.asset != asset {
             return Err(Trouble::NotFound { what: "call", id: id.to_string() });
         }
-        let cell = self.processes.cell(call.process)?;
         let guest = self.load(&call.calling.interlinker).await?;
-        let then = call.calling.version.map(|version| self.snapshot_at(asset, version)).transpose()?;
-        let (head, values) = then.map_or_else(Default::default, |then| (Some(then.asset), then.values));
-        let kept = head.map(|asset| Kept { core: Arc::clone(&self.core), asset, key: cell.key.clone() });
-        let seen = Seen { values, given: given_of(call.calling.given.as_ref(), kept) };
-        let calling = &call.calling;
-        let (actor, at) = (call.stamp.actor, call.stamp.at);
-        let context = crate::assets::call_context(actor, &cell, &calling.task, asset, &calling.language, at);
-        let entry = match &calling.action {
-            Some(name) if calling.alarm => {
-                interlink_host::Entry::Ring { name: name.clone(), input: calling.input.clone() }
-            }
-            Some(name) => interlink_host::Entry::Action { name: name.clone(), input: calling.input.clone() },
-            None => interlink_host::Entry::Instantiate { input: calling.input.clone() },
-        };
+        let (entry, seen, context) = self.seen_by(&call)?;
         let durable = crate::calls::offline(&call);
         let called = crate::assets::run(&self.core, &guest, entry, seen, context, Some(durable)).await;
         let result = called.result.map(|done| done.output).map_err(|failure| match failure {
@@ -126,6 +112,32 @@ impl Engine {
         });
         let logs = called.logs.into_iter().map(|line| (line.level, line.message)).collect();
         Ok(Replayed { call: CallView::of(call, has_ended), result, logs })
+    }
+
+    /// What a recorded call was, and what it saw.
+    fn seen_by(&self, call: &Interrupted) -> Outcome<(HostEntry, Seen, CallContext)> {
+        let calling = &call.calling;
+        let cell = self.processes.cell(call.process)?;
+        let then = calling.version.map(|version| self.snapshot_at(calling.asset, version)).transpose()?;
+        let (head, values) = then.map_or_else(Default::default, |then| (Some(then.asset), then.values));
+        let kept = head.map(|asset| Kept { core: Arc::clone(&self.core), asset, key: cell.key.clone() });
+        let seen = Seen { values, given: given_of(calling.given.as_ref(), kept) };
+        let (actor, at) = (call.stamp.actor, call.stamp.at);
+        let context = crate::assets::call_context(actor, &cell, &calling.task, calling.asset, &calling.language, at);
+        let entry = match &calling.action {
+            Some(name) if calling.alarm => HostEntry::Ring { name: name.clone(), input: calling.input.clone() },
+            Some(name) => HostEntry::Action { name: name.clone(), input: calling.input.clone() },
+            None => HostEntry::Instantiate { input: calling.input.clone() },
+        };
+        Ok((entry, seen, context))
+    }
+
+    /// A recorded call with all that it saw, but for the contents of blobs: whoever writes its Interlinker runs it again on
+    /// their machine.
+    pub fn taken_call(&self, id: CallId) -> Outcome<TakenCall> {
+        let (call, has_ended) = crate::calls::read(&self.core, id)?;
+        let (entry, Seen { values, given }, context) = self.seen_by(&call)?;
+        Ok(TakenCall { call: CallView::of(call, has_ended), entry, values, given, context })
     }
 
     /// Grants an Interlinker what it may ask the world outside for.
@@ -168,6 +180,21 @@ pub trait Answers: Send + Sync {
     fn instantiated(&self, asset: &Asset, name: &str) -> Answer;
     /// It was refused, or failed.
     fn refused(&self, trouble: &Trouble) -> Answer;
+}
+
+/// A recorded call with all that it saw.
+#[derive(Debug, Clone)]
+pub struct TakenCall {
+    /// The call.
+    pub call: CallView,
+    /// What was called.
+    pub entry: HostEntry,
+    /// The asset's state.
+    pub values: interlink_model::keyvalues::KeyValues,
+    /// What it was given besides.
+    pub given: interlink_host::Given,
+    /// Who called, when, and on what.
+    pub context: CallContext,
 }
 
 /// What came of running a recorded call again.

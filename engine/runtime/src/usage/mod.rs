@@ -72,15 +72,19 @@ pub fn outcome_word(outcome: UseOutcome) -> &'static str {
 
 /// The use that an asset's event is, if it is one.
 pub fn use_of_asset(asset: &Asset, version: u64, event: &AssetEvent, stamp: &Stamp) -> Option<Use> {
+    let mut call = None;
     let (kind, action, duration_us, noted, service) = match event {
         AssetEvent::InterlinkerInstantiated(event) => {
+            call = event.call;
             (UseKind::Instantiate, None, event.duration_us, event.noted.clone(), None)
         }
         AssetEvent::ActionPerformed(event) => {
+            call = event.call;
             let (action, service) = (Some(event.action.clone()), event.service.clone());
             (UseKind::Action, action, event.duration_us, event.noted.clone(), service)
         }
         AssetEvent::AlarmRang(event) => {
+            call = event.call;
             (UseKind::Action, Some(alarm_word(&event.name)), event.duration_us, event.noted.clone(), None)
         }
         AssetEvent::AssetRemoved(_) => (UseKind::Remove, None, 0, Vec::new(), None),
@@ -108,6 +112,7 @@ pub fn use_of_asset(asset: &Asset, version: u64, event: &AssetEvent, stamp: &Sta
         duration_us,
         service,
         noted,
+        call,
     })
 }
 
@@ -133,6 +138,7 @@ pub fn use_of_usage(process: ProcessId, event: &UsageEvent, stamp: &Stamp) -> Us
         duration_us: event.duration_us,
         service: event.service.clone(),
         noted: Vec::new(),
+        call: event.call,
     }
 }
 

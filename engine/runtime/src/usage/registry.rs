@@ -3,7 +3,7 @@
 use interlink_journal::Position;
 use interlink_model::event::Actor;
 use interlink_model::facts::{InterlinkerRef, Noted, UseKind, UseOutcome};
-use interlink_model::id::{AssetId, Micros, PersonId, ProcessId};
+use interlink_model::id::{AssetId, CallId, Micros, PersonId, ProcessId};
 use serde::{Deserialize, Serialize};
 
 use super::{bytes_of, decode};
@@ -43,6 +43,9 @@ pub struct Use {
     /// What the Interlinker says happened.
     #[serde(default)]
     pub noted: Vec<Noted>,
+    /// The record of the call, where there is one.
+    #[serde(default)]
+    pub call: Option<CallId>,
 }
 
 /// What is asked of the registry. An absent field asks for anything.
