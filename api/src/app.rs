@@ -87,6 +87,7 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(calls::replay))
         .routes(routes!(interlinkers::pause))
         .routes(routes!(interlinkers::resume))
+        .routes(routes!(interlinkers::reset))
         .routes(routes!(interlinkers::component))
         .routes(routes!(trust::get, trust::require))
         .routes(routes!(trust::get_key, trust::put_key, trust::remove_key))

@@ -4,6 +4,7 @@ pub mod adoption;
 pub mod assets;
 pub mod backups;
 pub mod calls;
+pub mod figures;
 pub mod incidents;
 pub mod interlinkers;
 pub mod meta;

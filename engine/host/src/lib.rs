@@ -12,6 +12,7 @@
 //! This is the only crate that knows wasmtime.
 
 mod asking;
+mod budget;
 mod call;
 mod durable;
 mod fault;
@@ -39,4 +40,5 @@ pub use limits::Limits;
 pub use origin::{Origin, OriginError};
 pub use outbound::{HttpRequest, HttpResponse, Outbound, OutboundError};
 pub use publish::{Inspected, PublishError, WORLD};
+pub use queue::{Load, MayBegin};
 pub use threads::{Host, HostConfig, HostError};

@@ -21,7 +21,7 @@ use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 use crate::precompiled::Cache;
 use crate::publish::{Inspected, PublishError, digest, read};
-use crate::queue::{Full, Job, Queue, Tell};
+use crate::queue::{Full, Job, Load, MayBegin, Queue, Tell};
 use crate::run::run;
 
 /// Memory that an instance's slot keeps from call to call: clearing it is cheaper than asking for it again.
@@ -77,8 +77,8 @@ impl Host {
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         let HostConfig { threads: places, cache, secret, limits } = config;
         let places = places.max(2);
-        // A call that waits for the world outside gives up its place, and keeps its thread and its instance.
-        let threads = places + limits.calls_outside;
+        // A call that waits for the world outside, or for others, gives up its place, and keeps its thread and its instance.
+        let threads = places + limits.calls_outside + limits.calls_aside;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = Engine::new(&engine_config(threads, &limits)).map_err(failed)?;
         let linker = linker(&engine).map_err(failed)?;
@@ -90,10 +90,13 @@ impl Host {
             let (engine, limits, queue) = (engine.clone(), Arc::clone(&limits), Arc::clone(&queue));
             let running = Arc::clone(&running);
             std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
-                while let Some((Job { interlinker, call, durable, tell, since }, place)) = queue.take() {
+                while let Some((Job { interlinker, call, durable, may_begin, tell, since }, place)) = queue.take() {
                     let digest = interlinker.digest();
                     // A panic in here is a defect of ours; it costs its call, and no thread.
-                    let ran = || run(&engine, &limits, &interlinker, call, durable, place, since);
+                    let ran = || match may_begin.is_none_or(|may_begin| may_begin()) {
+                        true => run(&engine, &limits, &interlinker, call, durable, place, since),
+                        false => Called { result: Err(Failure::NotBegun), logs: Vec::new(), cost: Cost::default() },
+                    };
                     let called = catch_unwind(AssertUnwindSafe(ran));
                     let called = called.unwrap_or_else(|_| failed_here(digest));
                     if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
@@ -149,20 +152,45 @@ impl Host {
     /// Runs a call on a guest thread; `tell` is called there with what came of it, or here at once where too many wait.
     /// The call has its state and nothing else: asking for the clock, randomness, HTTP or a secret ends it.
     pub fn call(&self, interlinker: &Arc<Interlinker>, call: Call, tell: Tell) {
-        self.enqueue(Job { interlinker: Arc::clone(interlinker), call, durable: None, tell, since: Instant::now() });
+        self.enqueue(interlinker, call, None, None, tell);
     }
 
     /// Runs a call that may ask the world outside its asset, and whose answers are recorded, as [`call`](Self::call)
     /// does. A view is run as there: it has no outside.
     pub fn call_durably(&self, interlinker: &Arc<Interlinker>, call: Call, durable: Durable, tell: Tell) {
-        let (interlinker, durable) = (Arc::clone(interlinker), Some(durable));
-        self.enqueue(Job { interlinker, call, durable, tell, since: Instant::now() });
+        self.enqueue(interlinker, call, Some(durable), None, tell);
     }
 
-    fn enqueue(&self, job: Job) {
-        let Inner { queue, limits, .. } = &*self.inner;
-        if let Err(Full { tell, waiting }) = queue.put(job, limits.waiting_calls) {
-            let result = Err(Failure::Failed(Fault::Busy { waiting }));
+    /// Runs a call, with an outside or without, where `may_begin` still says so when its turn has come: it may have waited
+    /// for long.
+    pub fn call_if(
+        &self,
+        interlinker: &Arc<Interlinker>,
+        call: Call,
+        durable: Option<Durable>,
+        may_begin: MayBegin,
+        tell: Tell,
+    ) {
+        self.enqueue(interlinker, call, durable, Some(may_begin), tell);
+    }
+
+    /// What each Interlinker that was called has of this host.
+    pub fn loads(&self) -> Vec<Load> {
+        self.inner.queue.loads()
+    }
+
+    fn enqueue(
+        &self,
+        interlinker: &Arc<Interlinker>,
+        call: Call,
+        durable: Option<Durable>,
+        may_begin: Option<MayBegin>,
+        tell: Tell,
+    ) {
+        let (interlinker, since) = (Arc::clone(interlinker), Instant::now());
+        let job = Job { interlinker, call, durable, may_begin, tell, since };
+        if let Err(Full { tell, fault }) = self.inner.queue.put(job) {
+            let result = Err(Failure::Failed(fault));
             tell(Called { result, logs: Vec::new(), cost: Cost::default() });
         }
     }

@@ -344,6 +344,20 @@ impl Catalogue {
         self.pauses.read().get(name).cloned()
     }
 
+    /// Refuses what would call an Interlinker that is paused.
+    pub fn not_paused(&self, name: &str) -> Outcome<()> {
+        match self.pause(name) {
+            Some(pause) => Err(Trouble::Paused { name: name.into(), pause }),
+            None => Ok(()),
+        }
+    }
+
+    /// What is called anew is neither revoked nor paused. A version that was revoked is still looked at.
+    pub fn may_be_called(&self, interlinker: &InterlinkerRef) -> Outcome<()> {
+        self.not_revoked(interlinker)?;
+        self.not_paused(&interlinker.name)
+    }
+
     /// Stops calls of an Interlinker, or lets them be made again. What is so already stays so. The reason is sealed under
     /// the key of whoever gives it.
     pub async fn set_paused(

@@ -1,5 +1,6 @@
 //! `interlink interlinker`: writing one, and looking at what they did.
 
+mod oci;
 mod registry;
 mod run;
 mod signing;
@@ -60,6 +61,10 @@ pub enum Command {
         /// The file; it must not be there.
         file: PathBuf,
     },
+    /// Pushes a component of a server, with its signature, to a registry of OCI artifacts.
+    Push(oci::Push),
+    /// Pulls a component, with its signature, from a registry of OCI artifacts.
+    Pull(oci::Pull),
     /// Lists the Interlinkers of a server, or the versions of one.
     List {
         /// Whose versions.
@@ -69,6 +74,11 @@ pub enum Command {
     Deprecate(registry::Withdrawing),
     /// Takes a version back for good: nothing of it is called any more.
     Revoke(registry::Withdrawing),
+    /// Closes the breakers of an Interlinker that failed again and again: it is called at once.
+    Reset {
+        /// Its name.
+        name: String,
+    },
     /// Runs a component for a test, which speaks with it line by line: `test` does so.
     Run {
         /// The component.
@@ -126,10 +136,13 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
         Command::Publish { path, watch: true, key } => watch(&open(&path)?, key.as_deref(), &client()?, output),
         Command::Keygen { file, id } => signing::keygen(&file, id.as_deref()),
         Command::Export { name, file } => signing::export(&name, &file, &client()?),
+        Command::Push(wanted) => oci::push(&wanted, &client()?, output),
+        Command::Pull(wanted) => oci::pull(&wanted, client, output),
         Command::Run { component } => run::run(&component),
         Command::List { name } => registry::list(name.as_deref(), &client()?, output),
         Command::Deprecate(wanted) => registry::withdraw("deprecate", &wanted, &client()?, output),
         Command::Revoke(wanted) => registry::withdraw("revoke", &wanted, &client()?, output),
+        Command::Reset { name } => registry::reset(&name, &client()?, output),
         Command::Replay { asset, call } => replay(&asset, &call, &client()?, output),
     }
 }

@@ -20,6 +20,7 @@ use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::process::Command;
 use interlink_model::sealed::Sealed;
+use parking_lot::Mutex;
 use serde_json::Value as Json;
 
 pub use self::lane::Snapshot;
@@ -37,6 +38,8 @@ use crate::core::{Core, Fate, settled};
 use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
+use crate::guard::breaker::Pass;
+use crate::guard::is_not_made;
 use crate::processes::{Ask, Beside, ProcessCell, Processes, RefusedAhead};
 use crate::state::Value;
 
@@ -122,11 +125,63 @@ impl Assets {
         values: KeyValues,
         context: CallContext,
         recorder: &Arc<Recorder>,
-        recorded: Vec<Recorded>,
-    ) -> Called {
+        resumed: Option<Vec<Recorded>>,
+    ) -> Outcome<Called> {
         let grants = self.world.catalogue.grants(guest.manifest().name.as_str());
-        let durable = durable(&self.world, grants, recorder, recorded);
-        run(&self.core, guest, entry, values, context, Some(durable)).await
+        let call = Call { entry, state: values, context };
+        match resumed {
+            // A call that a crash cut off was let in before, and ends.
+            Some(recorded) => {
+                let durable = durable(&self.world, grants, recorder, recorded);
+                Ok(run(&self.core, guest, call, Some(durable)).await)
+            }
+            None => {
+                let durable = durable(&self.world, grants, recorder, Vec::new());
+                self.run_guarded(guest, call, Some(durable)).await
+            }
+        }
+    }
+
+    /// Runs a call that may be made when its turn comes: its Interlinker is neither paused nor failing, nor was its version
+    /// revoked. One that may not be is not made, and not written down.
+    async fn run_guarded(&self, guest: &Arc<Interlinker>, call: Call, durable: Option<DurableCall>) -> Outcome<Called> {
+        let of = guest.reference();
+        let is_view = matches!(call.entry, Entry::View { .. });
+        self.core.guards.admit(&of, self.core.now())?;
+        // What was decided when the turn came: let through, or why not.
+        let turn: Arc<Mutex<Option<Outcome<Pass>>>> = Arc::default();
+        let may_begin = {
+            let (turn, core, catalogue, of) =
+                (Arc::clone(&turn), Arc::clone(&self.core), Arc::clone(&self.world.catalogue), of.clone());
+            move || {
+                let may_be = if is_view { catalogue.not_paused(&of.name) } else { catalogue.may_be_called(&of) };
+                let may_be = may_be.inspect_err(|_| core.guards.not_made(&of, "withdrawn"));
+                let passed = may_be.and_then(|()| core.guards.pass(&of, core.now()));
+                let may = passed.is_ok();
+                *turn.lock() = Some(passed);
+                may
+            }
+        };
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let tell = {
+            let (turn, core, of) = (Arc::clone(&turn), Arc::clone(&self.core), of.clone());
+            // Here, whether whoever asked still waits or has gone.
+            move |called: Called| {
+                let pass = turn.lock().as_ref().and_then(|passed| passed.as_ref().ok().copied());
+                core.guards.ended(&of, pass, &called, core.now());
+                drop(tell.send(called));
+            }
+        };
+        self.core.host.call_if(guest, call, durable, Box::new(may_begin), Box::new(tell));
+        let called = told.await.expect("the host answers every call");
+        match called.result {
+            Err(Failure::NotBegun) => match turn.lock().take() {
+                Some(Err(trouble)) => Err(trouble),
+                _ => unreachable!("a call that was not begun was refused when its turn came"),
+            },
+            Err(Failure::Failed(fault)) if is_not_made(&fault) => Err(Trouble::Failed(fault)),
+            _ => Ok(called),
+        }
     }
 
     /// The cell of an asset, loaded where it is not in memory. A removed asset is not there.
@@ -196,10 +251,10 @@ impl Assets {
                 Recorder::new(core, process, actor, calling)
             }
         };
-        let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
+        let recorded = resumed.map(|resumed| resumed.recorded);
         let context = call_context(actor, process, &new.task, id, language, recorder.began_at());
         let entry = Entry::Instantiate { input: new.input.clone() };
-        let called = self.call(guest, entry, KeyValues::default(), context, &recorder, recorded).await;
+        let called = self.call(guest, entry, KeyValues::default(), context, &recorder, recorded).await?;
         log(&called, &new.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::Instantiate, &new.interlinker, &new.task, duration_us);
@@ -338,7 +393,7 @@ impl Assets {
                 }
             };
             let was_at = resumed.as_ref().map(|resumed| resumed.calling.version);
-            let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
+            let recorded = resumed.map(|resumed| resumed.recorded);
             let used = used(UseKind::Action, &asset.interlinker, &asset.task, 0);
             let used = InterlinkerUsed { asset: Some(cell.id), action: Some(action.to_owned()), ..used };
             if was_at.is_some_and(|version| version != Some(asset.version)) {
@@ -356,7 +411,7 @@ impl Assets {
             }
             let context = call_context(actor, process, &asset.task, cell.id, asked.language, recorder.began_at());
             let entry = Entry::Action { name: action.into(), input: input.clone() };
-            let called = self.call(guest, entry, values, context, &recorder, recorded).await;
+            let called = self.call(guest, entry, values, context, &recorder, recorded).await?;
             log(&called, &asset.interlinker);
             let duration_us = called.cost.instantiate_us + called.cost.call_us;
             let used = InterlinkerUsed { duration_us, ..used };
@@ -532,7 +587,8 @@ impl Assets {
         guest.check_view(&query).map_err(Trouble::Input)?;
         let Snapshot { asset, values } = snapshot;
         let context = call_context(actor, process, &asset.task, asset.id, language, self.core.now());
-        let called = run(&self.core, guest, Entry::View { query }, values, context, None).await;
+        let call = Call { entry: Entry::View { query }, state: values, context };
+        let called = self.run_guarded(guest, call, None).await?;
         log(&called, &asset.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::View, &asset.interlinker, &asset.task, duration_us);
@@ -549,17 +605,9 @@ impl Assets {
     }
 }
 
-/// Runs a call on the host's threads.
-pub(crate) async fn run(
-    core: &Core,
-    guest: &Arc<Interlinker>,
-    entry: Entry,
-    state: KeyValues,
-    context: CallContext,
-    durable: Option<DurableCall>,
-) -> Called {
+/// Runs a call on the host's threads, whatever is thought of its Interlinker.
+pub(crate) async fn run(core: &Core, guest: &Arc<Interlinker>, call: Call, durable: Option<DurableCall>) -> Called {
     let (tell, told) = tokio::sync::oneshot::channel();
-    let call = Call { entry, state, context };
     let tell = Box::new(move |called| drop(tell.send(called)));
     match durable {
         Some(durable) => core.host.call_durably(guest, call, durable, tell),

@@ -41,6 +41,7 @@ use crate::draft::stream;
 use crate::effects::Workshop;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Entry, Gate, Permit, Request};
+use crate::guard::{BreakerView, Tally};
 use crate::people::{Caller, People};
 use crate::processes::{Ask, Done, Making, Processes};
 use crate::scrub::Scrubber;
@@ -427,17 +428,22 @@ impl Engine {
         self.catalogue.pause(name)
     }
 
-    fn not_paused(&self, name: &str) -> Outcome<()> {
-        match self.catalogue.pause(name) {
-            Some(pause) => Err(Trouble::Paused { name: name.into(), pause }),
-            None => Ok(()),
-        }
+    /// How the breaker of a version stands.
+    pub fn breaker(&self, interlinker: &InterlinkerRef) -> BreakerView {
+        self.core.guards.view(interlinker, self.core.now())
     }
 
-    /// What is called anew is neither revoked nor paused. A version that was revoked is still looked at.
-    fn may_be_called(&self, interlinker: &InterlinkerRef) -> Outcome<()> {
-        self.catalogue.not_revoked(interlinker)?;
-        self.not_paused(&interlinker.name)
+    /// Closes the breakers of all versions of an Interlinker: what waited for them goes on.
+    pub fn reset_breaker(&self, name: &str) -> Outcome<()> {
+        self.interlinker(name)?;
+        self.core.guards.reset(name);
+        self.core.rouse.notify_one();
+        Ok(())
+    }
+
+    /// What came of the calls of every version since the start, in the order of their first calls.
+    pub fn tallies(&self) -> Vec<Tally> {
+        self.core.guards.tallies(self.core.now())
     }
 
     // Assets.
@@ -474,7 +480,7 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        self.may_be_called(&new.interlinker)?;
+        self.catalogue.may_be_called(&new.interlinker)?;
         let wanted = Instantiation { new, purpose: For::Evidence, language, resumed: None };
         self.assets.instantiate(&cell, &guest, caller.actor(), wanted, settle, permit).await
     }
@@ -517,7 +523,7 @@ impl Engine {
         };
         let asked = AssetUse { language, expected, effect: None, resumed: None, with: None };
         let actor = caller.actor();
-        self.may_be_called(&asset.interlinker)?;
+        self.catalogue.may_be_called(&asset.interlinker)?;
         self.assets.act(&process, &cell, &guest, actor, action, input, asked, settle, permit).await
     }
 
@@ -527,7 +533,7 @@ impl Engine {
         let asset = cell.snapshot().asset;
         let process = self.processes.cell(asset.process)?;
         let guest = guest_of(&self.core, &self.catalogue, &asset).await?;
-        self.not_paused(&asset.interlinker.name)?;
+        self.catalogue.not_paused(&asset.interlinker.name)?;
         let actor = caller.actor();
         let snapshot = cell.snapshot();
         self.assets.view(&process, &guest, snapshot, actor, query, language).await

@@ -106,10 +106,12 @@ impl Engine {
             None => interlink_host::Entry::Instantiate { input: calling.input.clone() },
         };
         let durable = crate::calls::offline(&call);
-        let called = crate::assets::run(&self.core, &guest, entry, values, context, Some(durable)).await;
+        let call_again = interlink_host::Call { entry, state: values, context };
+        let called = crate::assets::run(&self.core, &guest, call_again, Some(durable)).await;
         let result = called.result.map(|done| done.output).map_err(|failure| match failure {
             interlink_host::Failure::Refused(problem) => format!("refused: {}", problem.detail),
             interlink_host::Failure::Failed(fault) => fault.to_string(),
+            interlink_host::Failure::NotBegun => "it was not begun".into(),
         });
         let logs = called.logs.into_iter().map(|line| (line.level, line.message)).collect();
         Ok(Replayed { call: CallView::of(call, has_ended), result, logs })
