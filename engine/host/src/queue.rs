@@ -8,9 +8,11 @@
 //! A call that has computed for longer than a [slice](SLICE) is *slow*. Slow calls have half of the places and no more, take
 //! turns on them slice by slice, and whoever waits meanwhile is *aside*, with its thread and its instance. What an Interlinker
 //! calls next after a slow call, or when it has [used its CPU time up](crate::budget), begins as slow, behind what is prompt.
-//! So the other half of the places is had by a prompt call at once, or after a tick, whatever strangers compute; and where
+//! So the other half of the places is had by a prompt call at once, or after a tick, whatever strangers compute, and the
+//! operating system prefers its thread to theirs; and where
 //! nobody is in a hurry, nobody is held back for the budget's sake.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,6 +30,8 @@ use crate::limits::Limits;
 
 /// CPU time after which a call is slow: one look of the clock of deadlines at it.
 const SLICE: Duration = TICK;
+/// How much less of a core the operating system gives to the thread of a slow call, where others want it: a tenth.
+const NICE: i32 = 10;
 /// Where prompt calls would take every place, a slow one has one so often.
 const SLOW_EVERY: Duration = Duration::from_millis(100);
 
@@ -248,6 +252,10 @@ impl Queue {
             }
             waiting.occupy(is_slow, now);
             self.nudge(&waiting);
+            drop(waiting);
+            if is_slow {
+                step_back();
+            }
             return Some((job, Place::new(Arc::clone(self), line, is_slow)));
         }
     }
@@ -421,6 +429,7 @@ impl Place {
             }
             waiting.slow += 1;
             self.is_slow.store(true, Ordering::Relaxed);
+            step_back();
         }
         waiting.vacate(true, now);
         self.has_place.store(false, Ordering::Relaxed);
@@ -519,6 +528,24 @@ impl Drop for Left<'_> {
         place.has_place.store(true, Ordering::Relaxed);
         queue.nudge(&waiting);
     }
+}
+
+thread_local! {
+    static STEPPED_BACK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has the operating system give this thread less, for good: nobody without privileges can ask for more again.
+fn step_back() {
+    if !STEPPED_BACK.replace(true)
+        && let Err(error) = rustix::process::setpriority_process(None, NICE)
+    {
+        tracing::debug!(%error, "a slow call keeps the priority of the others");
+    }
+}
+
+/// Whether this thread has run a slow call, and is given less than the others.
+pub(crate) fn has_stepped_back() -> bool {
+    STEPPED_BACK.get()
 }
 
 /// CPU time of this thread, in microseconds.

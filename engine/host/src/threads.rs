@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use wasmtime::component::{Component, Linker};
@@ -21,7 +21,7 @@ use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 use crate::precompiled::Cache;
 use crate::publish::{Inspected, PublishError, digest, read};
-use crate::queue::{Full, Job, Load, MayBegin, Queue, Tell};
+use crate::queue::{Full, Job, Load, MayBegin, Queue, Tell, has_stepped_back};
 use crate::run::run;
 
 /// Memory that an instance's slot keeps from call to call: clearing it is cheaper than asking for it again.
@@ -85,33 +85,17 @@ impl Host {
         let limits = Arc::new(limits);
         let queue = Arc::new(Queue::new(places, &limits));
         let stop = Arc::new(AtomicBool::new(false));
-        let running = Arc::new(());
-        for number in 0..threads {
-            let (engine, limits, queue) = (engine.clone(), Arc::clone(&limits), Arc::clone(&queue));
-            let running = Arc::clone(&running);
-            std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
-                while let Some((Job { interlinker, call, durable, may_begin, tell, since }, place)) = queue.take() {
-                    let digest = interlinker.digest();
-                    // A panic in here is a defect of ours; it costs its call, and no thread.
-                    let ran = || match may_begin.is_none_or(|may_begin| may_begin()) {
-                        true => run(&engine, &limits, &interlinker, call, durable, place, since),
-                        false => Called { result: Err(Failure::NotBegun), logs: Vec::new(), cost: Cost::default() },
-                    };
-                    let called = catch_unwind(AssertUnwindSafe(ran));
-                    let called = called.unwrap_or_else(|_| failed_here(digest));
-                    if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
-                        tracing::error!(digest, "what came of a call was told, and the telling panicked");
-                    }
-                }
-                drop(running);
-            })?;
-        }
-        let (ticking, stopped) = (engine.clone(), Arc::clone(&stop));
+        let (running, ended) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+        let worker =
+            Worker { engine: engine.clone(), limits: Arc::clone(&limits), queue: Arc::clone(&queue), running, ended };
+        (0..threads).try_for_each(|_| worker.clone().start())?;
+        let stopped = Arc::clone(&stop);
         std::thread::Builder::new().name("guest-deadlines".into()).spawn(move || {
             // Calls that still run when the host goes have their deadlines, too.
-            while !stopped.load(Ordering::Relaxed) || Arc::strong_count(&running) > 1 {
+            while !stopped.load(Ordering::Relaxed) || Arc::strong_count(&worker.running) > 1 {
                 std::thread::sleep(TICK);
-                ticking.increment_epoch();
+                worker.engine.increment_epoch();
+                worker.start_again(&stopped);
             }
         })?;
         let cache = cache.map(|directory| Cache { directory, secret });
@@ -192,6 +176,55 @@ impl Host {
         if let Err(Full { tell, fault }) = self.inner.queue.put(job) {
             let result = Err(Failure::Failed(fault));
             tell(Called { result, logs: Vec::new(), cost: Cost::default() });
+        }
+    }
+}
+
+/// What a thread of guests needs.
+#[derive(Clone)]
+struct Worker {
+    engine: Engine,
+    limits: Arc<Limits>,
+    queue: Arc<Queue>,
+    /// One for each thread, and one for whoever starts them.
+    running: Arc<()>,
+    /// Threads that have ended because they had stepped back.
+    ended: Arc<AtomicUsize>,
+}
+
+impl Worker {
+    fn start(self) -> std::io::Result<()> {
+        std::thread::Builder::new().name("guest".into()).spawn(move || self.work()).map(drop)
+    }
+
+    /// Starts threads in place of those that have ended: not from them, because what a thread is given it hands on.
+    fn start_again(&self, stopped: &AtomicBool) {
+        while !stopped.load(Ordering::Relaxed) && self.ended.load(Ordering::Relaxed) > 0 {
+            if let Err(error) = self.clone().start() {
+                return tracing::error!(%error, "a thread of guests cannot be started; it is tried again");
+            }
+            self.ended.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs calls, until there are no more, or until one was slow.
+    fn work(self) {
+        while let Some((Job { interlinker, call, durable, may_begin, tell, since }, place)) = self.queue.take() {
+            let digest = interlinker.digest();
+            // A panic in here is a defect of ours; it costs its call, and no thread.
+            let ran = || match may_begin.is_none_or(|may_begin| may_begin()) {
+                true => run(&self.engine, &self.limits, &interlinker, call, durable, place, since),
+                false => Called { result: Err(Failure::NotBegun), logs: Vec::new(), cost: Cost::default() },
+            };
+            let called = catch_unwind(AssertUnwindSafe(ran));
+            let called = called.unwrap_or_else(|_| failed_here(digest));
+            if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
+                tracing::error!(digest, "what came of a call was told, and the telling panicked");
+            }
+            if has_stepped_back() {
+                self.ended.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
         }
     }
 }

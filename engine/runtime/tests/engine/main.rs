@@ -7,7 +7,6 @@ mod dispatch;
 mod limits;
 mod simulation;
 
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
