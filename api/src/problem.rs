@@ -254,6 +254,11 @@ impl From<&Trouble> for Problem {
                 let failing = failing.with("failures", json!(failures)).with("last", crate::views::last_failure(last));
                 Self { retry_after_s: Some(*retry_after_s), ..failing }
             }
+            Trouble::Quota { what, wanted, max, .. } => {
+                let quota =
+                    Self::new(StatusCode::CONFLICT, "quota-exceeded", "There would be more than there may be", detail);
+                quota.with("limit", json!(what)).with("wanted", json!(wanted)).with("max", json!(max))
+            }
             Trouble::Revoked { withdrawal, .. } => Self::new(
                 StatusCode::CONFLICT,
                 "interlinker-revoked",

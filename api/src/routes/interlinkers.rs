@@ -210,8 +210,42 @@ fn with_breaker(app: &App, version: &InterlinkerVersion, wanted: &Wanted) -> Val
     let mut shown = views::interlinker(version, wanted);
     if matches!(version.entry, CatalogueEntry::Software(_)) {
         views::put_breaker(&mut shown, &app.engine.breaker(&version.reference));
+        let (held, quota) = app.engine.held(&version.reference.name);
+        shown["held"] = json!({"assets": held.assets, "state_bytes": held.state_bytes});
+        shown["quota"] = json!({"assets": quota.assets, "state_bytes": quota.state_bytes});
     }
     shown
+}
+
+/// How many assets of an Interlinker there may be, and how many bytes of state they may have together: `{assets?, state_bytes?}`,
+/// in place of what was said before. What is there already stays. For operators.
+#[utoipa::path(put, path = "/v1/interlinkers/{name}/quota", tag = "interlinkers", request_body = Object,
+    params(("name" = String, Path)),
+    responses((status = 200, description = "The quota"), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 422, body = Problem)))]
+pub async fn quota(State(app): State<App>, Path(name): Path<String>, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let run = async {
+        let mut fields = command.fields()?;
+        let mut number = |field: &str| {
+            let value = fields.value(field)?;
+            let number = value.as_u64();
+            if number.is_none() && !value.is_null() {
+                fields.misfit(field, "is a whole number, from 0 on");
+            }
+            number
+        };
+        let quota = (number("assets"), number("state_bytes"));
+        fields.end()?;
+        command.asked.known.operator("setting quotas")?;
+        let (_, all) = app.engine.held("");
+        let (assets, state_bytes) = (quota.0.unwrap_or(all.assets), quota.1.unwrap_or(all.state_bytes));
+        let answer = answer(StatusCode::OK, &json!({"assets": assets, "state_bytes": state_bytes}));
+        app.engine.set_quota(command.caller.actor(), &name, quota, &answer, &command.permit).await?;
+        Ok(answer)
+    };
+    let result = run.await;
+    Command::finish(&app, permit, result).await
 }
 
 /// Closes the breakers of all versions of an Interlinker whose calls failed again and again: calls are made at once, and what

@@ -4,6 +4,8 @@
 //! take turns, so that a busy one cannot starve the others. A call that sends a request or waits for its record does not
 //! compute: it leaves its place and comes back for one, before anything new begins. So a slow service outside holds up
 //! nothing but the calls that wait for it; how many of these there may be is bounded too, in all and for each Interlinker.
+//! Of Interlinkers that wait, the one that has most left of its CPU time comes first: one that fails quickly and is called
+//! again at once is as costly to the others as one that is slow.
 //!
 //! A call that has computed for longer than a [slice](SLICE) is *slow*. Slow calls have half of the places and no more, take
 //! turns on them slice by slice, and whoever waits meanwhile is *aside*, with its thread and its instance. What an Interlinker
@@ -270,12 +272,18 @@ impl Queue {
             return Next::Returning;
         }
         let new = |standing: Standing| {
-            let turn = waiting.turns.iter().position(|line| {
+            let mut found: Option<(usize, i64)> = None;
+            for (turn, line) in waiting.turns.iter().enumerate() {
                 let account = &waiting.accounts[line.account];
                 let left_us = account.bucket.left_us(self.budget, now);
-                self.may_begin(waiting, *line) && crate::budget::standing(left_us, account.was_slow) == standing
-            });
-            turn.map_or(Next::Nobody, |turn| Next::New(turn, standing))
+                let fits = crate::budget::standing(left_us, account.was_slow) == standing;
+                // Of who is prompt, who has used least comes first; of who is behind, who has waited for longest.
+                let is_before = found.is_none_or(|(_, most_us)| standing == Standing::Prompt && left_us > most_us);
+                if fits && is_before && self.may_begin(waiting, *line) {
+                    found = Some((turn, left_us));
+                }
+            }
+            found.map_or(Next::Nobody, |(turn, _)| Next::New(turn, standing))
         };
         let slow = || {
             if waiting.slow >= self.slow_max {

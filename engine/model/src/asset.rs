@@ -38,6 +38,9 @@ pub struct Asset {
     pub removed_at: Option<Micros>,
     /// How many keys its state has: rows that are missing are noticed.
     pub keys: u64,
+    /// How many bytes of state it has, or had when it was removed.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 impl Asset {
@@ -56,6 +59,7 @@ impl Asset {
             outcome: None,
             removed_at: None,
             keys: event.counts.get("").copied().unwrap_or(0),
+            bytes: u64::try_from(event.grown_bytes).unwrap_or(0),
         }
     }
 
@@ -67,6 +71,7 @@ impl Asset {
             AssetEvent::InterlinkerInstantiated(_) => {}
             AssetEvent::ActionPerformed(event) => {
                 self.keys = event.counts.get("").copied().unwrap_or(self.keys);
+                self.bytes = self.bytes.saturating_add_signed(event.grown_bytes);
             }
             AssetEvent::OutcomeDeclared(event) => self.outcome = Some(event.outcome.clone()),
             AssetEvent::AssetRemoved(_) => {

@@ -26,6 +26,7 @@ use crate::core::{Core, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::mended::whole;
+use crate::usage::held::Quota;
 
 pub use self::interlinkers::{CatalogueEntry, InterlinkerVersion};
 pub use self::trust::{Period, SignatureError, Trust, TrustedKey};
@@ -102,6 +103,7 @@ pub(crate) struct Catalogue {
     services: RwLock<BTreeMap<String, Service>>,
     pauses: RwLock<BTreeMap<String, Pause>>,
     grants: RwLock<BTreeMap<String, Grants>>,
+    quotas: RwLock<BTreeMap<String, Quota>>,
     secrets: RwLock<BTreeMap<String, String>>,
     trust: RwLock<Trust>,
     making: tokio::sync::Mutex<()>,
@@ -130,6 +132,7 @@ impl Catalogue {
             services: RwLock::default(),
             pauses: RwLock::default(),
             grants: RwLock::default(),
+            quotas: RwLock::default(),
             secrets: RwLock::default(),
             trust: RwLock::default(),
             making: tokio::sync::Mutex::default(),
@@ -404,6 +407,30 @@ impl Catalogue {
         let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, name));
         let grants = serde_json::to_string(grants).expect("grants encode");
         let event: InterlinkerEvent = InterlinkerGranted { name: name.into(), grants }.into();
+        let stamp = core.stamp(core.now(), actor);
+        self.write(core, at, stamp, AnyEvent::Interlinker(event), answer).await
+    }
+
+    /// How much the assets of an Interlinker may be and hold together.
+    pub fn quota(&self, name: &str) -> Quota {
+        self.quotas.read().get(name).copied().unwrap_or(Quota::OF_INTERLINKER)
+    }
+
+    /// Decides how much that may be, in place of what was decided before.
+    pub async fn set_quota(
+        self: &Arc<Self>,
+        core: &Core,
+        actor: Actor,
+        name: &str,
+        (assets, state_bytes): (Option<u64>, Option<u64>),
+        answer: Option<interlink_journal::NewRecord>,
+    ) -> Outcome<()> {
+        let _making = self.making.lock().await;
+        if self.interlinker(name).is_none() {
+            return Err(Trouble::NotFound { what: "Interlinker", id: name.into() });
+        }
+        let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, name));
+        let event: InterlinkerEvent = InterlinkerQuotaSet { name: name.into(), assets, state_bytes }.into();
         let stamp = core.stamp(core.now(), actor);
         self.write(core, at, stamp, AnyEvent::Interlinker(event), answer).await
     }

@@ -73,6 +73,7 @@ impl From<Trouble> for Failed {
                 failure(&code, detail, false)
             }
             Trouble::Damaged { .. } => failure("damaged", detail, false),
+            Trouble::Quota { .. } => failure("quota-exceeded", detail, false),
             // It stays revoked: another version, or an operator, is what helps.
             Trouble::Revoked { .. } => failure("interlinker-revoked", detail, true),
             Trouble::TooLarge(_) => failure("too-large", detail, true),

@@ -97,6 +97,18 @@ pub enum Trouble {
         /// When to come back.
         retry_after_s: u32,
     },
+    /// There would be more than there may be.
+    #[error("{whose} would have {wanted} {what}, and may have {max}")]
+    Quota {
+        /// Whose quota.
+        whose: String,
+        /// Of what: `assets` or `state_bytes`.
+        what: &'static str,
+        /// What there would be.
+        wanted: u64,
+        /// What there may be.
+        max: u64,
+    },
     /// A version of an Interlinker was revoked.
     #[error("Interlinker `{id}` was revoked by an operator: {}", .withdrawal.told())]
     Revoked {

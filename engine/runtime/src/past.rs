@@ -359,6 +359,7 @@ impl Copy {
             changes: values.iter().map(change).collect(),
             call: None,
             counts,
+            grown_bytes: i64::try_from(values.bytes()).unwrap_or(i64::MAX),
             duration_us: 0,
         };
         let outcome = outcome_of(&asset, &from.key).map(Sealed::Open);

@@ -57,6 +57,11 @@ impl Holds for Change {
     }
 }
 
+/// What was not written is not there.
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 events! {
     /// What happens to an asset.
     AssetEvent {
@@ -81,6 +86,9 @@ events! {
             pub call: Option<CallId>,
             /// Keys under each prefix afterwards, for the prefixes whose number changed.
             pub counts: BTreeMap<String, u64>,
+            /// By how many bytes the asset's state is larger afterwards; nothing was written of it before there were quotas.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub grown_bytes: i64,
             /// How long the call took.
             pub duration_us: u64,
         } sealed(name, input, output, changes),
@@ -99,6 +107,9 @@ events! {
             pub call: Option<CallId>,
             /// Keys under each prefix afterwards, for the prefixes whose number changed.
             pub counts: BTreeMap<String, u64>,
+            /// By how many bytes the asset's state is larger afterwards; nothing was written of it before there were quotas.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub grown_bytes: i64,
             /// How long the call took.
             pub duration_us: u64,
         } sealed(input, output, changes),
@@ -279,6 +290,17 @@ events! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub reason: Option<Sealed<String>>,
         } sealed(reason),
+        /// An operator decided how much its assets may be and hold together, in place of what was before.
+        InterlinkerQuotaSet {
+            /// Its name.
+            pub name: String,
+            /// Assets; absent for as many as there may be of any.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub assets: Option<u64>,
+            /// Bytes of state; absent for as many as there may be of any.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub state_bytes: Option<u64>,
+        } sealed(),
         /// An Interlinker that does not run here was described.
         InterlinkerDescribed {
             /// Name, version, digest of the description.

@@ -42,6 +42,7 @@ use crate::guard::breaker::Pass;
 use crate::guard::is_not_made;
 use crate::processes::{Ask, Beside, ProcessCell, Processes, RefusedAhead};
 use crate::state::Value;
+use crate::usage::held::{Held as HeldBytes, Reserved, Room};
 
 /// Assets that are kept in memory while nothing waits in them: each holds its whole state.
 pub const CELLS_MAX: usize = 4_096;
@@ -109,12 +110,21 @@ pub(crate) struct Assets {
     world: Arc<World>,
     /// Lanes that wait for a call that a crash interrupted.
     pub held: HeldLanes,
+    /// What was let in of assets and their state, and is not durable yet.
+    reserved: Reserved,
 }
 
 impl Assets {
     pub fn new(processes: Arc<Processes>, world: Arc<World>) -> Self {
         let core = Arc::clone(&world.core);
-        Self { core, processes, cells: Cells::new(CELLS_MAX), world, held: HeldLanes::default() }
+        Self {
+            core,
+            processes,
+            cells: Cells::new(CELLS_MAX),
+            world,
+            held: HeldLanes::default(),
+            reserved: Reserved::default(),
+        }
     }
 
     /// Runs a call that may ask the world outside, for the first time or again.
@@ -252,6 +262,11 @@ impl Assets {
             }
         };
         let recorded = resumed.map(|resumed| resumed.recorded);
+        // Asked before the guest runs, and again when it is known what it holds. A call that a crash cut off was let in.
+        let is_new = recorded.is_none();
+        if is_new {
+            drop(self.room(process.id, &new.interlinker.name, 1, 0)?);
+        }
         let context = call_context(actor, process, &new.task, id, language, recorder.began_at());
         let entry = Entry::Instantiate { input: new.input.clone() };
         let called = self.call(guest, entry, KeyValues::default(), context, &recorder, recorded).await?;
@@ -268,6 +283,13 @@ impl Assets {
                 settled(fate).await?;
                 return Err(trouble);
             }
+        };
+        let grown_bytes = i64::try_from(done.state.bytes()).unwrap_or(i64::MAX);
+        let room =
+            if is_new { self.room(process.id, &new.interlinker.name, 1, grown_bytes).map(Some) } else { Ok(None) };
+        let _room = match room {
+            Ok(room) => room,
+            Err(trouble) => return self.end_over_quota(process, actor, trouble, used, &recorder).await,
         };
         let interlinker = new.interlinker.name.clone();
         let command = match purpose {
@@ -291,6 +313,7 @@ impl Assets {
                 changes: changes_of(&done.changes),
                 call: recorder.call(),
                 counts: done.counts,
+                grown_bytes,
                 duration_us,
             };
             let events = with_outcome(instantiated.into(), done.outcome);
@@ -321,6 +344,26 @@ impl Assets {
             Some(effect) => left_open(&self.core, process, Cause::Effect(effect)),
             None => permit.scope().and_then(|scope| left_open(&self.core, process, Cause::Request(&scope))),
         }
+    }
+
+    /// Room for more assets of an Interlinker on a process, and for so much more state; what shrinks needs none.
+    fn room(&self, process: ProcessId, name: &str, assets: u64, grown_bytes: i64) -> Outcome<Room<'_>> {
+        let more = HeldBytes { assets, state_bytes: u64::try_from(grown_bytes).unwrap_or(0) };
+        self.reserved.room(&self.core.state, name, self.world.catalogue.quota(name), process, more)
+    }
+
+    /// Ends a call that did what it was to do, where there is no room for what that leaves.
+    async fn end_over_quota(
+        &self,
+        process: &Arc<ProcessCell>,
+        actor: Actor,
+        trouble: Trouble,
+        used: InterlinkerUsed,
+        recorder: &Arc<Recorder>,
+    ) -> Outcome<Answer> {
+        let used = InterlinkerUsed { outcome: UseOutcome::Refused, reason: Some("quota-exceeded".into()), ..used };
+        settled(self.processes.record_use(process, actor, used, Some(recorder), None, Permit::default())).await?;
+        Err(trouble)
     }
 
     /// Ends a call that asked the world outside and whose outcome the process does not take. One of which it is not known
@@ -363,7 +406,7 @@ impl Assets {
             return Err(Trouble::Forbidden { what: action.into(), roles: declared.allow.clone() });
         }
         guest.check_action(action, &input).map_err(Trouble::Input)?;
-        let (fate, answer) = {
+        let (fate, answer, _room) = {
             let _place = Place::take(&cell.waiting)?;
             let resumed = asked.resumed.or_else(|| self.left_open(process.id, asked.effect, &permit));
             if resumed.is_none() {
@@ -409,6 +452,7 @@ impl Assets {
                 let what = "the asset has changed since this call was interrupted".into();
                 return Err(Trouble::Busy { what, retry_after_s: 1 });
             }
+            let (is_new, held_bytes) = (recorded.is_none(), values.bytes());
             let context = call_context(actor, process, &asset.task, cell.id, asked.language, recorder.began_at());
             let entry = Entry::Action { name: action.into(), input: input.clone() };
             let called = self.call(guest, entry, values, context, &recorder, recorded).await?;
@@ -417,6 +461,17 @@ impl Assets {
             let used = InterlinkerUsed { duration_us, ..used };
             match called.result {
                 Ok(done) => {
+                    let bytes = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
+                    let grown_bytes = bytes(done.state.bytes()) - bytes(held_bytes);
+                    let name = &asset.interlinker.name;
+                    let room = if is_new { self.room(process.id, name, 0, grown_bytes).map(Some) } else { Ok(None) };
+                    let room = match room {
+                        Ok(room) => room,
+                        Err(trouble) => {
+                            drop(lane);
+                            return self.end_over_quota(process, actor, trouble, used, &recorder).await;
+                        }
+                    };
                     let with =
                         asked.with.or_else(|| done.outcome.as_ref().and_then(|_| process.wants_outcome(cell.id)));
                     let performed = ActionPerformed {
@@ -426,6 +481,7 @@ impl Assets {
                         changes: changes_of(&done.changes),
                         call: recorder.call(),
                         counts: done.counts,
+                        grown_bytes,
                         duration_us,
                     };
                     let events = with_outcome(performed.into(), done.outcome);
@@ -438,7 +494,7 @@ impl Assets {
                         recorder: recorder_of,
                     };
                     match self.hand_over(process, cell, &mut lane, call, actor, with, answer, permit) {
-                        Ok(handed) => handed,
+                        Ok((fate, answer)) => (fate, answer, room),
                         Err(refused) => {
                             drop(lane);
                             let trouble = refused.told(process, None).await;

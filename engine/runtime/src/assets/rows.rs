@@ -39,6 +39,7 @@ pub(crate) fn put_event(state: &State, position: Position, asset: &Asset, event:
         (value_key(asset.id, &change.key), value)
     });
     state.put(position, rows);
+    usage::held::record(state, position, asset, event);
     if let Some(used) = usage::use_of_asset(asset, event, stamp) {
         usage::record(state, position, &used);
     }

@@ -18,6 +18,7 @@ use super::{Catalogue, Made, Pause, is_newer, split, write_durably};
 use crate::core::Core;
 use crate::draft::{AnyEvent, stream};
 use crate::error::{Outcome, Trouble};
+use crate::usage::held::Quota;
 
 /// A version of an entry of the catalogue.
 #[derive(Debug, Clone)]
@@ -88,6 +89,12 @@ impl Catalogue {
             InterlinkerEvent::InterlinkerGranted(granted) => {
                 let grants = serde_json::from_str(&granted.grants).map_err(|error| error.to_string())?;
                 self.grants.write().insert(granted.name.clone(), grants);
+            }
+            InterlinkerEvent::InterlinkerQuotaSet(set) => {
+                let all = Quota::OF_INTERLINKER;
+                let (assets, state_bytes) =
+                    (set.assets.unwrap_or(all.assets), set.state_bytes.unwrap_or(all.state_bytes));
+                self.quotas.write().insert(set.name.clone(), Quota { assets, state_bytes });
             }
             InterlinkerEvent::InterlinkerDeprecated(InterlinkerDeprecated { interlinker, reason }) => {
                 let withdrawal = Withdrawal::new(Withdrawn::Deprecated, reason, stamp);

@@ -47,6 +47,7 @@ use crate::processes::{Ask, Done, Making, Processes};
 use crate::scrub::Scrubber;
 use crate::state::{Checkpointer, StateError};
 use crate::usage::adoption::{self, Adoption, Reach};
+use crate::usage::held::{self, Held, Quota};
 use crate::usage::registry::{self, UseFilter, UsePage};
 
 /// The engine on one data directory.
@@ -426,6 +427,24 @@ impl Engine {
     /// Whether calls of an Interlinker are stopped.
     pub fn pause(&self, name: &str) -> Option<Pause> {
         self.catalogue.pause(name)
+    }
+
+    /// What the assets of an Interlinker hold together, and how much that may be.
+    pub fn held(&self, name: &str) -> (Held, Quota) {
+        (held::of_interlinker(&self.core.state, name), self.catalogue.quota(name))
+    }
+
+    /// Decides how many assets of an Interlinker there may be, and how many bytes of state they may have together.
+    pub async fn set_quota(
+        &self,
+        actor: Actor,
+        name: &str,
+        quota: (Option<u64>, Option<u64>),
+        answer: &Answer,
+        permit: &Permit,
+    ) -> Outcome<()> {
+        let record = permit.record(&self.core, answer);
+        self.catalogue.set_quota(&self.core, actor, name, quota, record).await
     }
 
     /// How the breaker of a version stands.

@@ -61,6 +61,8 @@ pub mod table {
     pub const ACTIVE: u8 = b'w';
     /// Counters of an Interlinker's uses, by name.
     pub const COUNTERS: u8 = b'n';
+    /// What assets hold, by their Interlinker's name and by their process.
+    pub const HELD: u8 = b'q';
     /// The next timer of a process, by instant and process.
     pub const DUE: u8 = b'd';
     /// The oldest effect of a process that can be carried out, by the time it was asked for and process.

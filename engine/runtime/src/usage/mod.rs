@@ -4,6 +4,7 @@
 //! Interlinker, process and task never change with a call.
 
 pub mod adoption;
+pub mod held;
 pub mod registry;
 
 use std::collections::BTreeMap;
