@@ -41,9 +41,9 @@ impl Budget {
 }
 
 impl Bucket {
-    /// A full one.
-    pub fn full(budget: Budget, now: Duration) -> Self {
-        Self { left_us: budget.burst_us(), at: now }
+    /// An empty one: who was never called has saved nothing.
+    pub fn new(now: Duration) -> Self {
+        Self { left_us: 0, at: now }
     }
 
     /// What is left by now, in microseconds; below zero what is owed.
@@ -93,18 +93,19 @@ mod tests {
 
     #[test]
     fn a_bucket_fills_at_its_rate_and_holds_no_more_than_its_burst() {
-        let mut bucket = Bucket::full(BUDGET, at(0));
-        assert_eq!(bucket.left_us(BUDGET, at(60_000)), 500_000, "it was full");
-        bucket.charge(BUDGET, at(400), at(0));
-        assert_eq!(bucket.left_us(BUDGET, at(0)), 100_000);
-        assert_eq!(bucket.left_us(BUDGET, at(1_000)), 350_000);
-        assert_eq!(bucket.left_us(BUDGET, at(2_000)), 500_000);
+        let mut bucket = Bucket::new(at(0));
+        assert_eq!(bucket.left_us(BUDGET, at(0)), 0, "who was never called has saved nothing");
+        assert_eq!(bucket.left_us(BUDGET, at(60_000)), 500_000);
+        bucket.charge(BUDGET, at(400), at(60_000));
+        assert_eq!(bucket.left_us(BUDGET, at(60_000)), 100_000);
+        assert_eq!(bucket.left_us(BUDGET, at(61_000)), 350_000);
+        assert_eq!(bucket.left_us(BUDGET, at(62_000)), 500_000);
     }
 
     #[test]
     fn what_is_owed_is_bounded_and_says_when_it_is_even() {
-        let mut bucket = Bucket::full(BUDGET, at(0));
-        bucket.charge(BUDGET, at(1_000), at(0));
+        let mut bucket = Bucket::new(at(0));
+        bucket.charge(BUDGET, at(500), at(0));
         assert_eq!((bucket.left_us(BUDGET, at(0)), bucket.even_in_s(BUDGET, at(0))), (-500_000, 2));
         bucket.charge(BUDGET, at(3_600_000), at(0));
         assert_eq!(bucket.left_us(BUDGET, at(0)), -2_500_000);
@@ -115,10 +116,10 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_back_gives_nothing_and_takes_nothing() {
-        let mut bucket = Bucket::full(BUDGET, at(5_000));
+        let mut bucket = Bucket::new(at(5_000));
         bucket.charge(BUDGET, at(100), at(1_000));
-        assert_eq!(bucket.left_us(BUDGET, at(1_000)), 400_000);
-        assert_eq!(bucket.left_us(BUDGET, at(5_000)), 400_000);
+        assert_eq!(bucket.left_us(BUDGET, at(1_000)), -100_000);
+        assert_eq!(bucket.left_us(BUDGET, at(5_000)), -100_000);
     }
 
     #[test]

@@ -112,9 +112,8 @@ struct Waiting {
     slow: usize,
     /// Slow calls under way that ask nobody outside: each has a thread beside those of the places.
     slow_under_way: usize,
-    /// Slow calls that wait for a place, in order.
-    aside: VecDeque<u64>,
-    aside_next: u64,
+    /// Slow calls that wait for a place, in order, each with what wakes it: nobody else is to be woken for its sake.
+    aside: VecDeque<Arc<Condvar>>,
     /// Whether the last slow call that had a place had been aside.
     took_aside: bool,
     /// When a slow call had a place last.
@@ -143,8 +142,6 @@ pub(crate) struct Queue {
     wake: Condvar,
     /// Wakes a call that is back.
     back: Condvar,
-    /// Wakes the calls that are aside.
-    resume: Condvar,
     /// Places that one Interlinker may have.
     share: usize,
     /// Places that slow calls may have.
@@ -166,7 +163,6 @@ impl Queue {
             slow: 0,
             slow_under_way: 0,
             aside: VecDeque::new(),
-            aside_next: 0,
             took_aside: false,
             slow_at: Duration::ZERO,
             asking: 0,
@@ -176,7 +172,6 @@ impl Queue {
             waiting: Mutex::new(waiting),
             wake: Condvar::new(),
             back: Condvar::new(),
-            resume: Condvar::new(),
             share: places.div_ceil(2),
             slow_max: (places / 2).max(1),
             budget: Budget { ms_per_s: limits.cpu_ms_per_s, burst_ms: limits.cpu_burst_ms },
@@ -193,7 +188,7 @@ impl Queue {
     pub fn put(&self, job: Job) -> Result<(), Full> {
         let now = self.now();
         let mut waiting = self.waiting.lock();
-        let account = waiting.account(job.interlinker.digest(), self.budget, now);
+        let account = waiting.account(job.interlinker.digest(), now);
         let line = Line { account, may_ask: job.durable.is_some() };
         let many = waiting.jobs.get(&line).map_or(0, VecDeque::len);
         if many >= self.limits.waiting_calls {
@@ -321,7 +316,7 @@ impl Queue {
         match self.next(waiting, self.now()) {
             Next::Nobody => {}
             Next::Returning => drop(self.back.notify_one()),
-            Next::Aside => drop(self.resume.notify_all()),
+            Next::Aside => drop(waiting.aside.front().map(|first| first.notify_one())),
             Next::New(..) => drop(self.wake.notify_one()),
         }
     }
@@ -341,7 +336,7 @@ impl Queue {
 }
 
 impl Waiting {
-    fn account(&mut self, digest: &str, budget: Budget, now: Duration) -> usize {
+    fn account(&mut self, digest: &str, now: Duration) -> usize {
         if let Some(found) = self.by_digest.get(digest) {
             return *found;
         }
@@ -349,7 +344,7 @@ impl Waiting {
         self.by_digest.insert(digest.to_owned(), number);
         self.accounts.push(Account {
             digest: digest.to_owned(),
-            bucket: Bucket::full(budget, now),
+            bucket: Bucket::new(now),
             cpu: Duration::ZERO,
             was_slow: false,
             running: 0,
@@ -448,12 +443,12 @@ impl Place {
     /// Waits for a place of the slow; answers how long that took, or nothing where it had no patience for it.
     fn wait_aside(&self, waiting: &mut MutexGuard<'_, Waiting>, patience: Option<Duration>) -> Option<Duration> {
         let (queue, since) = (&self.queue, self.queue.now());
-        let number = waiting.aside_next;
-        waiting.aside_next += 1;
-        waiting.aside.push_back(number);
+        let own = Arc::new(Condvar::new());
+        waiting.aside.push_back(Arc::clone(&own));
         loop {
             let now = queue.now();
-            if waiting.aside.front() == Some(&number) && queue.next(waiting, now) == Next::Aside {
+            let is_first = waiting.aside.front().is_some_and(|first| Arc::ptr_eq(first, &own));
+            if is_first && queue.next(waiting, now) == Next::Aside {
                 waiting.aside.pop_front();
                 waiting.took_aside = true;
                 waiting.occupy(true, now);
@@ -463,14 +458,14 @@ impl Place {
             }
             let left = patience.map(|patience| patience.saturating_sub(now.saturating_sub(since)));
             if left == Some(Duration::ZERO) {
-                waiting.aside.retain(|other| *other != number);
+                waiting.aside.retain(|other| !Arc::ptr_eq(other, &own));
                 queue.nudge(waiting);
                 return None;
             }
             queue.nudge(waiting);
             match left {
-                Some(left) => drop(queue.resume.wait_for(waiting, left)),
-                None => queue.resume.wait(waiting),
+                Some(left) => drop(own.wait_for(waiting, left)),
+                None => own.wait(waiting),
             }
         }
     }

@@ -190,3 +190,55 @@ fn an_interlinker_that_fails_again_and_again_is_let_alone_for_a_while_and_an_ope
     ana.tell(&trap).refused(502, "interlinker-failed");
     operator.tell("/v1/interlinkers/nothing/reset").refused(404, "not-found");
 }
+
+#[test]
+fn a_call_that_waits_is_looked_at_again_when_its_turn_comes() {
+    let server = library();
+    let (ana, operator) = (server.member("ana"), server.operator());
+    operator.send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "Waiting");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    let is_running = || {
+        let metrics = ana.get("/metrics").body;
+        let line = "interlink_interlinker_running{interlinker=\"brittle\",version=\"1.0.0\"} 1";
+        String::from_utf8_lossy(&metrics).lines().any(|found| found == line)
+    };
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| ana.tell(&format!("{brittle}/actions/loop")).status);
+        let begun = std::time::Instant::now();
+        while !is_running() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(10), "it does not run");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        // They wait in the lane of the asset behind one that takes its time.
+        let second = [0; 2].map(|_| scope.spawn(|| ana.tell(&format!("{brittle}/actions/trap"))));
+        operator.tell("/v1/interlinkers/brittle/pause").is(200);
+        for second in second {
+            second.join().expect("answered").refused(503, "interlinker-paused");
+        }
+        assert_eq!(first.join().expect("answered"), 502, "what had begun ended as it would have");
+    });
+    let uses = ana.all("/v1/usage?interlinker=brittle", 100);
+    assert!(uses.iter().all(|used| used["action"] != "trap"), "they were not made: {uses:?}");
+}
+
+#[test]
+fn what_is_automatic_waits_for_a_breaker_and_uses_up_no_attempt() {
+    let server = library();
+    let (ana, operator) = (server.member("ana"), server.operator());
+    operator.send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "Breaking");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    for _ in 0..5 {
+        ana.tell(&format!("{brittle}/actions/trap")).refused(502, "interlinker-failed");
+    }
+    let task = "          - { id: ask, kind: interlinker, interlinker: brittle, retry: { attempts: 1 } }\n";
+    let automatic = crate::automation::started(&ana, "automatic", task);
+    let begun = std::time::Instant::now();
+    while ana.all(&format!("{automatic}/assets"), 10).is_empty() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "it never happens");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(ana.all("/v1/incidents", 10), Vec::<Value>::new(), "its one attempt was made when it could be");
+    assert_eq!(ana.get("/v1/interlinkers/brittle").is(200)["breaker"]["status"], "closed", "and closed the breaker");
+}
