@@ -94,6 +94,8 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(calls::take))
         .routes(routes!(interlinkers::pause))
         .routes(routes!(interlinkers::resume))
+        .routes(routes!(interlinkers::reset))
+        .routes(routes!(interlinkers::quota))
         .routes(routes!(interlinkers::component))
         .routes(routes!(trust::get, trust::require))
         .routes(routes!(trust::get_key, trust::put_key, trust::remove_key))

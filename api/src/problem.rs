@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use interlink_host::PublishError;
+use interlink_host::{Fault, PublishError};
 use interlink_model::process::{Process, Rejection, Rule};
 use interlink_model::schema::finding::{Finding, Refusal, RefusalKind};
 use interlink_model::service::{Service, ServiceStatus};
@@ -227,9 +227,19 @@ impl From<&Trouble> for Problem {
             }
             Trouble::Failed(fault) => {
                 let limit = fault.limit();
-                if limit == "busy" {
-                    let busy = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "Too much waits already", detail);
-                    return Self { retry_after_s: Some(1), ..busy };
+                match fault {
+                    Fault::Busy { .. } | Fault::Crowded { .. } | Fault::Aside { .. } => {
+                        let busy = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "Too much waits already", detail);
+                        return Self { retry_after_s: Some(1), ..busy.with("limit", json!(limit)) };
+                    }
+                    Fault::OverBudget { owed_ms, ms_per_s, retry_after_s, .. } => {
+                        let title = "This Interlinker has used its CPU time up";
+                        let over = Self::new(StatusCode::TOO_MANY_REQUESTS, "interlinker-over-budget", title, detail);
+                        let over = over.with("limit", json!(limit)).with("owed_ms", json!(owed_ms));
+                        let over = over.with("ms_per_s", json!(ms_per_s));
+                        return Self { retry_after_s: Some(*retry_after_s), ..over };
+                    }
+                    _ => {}
                 }
                 Self::new(StatusCode::BAD_GATEWAY, "interlinker-failed", "The Interlinker failed", detail)
                     .with("limit", json!(limit))
@@ -247,6 +257,17 @@ impl From<&Trouble> for Problem {
                 );
                 let paused = Self { retry_after_s: Some(60), ..paused };
                 paused.with("paused_at", json!(crate::views::time(pause.at)))
+            }
+            Trouble::Failing { failures, last, retry_after_s, .. } => {
+                let title = "This Interlinker fails";
+                let failing = Self::new(StatusCode::SERVICE_UNAVAILABLE, "interlinker-failing", title, detail);
+                let failing = failing.with("failures", json!(failures)).with("last", crate::views::last_failure(last));
+                Self { retry_after_s: Some(*retry_after_s), ..failing }
+            }
+            Trouble::Quota { what, wanted, max, .. } => {
+                let quota =
+                    Self::new(StatusCode::CONFLICT, "quota-exceeded", "There would be more than there may be", detail);
+                quota.with("limit", json!(what)).with("wanted", json!(wanted)).with("max", json!(max))
             }
             Trouble::Revoked { withdrawal, .. } => Self::new(
                 StatusCode::CONFLICT,

@@ -21,20 +21,25 @@ use crate::views;
 const NAME_BYTES_MAX: usize = 128;
 /// The header in which a component's signature travels.
 const SIGNATURE: &str = "interlink-signature";
+const BREAKERS: [&str; 3] = ["closed", "open", "half_open"];
 const NATURES: [&str; 4] = ["software", "knowledge", "external_software", "external_knowledge"];
 
 /// The catalogue, each entry in the version that its bare name means.
 #[utoipa::path(get, path = "/v1/interlinkers", tag = "interlinkers",
     params(("query" = Option<String>, Query), ("nature" = Option<String>, Query), ("problem_profile" = Option<String>, Query),
-        ("language" = Option<String>, Query), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
+        ("language" = Option<String>, Query), ("breaker" = Option<String>, Query), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "`{items, next_cursor}`"), (status = 400, body = Problem)))]
 pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
     let nature = asked.query("nature");
     if nature.is_some_and(|nature| !NATURES.contains(&nature)) {
         return Err(Problem::malformed(format!("`nature` is one of {}", NATURES.join(", "))));
     }
+    let breaker = asked.query("breaker");
+    if breaker.is_some_and(|breaker| !BREAKERS.contains(&breaker)) {
+        return Err(Problem::malformed(format!("`breaker` is one of {}", BREAKERS.join(", "))));
+    }
     let all = app.engine.interlinkers();
-    let shown = all.iter().map(|version| (version.reference.name.clone(), views::interlinker(version, &asked.wanted)));
+    let shown = all.iter().map(|version| (version.reference.name.clone(), with_breaker(&app, version, &asked.wanted)));
     let holds = |shown: &Value, field: &str, wanted: Option<&str>| {
         let values = shown[field].as_array();
         wanted.is_none_or(|wanted| values.is_some_and(|values| values.iter().any(|value| value == wanted)))
@@ -47,11 +52,12 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
                 .any(|field| shown[*field].to_string().to_lowercase().contains(text.as_str()))
         };
         nature.is_none_or(|nature| shown["nature"] == nature)
+            && breaker.is_none_or(|breaker| shown["breaker"]["status"] == breaker)
             && holds(shown, "problem_profiles", asked.query("problem_profile"))
             && holds(shown, "languages", asked.query("language"))
             && text.as_ref().is_none_or(found)
     });
-    let filters = ["query", "nature", "problem_profile", "language"].map(|name| asked.query(name));
+    let filters = ["query", "nature", "problem_profile", "language", "breaker"].map(|name| asked.query(name));
     let page = listed(&app, &asked, &format!("interlinkers{filters:?}"), fitting, |shown| shown)?;
     Ok(asked.show(&page, None, None))
 }
@@ -147,7 +153,7 @@ fn description(command: &Command) -> Result<(InterlinkerRef, Value), Problem> {
     responses((status = 200, description = "The entry"), (status = 404, body = Problem)))]
 pub async fn get(State(app): State<App>, Path(name): Path<String>, asked: Asked) -> Result<Response, Problem> {
     let version = app.engine.interlinker(&name)?;
-    Ok(asked.show(&views::interlinker(&version, &asked.wanted), None, None))
+    Ok(asked.show(&with_breaker(&app, &version, &asked.wanted), None, None))
 }
 
 /// All versions of an entry, in the order of their publication.
@@ -160,7 +166,7 @@ pub async fn versions(State(app): State<App>, Path(name): Path<String>, asked: A
     }
     let numbered = all.iter().enumerate().map(|(number, version)| (format!("{number:08}"), version));
     let list = format!("interlinker-versions:{name}");
-    let page = listed(&app, &asked, &list, numbered, |version| views::interlinker(version, &asked.wanted))?;
+    let page = listed(&app, &asked, &list, numbered, |version| with_breaker(&app, version, &asked.wanted))?;
     Ok(asked.show(&page, None, None))
 }
 
@@ -197,6 +203,66 @@ pub async fn actions(State(app): State<App>, Path(name): Path<String>, asked: As
         CatalogueEntry::Software(manifest) => Ok(asked.show(&views::actions(manifest, &asked.wanted), None, None)),
         CatalogueEntry::Described(_) => Ok(asked.show(&json!({"items": []}), None, None)),
     }
+}
+
+/// A version with how its breaker stands, where it has one: what does not run here does not fail.
+fn with_breaker(app: &App, version: &InterlinkerVersion, wanted: &Wanted) -> Value {
+    let mut shown = views::interlinker(version, wanted);
+    if matches!(version.entry, CatalogueEntry::Software(_)) {
+        views::put_breaker(&mut shown, &app.engine.breaker(&version.reference));
+        let (held, quota) = app.engine.held(&version.reference.name);
+        shown["held"] = json!({"assets": held.assets, "state_bytes": held.state_bytes});
+        shown["quota"] = json!({"assets": quota.assets, "state_bytes": quota.state_bytes});
+    }
+    shown
+}
+
+/// How many assets of an Interlinker there may be, and how many bytes of state they may have together: `{assets?, state_bytes?}`,
+/// in place of what was said before. What is there already stays. For operators.
+#[utoipa::path(put, path = "/v1/interlinkers/{name}/quota", tag = "interlinkers", request_body = Object,
+    params(("name" = String, Path)),
+    responses((status = 200, description = "The quota"), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 422, body = Problem)))]
+pub async fn quota(State(app): State<App>, Path(name): Path<String>, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let run = async {
+        let mut fields = command.fields()?;
+        let mut number = |field: &str| {
+            let value = fields.value(field)?;
+            let number = value.as_u64();
+            if number.is_none() && !value.is_null() {
+                fields.misfit(field, "is a whole number, from 0 on");
+            }
+            number
+        };
+        let quota = (number("assets"), number("state_bytes"));
+        fields.end()?;
+        command.asked.known.operator("setting quotas")?;
+        let (_, all) = app.engine.held("");
+        let (assets, state_bytes) = (quota.0.unwrap_or(all.assets), quota.1.unwrap_or(all.state_bytes));
+        let answer = answer(StatusCode::OK, &json!({"assets": assets, "state_bytes": state_bytes}));
+        app.engine.set_quota(command.caller.actor(), &name, quota, &answer, &command.permit).await?;
+        Ok(answer)
+    };
+    let result = run.await;
+    Command::finish(&app, permit, result).await
+}
+
+/// Closes the breakers of all versions of an Interlinker whose calls failed again and again: calls are made at once, and what
+/// waited happens. For operators.
+#[utoipa::path(post, path = "/v1/interlinkers/{name}/reset", tag = "interlinkers", params(("name" = String, Path)),
+    responses((status = 200, description = "The entry"), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub async fn reset(State(app): State<App>, Path(name): Path<String>, command: Command) -> Response {
+    let permit = command.permit.clone();
+    let run = async {
+        command.fields()?.end()?;
+        command.asked.known.operator("resetting breakers")?;
+        app.engine.reset_breaker(&name)?;
+        let version = app.engine.interlinker(&name)?;
+        Ok(answer(StatusCode::OK, &with_breaker(&app, &version, &command.asked.wanted)))
+    };
+    let result = run.await;
+    Command::finish(&app, permit, result).await
 }
 
 async fn set_paused(app: App, name: String, paused: bool, command: Command) -> Response {

@@ -40,7 +40,8 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     ];
     let text = figures
         .map(|(name, kind, help, value)| format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"));
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text.concat())
+    let interlinkers = super::figures::of_interlinkers(&app.engine.tallies(), &app.engine.host().loads());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text.concat() + &interlinkers)
 }
 
 /// A page that lists the routes.

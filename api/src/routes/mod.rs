@@ -5,6 +5,7 @@ pub mod assets;
 pub mod backups;
 pub mod calls;
 pub mod doors;
+pub mod figures;
 pub mod incidents;
 pub mod interlinkers;
 pub mod keeping;

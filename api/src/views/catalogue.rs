@@ -5,6 +5,7 @@ use interlink_model::manifest::Manifest;
 use interlink_model::schema::{Language, Schema, Text};
 use interlink_model::signature::Signature;
 use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, SchemaVersion, Withdrawal, Withdrawn};
+use interlink_runtime::guard::{BreakerView, LastFailure};
 use serde_json::{Value, json};
 
 use super::task::prerequisites;
@@ -142,6 +143,23 @@ pub fn put_withdrawal(shown: &mut Value, withdrawal: Option<&Withdrawal>) {
     if let Some(Withdrawal { how, at, actor, reason }) = withdrawal {
         shown[how.as_str()] = json!({"reason": reason, "at": time(*at), "by": actor.to_string()});
     }
+}
+
+/// Shows how the breaker of a version stands.
+pub fn put_breaker(shown: &mut Value, breaker: &BreakerView) {
+    let BreakerView { status, failures, retry_at, last } = breaker;
+    shown["breaker"] = json!({
+        "status": status.as_str(),
+        "failures": failures,
+        "retry_at": retry_at.map(time),
+        "last": last_failure(last),
+    });
+}
+
+/// Shows what failed last: which limit, and how far.
+pub fn last_failure(last: &Option<LastFailure>) -> Value {
+    let shown = |last: &LastFailure| json!({"limit": last.limit, "detail": last.detail, "at": time(last.at)});
+    last.as_ref().map_or(Value::Null, shown)
 }
 
 /// Shows the actions of a manifest.

@@ -139,6 +139,8 @@ pub enum Failure {
     Refused(Problem),
     /// The guest failed.
     Failed(Fault),
+    /// When its turn came it was not to be made any more, said whoever was asked.
+    NotBegun,
 }
 
 /// A line that a guest logged.
@@ -161,6 +163,8 @@ pub struct Cost {
     pub instantiate_us: u64,
     /// The call itself, in microseconds.
     pub call_us: u64,
+    /// CPU time, in microseconds: waiting is not in it.
+    pub cpu_us: u64,
     /// Fuel.
     pub fuel: u64,
 }

@@ -206,6 +206,33 @@ pub enum Fault {
         /// Why not.
         reason: String,
     },
+    /// It computed for long, and so many others do.
+    #[error("it computes for long, as {max} calls under way do, which is all that may")]
+    Crowded {
+        /// The limit.
+        max: usize,
+    },
+    /// It computed for long, and waited too long for others meanwhile.
+    #[error("it computes for long, and others came before it for {max_ms} ms in all, which is as long as a call waits")]
+    Aside {
+        /// The limit.
+        max_ms: u64,
+    },
+    /// Its Interlinker has used its CPU time up, and too many of its calls wait for more.
+    #[error(
+        "this Interlinker has used {owed_ms} ms of CPU time more than the {ms_per_s} ms a second that it has, and \
+         {waiting} of its calls wait behind others already"
+    )]
+    OverBudget {
+        /// What it owes.
+        owed_ms: u64,
+        /// What it has a second.
+        ms_per_s: u32,
+        /// How many wait.
+        waiting: usize,
+        /// When it owes nothing any more, where it computes nothing meanwhile.
+        retry_after_s: u32,
+    },
     /// Too many calls of this Interlinker wait already.
     #[error("{waiting} calls of this Interlinker wait already")]
     Busy {
@@ -215,6 +242,21 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether it is the Interlinker's own fault, which the next call is likely to have too: neither that too much else was
+    /// going on, nor that something of ours failed, nor that an asset is full of what people put there.
+    pub fn is_its_own(&self) -> bool {
+        !matches!(
+            self,
+            Self::State { .. }
+                | Self::NotRecorded(_)
+                | Self::RecordUnreadable { .. }
+                | Self::Crowded { .. }
+                | Self::Aside { .. }
+                | Self::OverBudget { .. }
+                | Self::Busy { .. }
+        )
+    }
+
     /// A word for the limit: what metrics and the registry of usage know it by.
     pub fn limit(&self) -> &'static str {
         match self {
@@ -245,6 +287,9 @@ impl Fault {
             Self::RecordUnreadable { .. } => "record-unreadable",
             Self::Absent { .. } => "absent",
             Self::BlobUnread { .. } => "blob-unread",
+            Self::Crowded { .. } => "crowded",
+            Self::Aside { .. } => "aside",
+            Self::OverBudget { .. } => "cpu",
             Self::Busy { .. } => "busy",
         }
     }

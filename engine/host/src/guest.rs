@@ -53,6 +53,8 @@ pub(crate) struct Guest {
     pub last_error: Option<String>,
     outside: Option<Outside>,
     began: Instant,
+    /// How long others came before it.
+    aside: Duration,
     host_calls: u64,
     host_bytes: usize,
     memory_bytes: usize,
@@ -81,6 +83,7 @@ impl Guest {
             last_error: None,
             outside: outside.filter(|_| !is_view && !migrates),
             began,
+            aside: Duration::ZERO,
             host_calls: 0,
             host_bytes: 0,
             memory_bytes: 0,
@@ -88,16 +91,22 @@ impl Guest {
         }
     }
 
-    /// When the call ends at the latest: the time that it spent outside does not count.
+    /// When the call ends at the latest: the time that it spent outside, or waiting for others, does not count.
     fn deadline(&self) -> Instant {
         let away = self.outside.as_ref().map_or(Duration::ZERO, Outside::away);
-        self.began + Duration::from_millis(self.limits.deadline_ms) + away
+        self.began + Duration::from_millis(self.limits.deadline_ms) + away + self.aside
     }
 
-    /// Ticks until the deadline, and one more: the first may be almost over.
-    pub fn ticks_left(&self) -> u64 {
-        let left = self.deadline().saturating_duration_since(Instant::now());
-        (left.as_millis() / TICK.as_millis()) as u64 + 1
+    /// How long others may come before it still.
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.limits.aside_ms).saturating_sub(self.aside)
+    }
+
+    /// A tick has passed, after which others came before it for so long.
+    pub fn ticked(&mut self, aside: Duration) -> Result<(), Fault> {
+        self.aside += aside;
+        let max_ms = self.limits.deadline_ms;
+        if Instant::now() >= self.deadline() { Err(Fault::Deadline { max_ms }) } else { Ok(()) }
     }
 
     /// Counts a call into the host. The deadline holds in here too.

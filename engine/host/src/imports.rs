@@ -58,12 +58,6 @@ fn lowered<T>(answer: Result<T, Problem>) -> (Result<T, WitProblem>,) {
     (answer.map_err(WitProblem::from),)
 }
 
-/// Nothing of the guest ran while the call was outside, and its deadline has moved.
-fn is_back(store: &mut Store<'_>) {
-    let ticks = store.data().ticks_left();
-    store.set_epoch_deadline(ticks);
-}
-
 impl World<'_> {
     fn interface(&mut self, name: &str) -> wasmtime::Result<LinkerInstance<'_, Guest>> {
         self.linker.instance(&format!("interlink:interlinker/{name}@{}", self.version))
@@ -107,7 +101,6 @@ impl World<'_> {
         let mut http = self.interface("http")?;
         http.func_wrap("send", |mut store: Store<'_>, (request, body): (String, Vec<u8>)| {
             let sent = store.data_mut().http(&request, body)?;
-            is_back(&mut store);
             Ok(lowered(sent))
         })?;
         let mut secrets = self.interface("secrets")?;
@@ -154,13 +147,11 @@ impl World<'_> {
         let mut people = self.interface("people")?;
         people.func_wrap("all", |mut store: Store<'_>, (): ()| {
             let people = store.data_mut().people()?;
-            is_back(&mut store);
             Ok(lowered(people))
         })?;
         let mut assets = self.interface("assets")?;
         assets.func_wrap("call", |mut store: Store<'_>, (asset, action, input): (String, String, String)| {
             let acted = store.data_mut().asset(&asset, &action, &input)?;
-            is_back(&mut store);
             Ok(lowered(acted))
         })
     }

@@ -13,6 +13,7 @@
 
 mod asking;
 mod besides;
+mod budget;
 mod call;
 mod durable;
 mod fault;
@@ -44,4 +45,5 @@ pub use limits::Limits;
 pub use origin::{Origin, OriginError};
 pub use outbound::{HttpRequest, HttpResponse, Outbound, OutboundError};
 pub use publish::{Inspected, PublishError, WORLD, digest};
+pub use queue::{Load, MayBegin};
 pub use threads::{Host, HostConfig, HostError};

@@ -54,6 +54,16 @@ pub struct Limits {
     pub component_bytes: usize,
     /// Calls of one Interlinker that may wait for a thread.
     pub waiting_calls: usize,
+    /// CPU time of one Interlinker a second, in milliseconds: one that uses more waits behind the others.
+    pub cpu_ms_per_s: u32,
+    /// CPU time that an Interlinker that was idle may use at once, in milliseconds.
+    pub cpu_burst_ms: u32,
+    /// Calls of one Interlinker that may wait while it has used its CPU time up.
+    pub waiting_over_budget: usize,
+    /// Slow calls under way, of all Interlinkers: each keeps a thread and its instance.
+    pub calls_aside: usize,
+    /// How long a slow call may wait for others in all, in milliseconds: a person is waiting for it, too.
+    pub aside_ms: u64,
     /// Calls under way that may ask the world outside, of all Interlinkers: each keeps a thread and its instance.
     pub calls_outside: usize,
     /// Those of one Interlinker: a service outside that does not answer holds up no more.
@@ -88,6 +98,11 @@ impl Default for Limits {
             log_line_bytes: 4 << 10,
             component_bytes: 32 << 20,
             waiting_calls: 4_096,
+            cpu_ms_per_s: 50,
+            cpu_burst_ms: 25,
+            waiting_over_budget: 1_024,
+            calls_aside: 32,
+            aside_ms: 10_000,
             calls_outside: 32,
             calls_outside_of_one: 8,
         }

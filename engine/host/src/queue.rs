@@ -1,68 +1,138 @@
-//! Who may run: calls wait here for a place, and one that waits for the world outside gives its place up meanwhile.
+//! Who may run: calls wait here for a place, and give it up while they wait for the world outside, or for others.
 //!
 //! There are as many *places* as cores: guests compute. One Interlinker holds at most half of them, and Interlinkers that wait
 //! take turns, so that a busy one cannot starve the others. A call that sends a request or waits for its record does not
 //! compute: it leaves its place and comes back for one, before anything new begins. So a slow service outside holds up
 //! nothing but the calls that wait for it; how many of these there may be is bounded too, in all and for each Interlinker.
+//! Of Interlinkers that wait, the one that has most left of its CPU time comes first: one that fails quickly and is called
+//! again at once is as costly to the others as one that is slow.
+//!
+//! A call that has computed for longer than a [slice](SLICE) is *slow*. Slow calls have half of the places and no more, take
+//! turns on them slice by slice, and whoever waits meanwhile is *aside*, with its thread and its instance. What an Interlinker
+//! calls next after a slow call, or when it has [used its CPU time up](crate::budget), begins as slow, behind what is prompt.
+//! So the other half of the places is had by a prompt call at once, or after a tick, whatever strangers compute, and the
+//! operating system prefers its thread to theirs; and where
+//! nobody is in a hurry, nobody is held back for the budget's sake.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use crate::budget::{Bucket, Budget, Standing};
 use crate::call::{Call, Called};
 use crate::durable::Durable;
+use crate::fault::Fault;
+use crate::guest::TICK;
 use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 
+/// CPU time after which a call is slow: one look of the clock of deadlines at it.
+const SLICE: Duration = TICK;
+/// How much less of a core the operating system gives to the thread of a slow call, where others want it: a tenth.
+const NICE: i32 = 10;
+/// Where prompt calls would take every place, a slow one has one so often.
+const SLOW_EVERY: Duration = Duration::from_millis(100);
+
 /// Told what came of a call, on the guest's thread.
 pub(crate) type Tell = Box<dyn FnOnce(Called) + Send>;
+
+/// Asked when a call's turn has come, whether it is still to be made.
+pub type MayBegin = Box<dyn FnOnce() -> bool + Send>;
 
 /// A call that waits.
 pub(crate) struct Job {
     pub interlinker: Arc<Interlinker>,
     pub call: Call,
     pub durable: Option<Durable>,
+    pub may_begin: Option<MayBegin>,
     pub tell: Tell,
     pub since: Instant,
-}
-
-impl Job {
-    fn line(&self) -> Line {
-        Line { digest: self.interlinker.digest().to_owned(), may_ask: self.durable.is_some() }
-    }
 }
 
 /// A line that takes no more.
 pub(crate) struct Full {
     /// Whom to tell.
     pub tell: Tell,
-    /// How many are in it.
+    /// Which limit, and how far.
+    pub fault: Fault,
+}
+
+/// What one Interlinker has of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Load {
+    /// The Interlinker's digest.
+    pub digest: String,
+    /// CPU time that its calls have used since the host was made, in microseconds.
+    pub cpu_us: u64,
+    /// What is left of its budget, in microseconds; below zero what it owes.
+    pub budget_left_us: i64,
+    /// Its calls that wait for their turn.
     pub waiting: usize,
+    /// Its calls that compute, or are aside.
+    pub running: usize,
 }
 
 /// Where a call stands in line: with those of the same Interlinker that may ask outside too, or with those that may not.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Line {
-    digest: String,
+    account: usize,
     may_ask: bool,
+}
+
+/// What is known of one Interlinker.
+struct Account {
+    digest: String,
+    bucket: Bucket,
+    cpu: Duration,
+    /// Whether its last call was slow, or one that runs is.
+    was_slow: bool,
+    /// Calls that compute or are aside.
+    running: usize,
+    /// Calls under way that may ask outside.
+    asking: usize,
+    waiting: usize,
 }
 
 struct Waiting {
     jobs: HashMap<Line, VecDeque<Job>>,
     /// Lines with calls that wait, in turn.
     turns: VecDeque<Line>,
+    accounts: Vec<Account>,
+    /// Places of accounts, by digest.
+    by_digest: HashMap<String, usize>,
     /// Places that nobody has.
     free: usize,
-    /// Calls that are back from outside and wait for a place.
+    /// Prompt calls that are back from outside and wait for a place.
     returning: usize,
-    /// Calls that compute, by the digest of their Interlinker.
-    computing: HashMap<String, usize>,
-    /// Calls under way that may ask outside, by the digest of their Interlinker, and all of them.
-    asking: HashMap<String, usize>,
-    asking_all: usize,
+    /// Places that slow calls have.
+    slow: usize,
+    /// Slow calls under way that ask nobody outside: each has a thread beside those of the places.
+    slow_under_way: usize,
+    /// Slow calls that wait for a place, in order, each with what wakes it: nobody else is to be woken for its sake.
+    aside: VecDeque<Arc<Condvar>>,
+    /// Whether the last slow call that had a place had been aside.
+    took_aside: bool,
+    /// When a slow call had a place last.
+    slow_at: Duration,
+    /// Calls under way that may ask outside, of all Interlinkers.
+    asking: usize,
     stop: bool,
+}
+
+/// Who has the next place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Nobody,
+    /// A prompt call that is back from outside.
+    Returning,
+    /// The slow call that has been aside for longest.
+    Aside,
+    /// The first call of the line of this turn.
+    New(usize, Standing),
 }
 
 /// Calls that wait, and the places of those that run.
@@ -74,20 +144,28 @@ pub(crate) struct Queue {
     back: Condvar,
     /// Places that one Interlinker may have.
     share: usize,
-    asking_max: usize,
-    asking_of_one_max: usize,
+    /// Places that slow calls may have.
+    slow_max: usize,
+    budget: Budget,
+    limits: Arc<Limits>,
+    began: Instant,
 }
 
 impl Queue {
-    pub fn new(places: usize, limits: &Limits) -> Self {
+    pub fn new(places: usize, limits: &Arc<Limits>) -> Self {
         let waiting = Waiting {
             jobs: HashMap::new(),
             turns: VecDeque::new(),
+            accounts: Vec::new(),
+            by_digest: HashMap::new(),
             free: places,
             returning: 0,
-            computing: HashMap::new(),
-            asking: HashMap::new(),
-            asking_all: 0,
+            slow: 0,
+            slow_under_way: 0,
+            aside: VecDeque::new(),
+            took_aside: false,
+            slow_at: Duration::ZERO,
+            asking: 0,
             stop: false,
         };
         Self {
@@ -95,25 +173,44 @@ impl Queue {
             wake: Condvar::new(),
             back: Condvar::new(),
             share: places.div_ceil(2),
-            asking_max: limits.calls_outside,
-            asking_of_one_max: limits.calls_outside_of_one,
+            slow_max: (places / 2).max(1),
+            budget: Budget { ms_per_s: limits.cpu_ms_per_s, burst_ms: limits.cpu_burst_ms },
+            limits: Arc::clone(limits),
+            began: Instant::now(),
         }
     }
 
-    /// Puts a call in line, unless `max` are in it.
-    pub fn put(&self, job: Job, max: usize) -> Result<(), Full> {
-        let line = job.line();
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Puts a call in line, unless the line is full; that of an Interlinker that owes CPU time is shorter.
+    pub fn put(&self, job: Job) -> Result<(), Full> {
+        let now = self.now();
         let mut waiting = self.waiting.lock();
-        let jobs = waiting.jobs.entry(line.clone()).or_default();
-        let many = jobs.len();
-        if many >= max {
-            return Err(Full { tell: job.tell, waiting: many });
+        let account = waiting.account(job.interlinker.digest(), now);
+        let line = Line { account, may_ask: job.durable.is_some() };
+        let many = waiting.jobs.get(&line).map_or(0, VecDeque::len);
+        if many >= self.limits.waiting_calls {
+            return Err(Full { tell: job.tell, fault: Fault::Busy { waiting: many } });
         }
-        jobs.push_back(job);
+        let bucket = waiting.accounts[account].bucket;
+        let left_us = bucket.left_us(self.budget, now);
+        if left_us <= 0 && many >= self.limits.waiting_over_budget {
+            let fault = Fault::OverBudget {
+                owed_ms: left_us.unsigned_abs() / 1_000,
+                ms_per_s: self.budget.ms_per_s,
+                waiting: many,
+                retry_after_s: bucket.even_in_s(self.budget, now),
+            };
+            return Err(Full { tell: job.tell, fault });
+        }
+        waiting.accounts[account].waiting += 1;
+        waiting.jobs.entry(line).or_default().push_back(job);
         if many == 0 {
             waiting.turns.push_back(line);
         }
-        self.wake.notify_one();
+        self.nudge(&waiting);
         Ok(())
     }
 
@@ -124,30 +221,88 @@ impl Queue {
             if waiting.stop {
                 return None;
             }
-            let turn = waiting.turns.iter().position(|line| self.may_run(&waiting, line));
-            let line = turn.and_then(|turn| waiting.turns.remove(turn));
-            let Some(line) = line else {
+            let now = self.now();
+            let Next::New(turn, standing) = self.next(&waiting, now) else {
+                self.nudge(&waiting);
                 self.wake.wait(&mut waiting);
                 continue;
             };
+            let Some(line) = waiting.turns.remove(turn) else { continue };
             let Some(jobs) = waiting.jobs.get_mut(&line) else { continue };
             let job = jobs.pop_front();
             if jobs.is_empty() {
                 waiting.jobs.remove(&line);
             } else {
-                waiting.turns.push_back(line.clone());
+                waiting.turns.push_back(line);
             }
             let Some(job) = job else { continue };
-            waiting.begin(&line);
-            return Some((job, Place { queue: Arc::clone(self), line }));
+            let is_slow = standing == Standing::Behind;
+            waiting.accounts[line.account].waiting -= 1;
+            waiting.accounts[line.account].running += 1;
+            if line.may_ask {
+                waiting.accounts[line.account].asking += 1;
+                waiting.asking += 1;
+            }
+            if is_slow {
+                waiting.slow_under_way += usize::from(!line.may_ask);
+                waiting.took_aside = false;
+            }
+            waiting.occupy(is_slow, now);
+            self.nudge(&waiting);
+            drop(waiting);
+            if is_slow {
+                step_back();
+            }
+            return Some((job, Place::new(Arc::clone(self), line, is_slow)));
         }
     }
 
-    fn may_run(&self, waiting: &Waiting, line: &Line) -> bool {
-        let count = |counts: &HashMap<String, usize>| counts.get(&line.digest).copied().unwrap_or(0);
-        let may_ask =
-            !line.may_ask || (waiting.asking_all < self.asking_max && count(&waiting.asking) < self.asking_of_one_max);
-        waiting.free > waiting.returning && count(&waiting.computing) < self.share && may_ask
+    /// Who has the next place: who is back from outside, who is prompt, and of who is slow in turn who is aside and who is
+    /// new; where a slow call has had none for long, it comes before who is prompt and new.
+    fn next(&self, waiting: &Waiting, now: Duration) -> Next {
+        if waiting.free == 0 {
+            return Next::Nobody;
+        }
+        if waiting.returning > 0 {
+            return Next::Returning;
+        }
+        let new = |standing: Standing| {
+            let mut found: Option<(usize, i64)> = None;
+            for (turn, line) in waiting.turns.iter().enumerate() {
+                let account = &waiting.accounts[line.account];
+                let left_us = account.bucket.left_us(self.budget, now);
+                let fits = crate::budget::standing(left_us, account.was_slow) == standing;
+                // Of who is prompt, who has used least comes first; of who is behind, who has waited for longest.
+                let is_before = found.is_none_or(|(_, most_us)| standing == Standing::Prompt && left_us > most_us);
+                if fits && is_before && self.may_begin(waiting, *line) {
+                    found = Some((turn, left_us));
+                }
+            }
+            found.map_or(Next::Nobody, |(turn, _)| Next::New(turn, standing))
+        };
+        let slow = || {
+            if waiting.slow >= self.slow_max {
+                return Next::Nobody;
+            }
+            let room = waiting.slow_under_way < self.limits.calls_aside;
+            let behind = if room { new(Standing::Behind) } else { Next::Nobody };
+            let is_turn_of_new = waiting.took_aside && behind != Next::Nobody;
+            if waiting.aside.is_empty() || is_turn_of_new { behind } else { Next::Aside }
+        };
+        let overdue = waiting.slow == 0 && now.saturating_sub(waiting.slow_at) >= SLOW_EVERY;
+        let first = if overdue { slow() } else { new(Standing::Prompt) };
+        match (first, overdue) {
+            (Next::Nobody, true) => new(Standing::Prompt),
+            (Next::Nobody, false) => slow(),
+            (first, _) => first,
+        }
+    }
+
+    fn may_begin(&self, waiting: &Waiting, line: Line) -> bool {
+        let account = &waiting.accounts[line.account];
+        let Limits { calls_outside, calls_outside_of_one, .. } = *self.limits;
+        let may_ask = !line.may_ask || (waiting.asking < calls_outside && account.asking < calls_outside_of_one);
+        account.running < self.share && may_ask
     }
 
     /// Ends all that wait, and the threads that look for more.
@@ -156,71 +311,199 @@ impl Queue {
         self.wake.notify_all();
     }
 
-    /// Wakes whoever can use a place that has become free.
-    fn freed(&self, waiting: &MutexGuard<'_, Waiting>) {
-        if waiting.returning > 0 {
-            self.back.notify_one();
+    /// Wakes whoever has the next place.
+    fn nudge(&self, waiting: &MutexGuard<'_, Waiting>) {
+        match self.next(waiting, self.now()) {
+            Next::Nobody => {}
+            Next::Returning => drop(self.back.notify_one()),
+            Next::Aside => drop(waiting.aside.front().map(|first| first.notify_one())),
+            Next::New(..) => drop(self.wake.notify_one()),
         }
-        if waiting.free > waiting.returning && !waiting.turns.is_empty() {
-            self.wake.notify_one();
-        }
+    }
+
+    /// What each Interlinker that was called has of this host.
+    pub fn loads(&self) -> Vec<Load> {
+        let (now, waiting) = (self.now(), self.waiting.lock());
+        let load = |account: &Account| Load {
+            digest: account.digest.clone(),
+            cpu_us: u64::try_from(account.cpu.as_micros()).unwrap_or(u64::MAX),
+            budget_left_us: account.bucket.left_us(self.budget, now),
+            waiting: account.waiting,
+            running: account.running,
+        };
+        waiting.accounts.iter().map(load).collect()
     }
 }
 
 impl Waiting {
-    fn begin(&mut self, line: &Line) {
-        self.occupy(&line.digest);
-        if line.may_ask {
-            *self.asking.entry(line.digest.clone()).or_default() += 1;
-            self.asking_all += 1;
+    fn account(&mut self, digest: &str, now: Duration) -> usize {
+        if let Some(found) = self.by_digest.get(digest) {
+            return *found;
         }
+        let number = self.accounts.len();
+        self.by_digest.insert(digest.to_owned(), number);
+        self.accounts.push(Account {
+            digest: digest.to_owned(),
+            bucket: Bucket::new(now),
+            cpu: Duration::ZERO,
+            was_slow: false,
+            running: 0,
+            asking: 0,
+            waiting: 0,
+        });
+        number
     }
 
-    fn occupy(&mut self, digest: &str) {
+    fn occupy(&mut self, is_slow: bool, now: Duration) {
         self.free -= 1;
-        *self.computing.entry(digest.to_owned()).or_default() += 1;
+        if is_slow {
+            self.slow += 1;
+            self.slow_at = now;
+        }
     }
 
-    fn vacate(&mut self, digest: &str) {
+    fn vacate(&mut self, is_slow: bool, now: Duration) {
         self.free += 1;
-        count_down(&mut self.computing, digest);
-    }
-}
-
-fn count_down(counts: &mut HashMap<String, usize>, digest: &str) {
-    if let Some(count) = counts.get_mut(digest) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(digest);
+        if is_slow {
+            self.slow -= 1;
+            self.slow_at = now;
         }
     }
 }
 
-/// The place of a call that runs. It is given up for good when this is dropped.
+/// The place of a call that runs. It is given up for good when this is dropped, on the thread that has run the call.
 pub(crate) struct Place {
     queue: Arc<Queue>,
     line: Line,
+    is_slow: AtomicBool,
+    /// Whether it has a place just now.
+    has_place: AtomicBool,
+    /// The thread's CPU time that is charged, in microseconds.
+    charged_us: AtomicU64,
+    /// CPU time of the call, in microseconds.
+    used_us: AtomicU64,
 }
 
 impl Place {
+    fn new(queue: Arc<Queue>, line: Line, is_slow: bool) -> Self {
+        let (is_slow, has_place) = (AtomicBool::new(is_slow), AtomicBool::new(true));
+        let (charged_us, used_us) = (AtomicU64::new(thread_cpu_us()), AtomicU64::new(0));
+        Self { queue, line, is_slow, has_place, charged_us, used_us }
+    }
+
+    fn is_slow(&self) -> bool {
+        self.is_slow.load(Ordering::Relaxed)
+    }
+
+    /// Charges what the call has used since it was charged last.
+    fn charge(&self, waiting: &mut Waiting, now: Duration) {
+        let cpu_us = thread_cpu_us();
+        let used_us = cpu_us.saturating_sub(self.charged_us.swap(cpu_us, Ordering::Relaxed));
+        self.used_us.fetch_add(used_us, Ordering::Relaxed);
+        let account = &mut waiting.accounts[self.line.account];
+        let used = Duration::from_micros(used_us);
+        account.cpu += used;
+        account.bucket.charge(self.queue.budget, used, now);
+    }
+
+    /// CPU time that the call has used so far, in microseconds.
+    pub fn used_us(&self) -> u64 {
+        self.charge(&mut self.queue.waiting.lock(), self.queue.now());
+        self.used_us.load(Ordering::Relaxed)
+    }
+
+    /// A slice has passed: a call that has become slow gives way to whoever waits, until it is its turn again. Answers how
+    /// long it was aside, `patience` at most; one that may not be aside for longer, or where too many are, ends.
+    pub fn tick(&self, patience: Duration) -> Result<Duration, Fault> {
+        let (queue, limits) = (&self.queue, &self.queue.limits);
+        let now = queue.now();
+        let mut waiting = queue.waiting.lock();
+        self.charge(&mut waiting, now);
+        if !self.is_slow() {
+            if self.used_us.load(Ordering::Relaxed) < SLICE.as_micros() as u64 {
+                return Ok(Duration::ZERO);
+            }
+            waiting.accounts[self.line.account].was_slow = true;
+            if !self.line.may_ask {
+                if waiting.slow_under_way >= limits.calls_aside {
+                    return Err(Fault::Crowded { max: limits.calls_aside });
+                }
+                waiting.slow_under_way += 1;
+            }
+            waiting.slow += 1;
+            self.is_slow.store(true, Ordering::Relaxed);
+            step_back();
+        }
+        waiting.vacate(true, now);
+        self.has_place.store(false, Ordering::Relaxed);
+        let aside = self.wait_aside(&mut waiting, Some(patience));
+        aside.ok_or(Fault::Aside { max_ms: limits.aside_ms })
+    }
+
+    /// Waits for a place of the slow; answers how long that took, or nothing where it had no patience for it.
+    fn wait_aside(&self, waiting: &mut MutexGuard<'_, Waiting>, patience: Option<Duration>) -> Option<Duration> {
+        let (queue, since) = (&self.queue, self.queue.now());
+        let own = Arc::new(Condvar::new());
+        waiting.aside.push_back(Arc::clone(&own));
+        loop {
+            let now = queue.now();
+            let is_first = waiting.aside.front().is_some_and(|first| Arc::ptr_eq(first, &own));
+            if is_first && queue.next(waiting, now) == Next::Aside {
+                waiting.aside.pop_front();
+                waiting.took_aside = true;
+                waiting.occupy(true, now);
+                self.has_place.store(true, Ordering::Relaxed);
+                queue.nudge(waiting);
+                return Some(now.saturating_sub(since));
+            }
+            let left = patience.map(|patience| patience.saturating_sub(now.saturating_sub(since)));
+            if left == Some(Duration::ZERO) {
+                waiting.aside.retain(|other| !Arc::ptr_eq(other, &own));
+                queue.nudge(waiting);
+                return None;
+            }
+            queue.nudge(waiting);
+            match left {
+                Some(left) => drop(own.wait_for(waiting, left)),
+                None => own.wait(waiting),
+            }
+        }
+    }
+
     /// Gives the place up for as long as what is returned lives; dropping that waits for one.
     pub fn left(&self) -> Left<'_> {
+        let now = self.queue.now();
         let mut waiting = self.queue.waiting.lock();
-        waiting.vacate(&self.line.digest);
-        self.queue.freed(&waiting);
+        self.charge(&mut waiting, now);
+        waiting.accounts[self.line.account].running -= 1;
+        waiting.vacate(self.is_slow(), now);
+        self.has_place.store(false, Ordering::Relaxed);
+        self.queue.nudge(&waiting);
         Left(self)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let now = self.queue.now();
         let mut waiting = self.queue.waiting.lock();
-        waiting.vacate(&self.line.digest);
-        if self.line.may_ask {
-            count_down(&mut waiting.asking, &self.line.digest);
-            waiting.asking_all -= 1;
+        self.charge(&mut waiting, now);
+        if self.has_place.load(Ordering::Relaxed) {
+            waiting.vacate(self.is_slow(), now);
         }
-        self.queue.freed(&waiting);
+        if self.is_slow() && !self.line.may_ask {
+            waiting.slow_under_way -= 1;
+        }
+        if self.line.may_ask {
+            waiting.asking -= 1;
+        }
+        let account = &mut waiting.accounts[self.line.account];
+        account.was_slow = self.used_us.load(Ordering::Relaxed) >= SLICE.as_micros() as u64;
+        account.running -= 1;
+        if self.line.may_ask {
+            account.asking -= 1;
+        }
+        self.queue.nudge(&waiting);
     }
 }
 
@@ -229,15 +512,48 @@ pub(crate) struct Left<'a>(&'a Place);
 
 impl Drop for Left<'_> {
     fn drop(&mut self) {
-        let Place { queue, line } = self.0;
+        let place = self.0;
+        let queue = &place.queue;
         let mut waiting = queue.waiting.lock();
+        waiting.accounts[place.line.account].running += 1;
+        if place.is_slow() {
+            // It began before what is new, and is not prompt for having been away.
+            place.wait_aside(&mut waiting, None);
+            return;
+        }
         waiting.returning += 1;
         // Whoever is back comes before what is new, over its Interlinker's share too: it holds memory meanwhile.
-        while waiting.free == 0 {
+        while queue.next(&waiting, queue.now()) != Next::Returning {
             queue.back.wait(&mut waiting);
         }
         waiting.returning -= 1;
-        waiting.occupy(&line.digest);
-        queue.freed(&waiting);
+        waiting.occupy(false, queue.now());
+        place.has_place.store(true, Ordering::Relaxed);
+        queue.nudge(&waiting);
     }
+}
+
+thread_local! {
+    static STEPPED_BACK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has the operating system give this thread less, for good: nobody without privileges can ask for more again.
+fn step_back() {
+    if !STEPPED_BACK.replace(true)
+        && let Err(error) = rustix::process::setpriority_process(None, NICE)
+    {
+        tracing::debug!(%error, "a slow call keeps the priority of the others");
+    }
+}
+
+/// Whether this thread has run a slow call, and is given less than the others.
+pub(crate) fn has_stepped_back() -> bool {
+    STEPPED_BACK.get()
+}
+
+/// CPU time of this thread, in microseconds.
+fn thread_cpu_us() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (s, us) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec / 1_000).unwrap_or(0));
+    s * 1_000_000 + us
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
-use wasmtime::{Engine, Store, Trap};
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::call::{Call, Called, Cost, Done, Entry, Failure};
 use crate::durable::Durable;
@@ -36,8 +36,14 @@ pub(crate) fn run(
     let mut store = Store::new(engine, Guest::new(Arc::clone(limits), &call, interlinker.rings(), outside, began));
     store.limiter(|guest| guest);
     store.set_hostcall_fuel(limits.transfer_bytes);
-    let ticks = store.data().ticks_left();
-    store.set_epoch_deadline(ticks);
+    // Looked at every tick: it may have passed its deadline, or others may have come.
+    let looked_at = Arc::clone(&place);
+    store.epoch_deadline_callback(move |mut store| {
+        let aside = looked_at.tick(store.data().patience())?;
+        store.data_mut().ticked(aside)?;
+        Ok(UpdateDeadline::Continue(1))
+    });
+    store.set_epoch_deadline(1);
     let answered = store.set_fuel(limits.fuel).and_then(|()| {
         let instance = interlinker.pre.instantiate(&mut store)?;
         cost.instantiate_us = micros(began);
@@ -71,6 +77,7 @@ pub(crate) fn run(
         Ok((answer,)) => came_to(answer, &mut guest, is_view),
         Err(error) => Err(Failure::Failed(fault(&error, limits, &guest))),
     };
+    cost.cpu_us = place.used_us();
     Called { result, logs: guest.logs, cost }
 }
 
@@ -101,7 +108,6 @@ fn fault(error: &wasmtime::Error, limits: &Limits, guest: &Guest) -> Fault {
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => Fault::Fuel { max: limits.fuel },
-        Some(Trap::Interrupt) => Fault::Deadline { max_ms: limits.deadline_ms },
         Some(Trap::StackOverflow) => Fault::Stack { max: limits.stack_bytes },
         trap => {
             let said = guest.last_error.clone();

@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use wasmtime::component::{Component, Linker};
@@ -21,7 +21,7 @@ use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 use crate::precompiled::Cache;
 use crate::publish::{Inspected, PublishError, digest, read};
-use crate::queue::{Full, Job, Queue, Tell};
+use crate::queue::{Full, Job, Load, MayBegin, Queue, Tell, has_stepped_back};
 use crate::run::run;
 
 /// Memory that an instance's slot keeps from call to call: clearing it is cheaper than asking for it again.
@@ -77,38 +77,25 @@ impl Host {
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         let HostConfig { threads: places, cache, secret, limits } = config;
         let places = places.max(2);
-        // A call that waits for the world outside gives up its place, and keeps its thread and its instance.
-        let threads = places + limits.calls_outside;
+        // A call that waits for the world outside, or for others, gives up its place, and keeps its thread and its instance.
+        let threads = places + limits.calls_outside + limits.calls_aside;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = Engine::new(&engine_config(threads, &limits)).map_err(failed)?;
         let linker = linker(&engine).map_err(failed)?;
         let limits = Arc::new(limits);
         let queue = Arc::new(Queue::new(places, &limits));
         let stop = Arc::new(AtomicBool::new(false));
-        let running = Arc::new(());
-        for number in 0..threads {
-            let (engine, limits, queue) = (engine.clone(), Arc::clone(&limits), Arc::clone(&queue));
-            let running = Arc::clone(&running);
-            std::thread::Builder::new().name(format!("guest-{number}")).spawn(move || {
-                while let Some((Job { interlinker, call, durable, tell, since }, place)) = queue.take() {
-                    let digest = interlinker.digest();
-                    // A panic in here is a defect of ours; it costs its call, and no thread.
-                    let ran = || run(&engine, &limits, &interlinker, call, durable, place, since);
-                    let called = catch_unwind(AssertUnwindSafe(ran));
-                    let called = called.unwrap_or_else(|_| failed_here(digest));
-                    if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
-                        tracing::error!(digest, "what came of a call was told, and the telling panicked");
-                    }
-                }
-                drop(running);
-            })?;
-        }
-        let (ticking, stopped) = (engine.clone(), Arc::clone(&stop));
+        let (running, ended) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+        let worker =
+            Worker { engine: engine.clone(), limits: Arc::clone(&limits), queue: Arc::clone(&queue), running, ended };
+        (0..threads).try_for_each(|_| worker.clone().start())?;
+        let stopped = Arc::clone(&stop);
         std::thread::Builder::new().name("guest-deadlines".into()).spawn(move || {
             // Calls that still run when the host goes have their deadlines, too.
-            while !stopped.load(Ordering::Relaxed) || Arc::strong_count(&running) > 1 {
+            while !stopped.load(Ordering::Relaxed) || Arc::strong_count(&worker.running) > 1 {
                 std::thread::sleep(TICK);
-                ticking.increment_epoch();
+                worker.engine.increment_epoch();
+                worker.start_again(&stopped);
             }
         })?;
         let cache = cache.map(|directory| Cache { directory, secret });
@@ -149,21 +136,95 @@ impl Host {
     /// Runs a call on a guest thread; `tell` is called there with what came of it, or here at once where too many wait.
     /// The call has its state and nothing else: asking for the clock, randomness, HTTP or a secret ends it.
     pub fn call(&self, interlinker: &Arc<Interlinker>, call: Call, tell: Tell) {
-        self.enqueue(Job { interlinker: Arc::clone(interlinker), call, durable: None, tell, since: Instant::now() });
+        self.enqueue(interlinker, call, None, None, tell);
     }
 
     /// Runs a call that may ask the world outside its asset, and whose answers are recorded, as [`call`](Self::call)
     /// does. A view is run as there: it has no outside.
     pub fn call_durably(&self, interlinker: &Arc<Interlinker>, call: Call, durable: Durable, tell: Tell) {
-        let (interlinker, durable) = (Arc::clone(interlinker), Some(durable));
-        self.enqueue(Job { interlinker, call, durable, tell, since: Instant::now() });
+        self.enqueue(interlinker, call, Some(durable), None, tell);
     }
 
-    fn enqueue(&self, job: Job) {
-        let Inner { queue, limits, .. } = &*self.inner;
-        if let Err(Full { tell, waiting }) = queue.put(job, limits.waiting_calls) {
-            let result = Err(Failure::Failed(Fault::Busy { waiting }));
+    /// Runs a call, with an outside or without, where `may_begin` still says so when its turn has come: it may have waited
+    /// for long.
+    pub fn call_if(
+        &self,
+        interlinker: &Arc<Interlinker>,
+        call: Call,
+        durable: Option<Durable>,
+        may_begin: MayBegin,
+        tell: Tell,
+    ) {
+        self.enqueue(interlinker, call, durable, Some(may_begin), tell);
+    }
+
+    /// What each Interlinker that was called has of this host.
+    pub fn loads(&self) -> Vec<Load> {
+        self.inner.queue.loads()
+    }
+
+    fn enqueue(
+        &self,
+        interlinker: &Arc<Interlinker>,
+        call: Call,
+        durable: Option<Durable>,
+        may_begin: Option<MayBegin>,
+        tell: Tell,
+    ) {
+        let (interlinker, since) = (Arc::clone(interlinker), Instant::now());
+        let job = Job { interlinker, call, durable, may_begin, tell, since };
+        if let Err(Full { tell, fault }) = self.inner.queue.put(job) {
+            let result = Err(Failure::Failed(fault));
             tell(Called { result, logs: Vec::new(), cost: Cost::default() });
+        }
+    }
+}
+
+/// What a thread of guests needs.
+#[derive(Clone)]
+struct Worker {
+    engine: Engine,
+    limits: Arc<Limits>,
+    queue: Arc<Queue>,
+    /// One for each thread, and one for whoever starts them.
+    running: Arc<()>,
+    /// Threads that have ended because they had stepped back.
+    ended: Arc<AtomicUsize>,
+}
+
+impl Worker {
+    fn start(self) -> std::io::Result<()> {
+        std::thread::Builder::new().name("guest".into()).spawn(move || self.work()).map(drop)
+    }
+
+    /// Starts threads in place of those that have ended: not from them, because what a thread is given it hands on.
+    fn start_again(&self, stopped: &AtomicBool) {
+        while !stopped.load(Ordering::Relaxed) && self.ended.load(Ordering::Relaxed) > 0 {
+            if let Err(error) = self.clone().start() {
+                return tracing::error!(%error, "a thread of guests cannot be started; it is tried again");
+            }
+            self.ended.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs calls, until there are no more, or until one was slow.
+    fn work(self) {
+        while let Some((Job { interlinker, call, durable, may_begin, tell, since }, place)) = self.queue.take() {
+            let digest = interlinker.digest();
+            // A panic in here is a defect of ours; it costs its call, and no thread.
+            let ran = || match may_begin.is_none_or(|may_begin| may_begin()) {
+                true => run(&self.engine, &self.limits, &interlinker, call, durable, place, since),
+                false => Called { result: Err(Failure::NotBegun), logs: Vec::new(), cost: Cost::default() },
+            };
+            let called = catch_unwind(AssertUnwindSafe(ran));
+            let called = called.unwrap_or_else(|_| failed_here(digest));
+            if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
+                tracing::error!(digest, "what came of a call was told, and the telling panicked");
+            }
+            if has_stepped_back() {
+                self.ended.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod host {
     mod guest;
     mod publication;
     mod state;
+    mod thousand;
     mod town;
     mod transfer;
     mod working;

@@ -66,6 +66,9 @@ pub struct Asset {
     /// Versions of its Interlinker that it had before, the last one last.
     #[serde(default)]
     pub earlier: Vec<Earlier>,
+    /// How many bytes of state it has, or had when it was removed.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// An alarm that is set.
@@ -122,6 +125,7 @@ impl Asset {
             alarms: BTreeMap::new(),
             blobs: BTreeMap::new(),
             earlier: Vec::new(),
+            bytes: u64::try_from(event.grown_bytes).unwrap_or(0),
         }
     }
 
@@ -131,6 +135,7 @@ impl Asset {
         self.version += 1;
         self.touched_at = stamp.at;
         self.keys = event.keys().unwrap_or(self.keys);
+        self.bytes = self.bytes.saturating_add_signed(event.grown_bytes());
         match event {
             AssetEvent::InterlinkerInstantiated(_)
             | AssetEvent::ActionPerformed(_)
@@ -240,6 +245,7 @@ mod tests {
             changes: Vec::new(),
             call: None,
             counts: BTreeMap::new(),
+            grown_bytes: 0,
             noted: Vec::new(),
             duration_us: 0,
         };
@@ -248,7 +254,7 @@ mod tests {
 
     fn moved(to: &str) -> AssetEvent {
         let (changes, counts) = (Vec::new(), BTreeMap::new());
-        AssetUpgraded { interlinker: version(to), changes, counts, duration_us: 0 }.into()
+        AssetUpgraded { interlinker: version(to), changes, counts, grown_bytes: 0, duration_us: 0 }.into()
     }
 
     #[test]
@@ -258,7 +264,8 @@ mod tests {
         asset.apply(&moved("2.0.0"), &STAMP);
         assert_eq!(asset.goes_back_to().map(|to| to.interlinker.version.as_str()), Some("1.1.0"));
         let back = |to: &str| -> AssetEvent {
-            AssetRolledBack { interlinker: version(to), changes: Vec::new(), counts: BTreeMap::new() }.into()
+            AssetRolledBack { interlinker: version(to), changes: Vec::new(), counts: BTreeMap::new(), grown_bytes: 0 }
+                .into()
         };
         asset.apply(&back("1.1.0"), &STAMP);
         assert_eq!(asset.goes_back_to().map(|to| to.interlinker.version.as_str()), Some("1.0.0"));

@@ -28,6 +28,7 @@ use crate::core::{Core, settled};
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::mended::whole;
+use crate::usage::held::Quota;
 
 pub use self::interlinkers::{CatalogueEntry, InterlinkerVersion};
 pub(crate) use self::settings::nothing;
@@ -90,6 +91,7 @@ pub(crate) struct Catalogue {
     pauses: RwLock<BTreeMap<String, Pause>>,
     grants: RwLock<BTreeMap<String, Grants>>,
     settings: RwLock<BTreeMap<String, Settings>>,
+    quotas: RwLock<BTreeMap<String, Quota>>,
     secrets: RwLock<BTreeMap<String, String>>,
     trust: RwLock<Trust>,
     making: tokio::sync::Mutex<()>,
@@ -119,6 +121,7 @@ impl Catalogue {
             pauses: RwLock::default(),
             grants: RwLock::default(),
             settings: RwLock::default(),
+            quotas: RwLock::default(),
             secrets: RwLock::default(),
             trust: RwLock::default(),
             making: tokio::sync::Mutex::default(),
@@ -332,6 +335,20 @@ impl Catalogue {
         self.pauses.read().get(name).cloned()
     }
 
+    /// Refuses what would call an Interlinker that is paused.
+    pub fn not_paused(&self, name: &str) -> Outcome<()> {
+        match self.pause(name) {
+            Some(pause) => Err(Trouble::Paused { name: name.into(), pause }),
+            None => Ok(()),
+        }
+    }
+
+    /// What is called anew is neither revoked nor paused. A version that was revoked is still looked at.
+    pub fn may_be_called(&self, interlinker: &InterlinkerRef) -> Outcome<()> {
+        self.not_revoked(interlinker)?;
+        self.not_paused(&interlinker.name)
+    }
+
     /// Stops calls of an Interlinker, or lets them be made again. What is so already stays so. The reason is sealed under
     /// the key of whoever gives it.
     pub async fn set_paused(
@@ -390,6 +407,30 @@ impl Catalogue {
     /// Holds everything that is written of the catalogue up, for whoever writes of it in an append of their own.
     pub async fn hold(&self) -> impl Sized + '_ {
         self.making.lock().await
+    }
+
+    /// How much the assets of an Interlinker may be and hold together.
+    pub fn quota(&self, name: &str) -> Quota {
+        self.quotas.read().get(name).copied().unwrap_or(Quota::OF_INTERLINKER)
+    }
+
+    /// Decides how much that may be, in place of what was decided before.
+    pub async fn set_quota(
+        self: &Arc<Self>,
+        core: &Core,
+        actor: Actor,
+        name: &str,
+        (assets, state_bytes): (Option<u64>, Option<u64>),
+        answer: Option<interlink_journal::NewRecord>,
+    ) -> Outcome<()> {
+        let _making = self.making.lock().await;
+        if self.interlinker(name).is_none() {
+            return Err(Trouble::NotFound { what: "Interlinker", id: name.into() });
+        }
+        let at = stream(StreamKind::Interlinker, named(StreamKind::Interlinker, name));
+        let event: InterlinkerEvent = InterlinkerQuotaSet { name: name.into(), assets, state_bytes }.into();
+        let stamp = core.stamp(core.now(), actor);
+        self.write(core, at, stamp, AnyEvent::Interlinker(event), answer).await
     }
 
     /// A secret.

@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 use crate::ambient::{Ambient, correlation_id};
 use crate::draft::Written;
 use crate::error::{Outcome, Trouble};
+use crate::guard::Guards;
 use crate::keys::Keys;
 use crate::state::State;
 
@@ -24,6 +25,8 @@ pub(crate) struct Core {
     pub keys: Arc<Keys>,
     pub host: Host,
     pub ambient: Arc<dyn Ambient>,
+    /// What stands between a call and its Interlinker.
+    pub guards: Guards,
     /// Told when something is to happen that nobody asks for.
     pub rouse: tokio::sync::Notify,
     /// Whether a durable call may have been left open: by a crash, or because what came of it could not be written.
@@ -42,7 +45,8 @@ impl Core {
         ambient: Arc<dyn Ambient>,
     ) -> Self {
         let (rouse, has_open_calls) = (tokio::sync::Notify::new(), AtomicBool::new(false));
-        Self { journal, state, keys, host, ambient, rouse, has_open_calls }
+        let guards = Guards::default();
+        Self { journal, state, keys, host, ambient, guards, rouse, has_open_calls }
     }
 
     pub fn now(&self) -> Micros {

@@ -387,7 +387,7 @@ impl Turns {
             }
             if !self.under_way.admits_one(id, of)
                 || self.resting.contains_key(&id)
-                || self.workshop.is_paused(&process, effect)
+                || self.workshop.waits(&process, effect)
             {
                 continue;
             }

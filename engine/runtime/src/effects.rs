@@ -58,9 +58,8 @@ impl From<Trouble> for Failed {
     fn from(trouble: Trouble) -> Self {
         let detail = trouble.to_string();
         match trouble {
-            Trouble::Unknown(_) | Trouble::ReadOnly(_) | Trouble::Unread(_) | Trouble::Busy { .. } => {
-                Self::Later(trouble)
-            }
+            Trouble::Unknown(_) | Trouble::ReadOnly(_) | Trouble::Unread(_) => Self::Later(trouble),
+            _ if is_busy(&trouble) => Self::Later(trouble),
             // What an Interlinker refuses it refuses again: its input and its state are the same.
             Trouble::Refused(problem) => failure(&problem.code, detail, true),
             Trouble::Failed(fault) => failure(fault.limit(), detail, false),
@@ -74,12 +73,25 @@ impl From<Trouble> for Failed {
                 failure(&code, detail, false)
             }
             Trouble::Damaged { .. } => failure("damaged", detail, false),
+            Trouble::Quota { .. } => failure("quota-exceeded", detail, false),
             // It stays revoked: another version, or an operator, is what helps.
             Trouble::Revoked { .. } => failure("interlinker-revoked", detail, true),
             Trouble::TooLarge(_) => failure("too-large", detail, true),
             _ => failure("refused", detail, true),
         }
     }
+}
+
+/// Whether something is refused for now, and for no reason of its own.
+fn is_busy(trouble: &Trouble) -> bool {
+    use interlink_host::Fault::{Aside, Busy, Crowded, OverBudget};
+    matches!(
+        trouble,
+        Trouble::Busy { .. }
+            | Trouble::Failing { .. }
+            | Trouble::Paused { .. }
+            | Trouble::Failed(Aside { .. } | Busy { .. } | Crowded { .. } | OverBudget { .. })
+    )
 }
 
 impl Workshop {
@@ -105,22 +117,33 @@ impl Workshop {
             Ok(()) => Attempted::Told,
             Err(Failed::Later(trouble)) => {
                 tracing::warn!(process = %cell.id, effect = number, %trouble, "an effect is put off");
-                if matches!(trouble, Trouble::Busy { .. }) { Attempted::Later } else { Attempted::NotTaken }
+                if is_busy(&trouble) { Attempted::Later } else { Attempted::NotTaken }
             }
             Err(Failed::Tell(_)) => Attempted::Told,
         }
     }
 
-    /// Whether what an effect needs was paused by an operator.
-    pub fn is_paused(&self, process: &interlink_model::process::Process, effect: &Effect) -> bool {
+    /// Whether what an effect needs was paused by an operator, or fails and is let alone for a while.
+    pub fn waits(&self, process: &interlink_model::process::Process, effect: &Effect) -> bool {
         let paused = |name: &str| self.catalogue.pause(name).is_some();
         match &effect.kind {
-            EffectKind::Instantiate { interlinker, .. } => paused(interlinker.split('@').next().unwrap_or_default()),
+            EffectKind::Instantiate { interlinker, .. } => {
+                paused(interlinker.split('@').next().unwrap_or_default()) || self.is_failing(interlinker)
+            }
             EffectKind::Compensate { asset, .. } => {
                 process.assets.get(asset).is_some_and(|held| paused(&held.interlinker))
             }
             _ => false,
         }
+    }
+
+    fn is_failing(&self, interlinker: &str) -> bool {
+        let guards = &self.core.guards;
+        guards.any_not_closed()
+            && self
+                .catalogue
+                .interlinker(interlinker)
+                .is_some_and(|version| guards.is_waiting(&version.reference, self.core.now()))
     }
 
     /// Tells a process something. What it no longer waits for is no trouble.

@@ -100,6 +100,33 @@ pub enum Trouble {
         /// Since when, and why.
         pause: crate::catalogue::Pause,
     },
+    /// Calls of an Interlinker failed again and again, and are let alone for a while.
+    #[error(
+        "Interlinker `{name}` failed {failures} times in a row{}: try again in {retry_after_s} s",
+        .last.as_ref().map(|last| format!(", last because {}", last.detail)).unwrap_or_default()
+    )]
+    Failing {
+        /// Name and version.
+        name: String,
+        /// Failures in a row.
+        failures: u32,
+        /// What failed last.
+        last: Option<crate::guard::LastFailure>,
+        /// When to come back.
+        retry_after_s: u32,
+    },
+    /// There would be more than there may be.
+    #[error("{whose} would have {wanted} {what}, and may have {max}")]
+    Quota {
+        /// Whose quota.
+        whose: String,
+        /// Of what: `assets` or `state_bytes`.
+        what: &'static str,
+        /// What there would be.
+        wanted: u64,
+        /// What there may be.
+        max: u64,
+    },
     /// A version of an Interlinker was revoked.
     #[error("Interlinker `{id}` was revoked by an operator: {}", .withdrawal.told())]
     Revoked {

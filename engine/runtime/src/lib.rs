@@ -22,6 +22,7 @@ mod effects;
 mod engine;
 pub mod error;
 mod gate;
+pub mod guard;
 mod history;
 pub mod keys;
 mod mailbox;

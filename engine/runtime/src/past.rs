@@ -360,6 +360,7 @@ impl Copy {
             call: None,
             counts,
             noted: Vec::new(),
+            grown_bytes: i64::try_from(values.bytes()).unwrap_or(i64::MAX),
             duration_us: 0,
         };
         let outcome = outcome_of(&asset, &from.key).map(Sealed::Open);

@@ -131,3 +131,114 @@ fn an_action_that_takes_a_role_is_refused_to_whoever_has_none_of_it() {
     // The operator's call reaches the guest, which traps.
     server.operator().tell(&staff).refused(502, "interlinker-failed");
 }
+
+#[test]
+fn an_interlinker_that_fails_again_and_again_is_let_alone_for_a_while_and_an_operator_sees_it() {
+    let server = library();
+    let (ana, operator) = (server.member("ana"), server.operator());
+    operator.send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "Failing");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    let trap = format!("{brittle}/actions/trap");
+    for _ in 0..5 {
+        ana.tell(&trap).refused(502, "interlinker-failed");
+    }
+    let refused = ana.tell(&trap);
+    let problem = refused.refused(503, "interlinker-failing");
+    assert_eq!((&problem["failures"], &problem["last"]["limit"]), (&json!(5), &json!("trap")), "{problem}");
+    let retry_after: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=2).contains(&retry_after), "{retry_after}");
+    // Trials fail, too: back-offs double until nobody is quick enough to see it closed by chance.
+    let begun = std::time::Instant::now();
+    loop {
+        let shown = ana.get("/v1/interlinkers/brittle").is(200)["breaker"].clone();
+        assert_ne!(shown["status"], "closed", "{shown}");
+        if shown["failures"].as_u64() >= Some(7) {
+            break;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{shown}");
+        ana.tell(&trap);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let shown = ana.get("/v1/interlinkers/brittle").is(200)["breaker"].clone();
+    assert_eq!((&shown["status"], &shown["last"]["limit"]), (&json!("open"), &json!("trap")), "{shown}");
+    assert!(shown["retry_at"].is_string(), "{shown}");
+    let names = |path: &str| -> Vec<Value> { ana.all(path, 10).iter().map(|one| one["name"].clone()).collect() };
+    assert_eq!(names("/v1/interlinkers?breaker=open"), [json!("brittle")]);
+    assert!(!names("/v1/interlinkers?breaker=closed").contains(&json!("brittle")));
+    ana.get("/v1/interlinkers?breaker=broken").refused(400, "malformed");
+    let listed = crate::server::printed(&server.cli(&["interlinker", "list"]));
+    assert!(listed.contains("breaker open until"), "{listed}");
+    let metrics = ana.get("/metrics").body;
+    let metrics = String::from_utf8_lossy(&metrics).into_owned();
+    for line in [
+        "interlink_interlinker_breaker{interlinker=\"brittle\",version=\"1.0.0\",status=\"open\"} 1",
+        "interlink_interlinker_calls_total{interlinker=\"brittle\",version=\"1.0.0\",outcome=\"failed\"} 7",
+        "interlink_limit_crossed_total{limit=\"trap\"} 7",
+        "interlink_interlinker_waiting{interlinker=\"brittle\",version=\"1.0.0\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
+    assert!(metrics.contains("interlink_interlinker_cpu_seconds_total{interlinker=\"brittle\""), "{metrics}");
+    assert!(metrics.contains("limit=\"failing\""), "{metrics}");
+
+    // Nobody else's Interlinker is let alone, and one that is reset is called at once.
+    crate::given::poll(&ana, &process, "find-room", 1);
+    ana.tell("/v1/interlinkers/brittle/reset").refused(403, "forbidden");
+    let reset = crate::server::printed(&server.cli(&["interlinker", "reset", "brittle"]));
+    assert!(reset.contains("closed"), "{reset}");
+    ana.tell(&trap).refused(502, "interlinker-failed");
+    operator.tell("/v1/interlinkers/nothing/reset").refused(404, "not-found");
+}
+
+#[test]
+fn a_call_that_waits_is_looked_at_again_when_its_turn_comes() {
+    let server = library();
+    let (ana, operator) = (server.member("ana"), server.operator());
+    operator.send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "Waiting");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    let is_running = || {
+        let metrics = ana.get("/metrics").body;
+        let line = "interlink_interlinker_running{interlinker=\"brittle\",version=\"1.0.0\"} 1";
+        String::from_utf8_lossy(&metrics).lines().any(|found| found == line)
+    };
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| ana.tell(&format!("{brittle}/actions/loop")).status);
+        let begun = std::time::Instant::now();
+        while !is_running() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(10), "it does not run");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        // They wait in the lane of the asset behind one that takes its time.
+        let second = [0; 2].map(|_| scope.spawn(|| ana.tell(&format!("{brittle}/actions/trap"))));
+        operator.tell("/v1/interlinkers/brittle/pause").is(200);
+        for second in second {
+            second.join().expect("answered").refused(503, "interlinker-paused");
+        }
+        assert_eq!(first.join().expect("answered"), 502, "what had begun ended as it would have");
+    });
+    let uses = ana.all("/v1/usage?interlinker=brittle", 100);
+    assert!(uses.iter().all(|used| used["action"] != "trap"), "they were not made: {uses:?}");
+}
+
+#[test]
+fn what_is_automatic_waits_for_a_breaker_and_uses_up_no_attempt() {
+    let server = library();
+    let (ana, operator) = (server.member("ana"), server.operator());
+    operator.send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "Breaking");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    for _ in 0..5 {
+        ana.tell(&format!("{brittle}/actions/trap")).refused(502, "interlinker-failed");
+    }
+    let task = "          - { id: ask, kind: interlinker, interlinker: brittle, retry: { attempts: 1 } }\n";
+    let automatic = crate::automation::started(&ana, "automatic", task);
+    let begun = std::time::Instant::now();
+    while ana.all(&format!("{automatic}/assets"), 10).is_empty() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "it never happens");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(ana.all("/v1/incidents", 10), Vec::<Value>::new(), "its one attempt was made when it could be");
+    assert_eq!(ana.get("/v1/interlinkers/brittle").is(200)["breaker"]["status"], "closed", "and closed the breaker");
+}

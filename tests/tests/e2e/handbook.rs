@@ -178,6 +178,9 @@ fn wants_no_server(line: &str) -> bool {
         .any(|words| line.contains(words))
 }
 
+/// A registry of OCI artifacts, as the page has it.
+const OF_REGISTRY: &str = "localhost:5000";
+
 #[test]
 fn every_command_of_the_page_for_operators_does_what_it_says() {
     let mut server = Server::start();
@@ -200,9 +203,16 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
     let exchange = folder.path().to_str().expect("a path of letters").to_owned();
     let slow = tempfile::tempdir().expect("a directory");
     let slow = slow.path().to_str().expect("a path of letters").to_owned();
+    let registry = crate::registry::oci::Registry::start(folder.path());
+    let address = registry.as_ref().map_or_else(String::new, |registry| registry.address.clone());
     let of_page = commands(&page("operating.md"));
-    let (offline, online): (Vec<_>, Vec<_>) =
-        of_page.iter().filter(|line| !line.starts_with("interlink serve")).partition(|line| wants_no_server(line));
+    // Where none is installed, what is said of registries is not run.
+    let has_registry = |line: &&String| registry.is_some() || !line.contains(OF_REGISTRY);
+    let (offline, online): (Vec<_>, Vec<_>) = of_page
+        .iter()
+        .filter(|line| !line.starts_with("interlink serve"))
+        .filter(has_registry)
+        .partition(|line| wants_no_server(line));
     assert!(online.len() > 15 && offline.len() >= 3, "{online:?} with a server, {offline:?} without");
     for line in online {
         let incident = incidents.peek().cloned().unwrap_or_default();
@@ -214,6 +224,7 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
             ("SCHEMA", "tool-library".to_owned()),
             ("/srv/exchange", exchange.clone()),
             ("my-service.yaml", service.clone()),
+            (OF_REGISTRY, address.clone()),
         ];
         let names = shelf.names(line).into_iter().chain(of_line).collect();
         Stage { server: &server, names }.run(line);

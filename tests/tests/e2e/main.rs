@@ -30,6 +30,7 @@ mod polls;
 mod power;
 mod privacy;
 mod provisioning;
+mod quotas;
 mod reading;
 mod registry;
 mod repair;

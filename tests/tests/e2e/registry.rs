@@ -1,5 +1,6 @@
 //! The registry of Interlinkers: what becomes of a version after it was published.
 
+pub mod oci;
 mod provenance;
 mod signing;
 mod withdrawal;

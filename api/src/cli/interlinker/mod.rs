@@ -1,5 +1,6 @@
 //! `interlink interlinker`: writing one, and looking at what they did.
 
+mod oci;
 mod registry;
 mod rerun;
 mod run;
@@ -61,6 +62,10 @@ pub enum Command {
         /// The file; it must not be there.
         file: PathBuf,
     },
+    /// Pushes a component of a server, with its signature, to a registry of OCI artifacts.
+    Push(oci::Push),
+    /// Pulls a component, with its signature, from a registry of OCI artifacts.
+    Pull(oci::Pull),
     /// Lists the Interlinkers of a server, or the versions of one.
     List {
         /// Whose versions.
@@ -70,6 +75,11 @@ pub enum Command {
     Deprecate(registry::Withdrawing),
     /// Takes a version back for good: nothing of it is called any more.
     Revoke(registry::Withdrawing),
+    /// Closes the breakers of an Interlinker that failed again and again: it is called at once.
+    Reset {
+        /// Its name.
+        name: String,
+    },
     /// Runs a component for a test, which speaks with it line by line: `test` does so.
     Run {
         /// The component.
@@ -149,6 +159,8 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
         Command::Publish { path, watch: true, key } => watch(&open(&path)?, key.as_deref(), &client()?, output),
         Command::Keygen { file, id } => signing::keygen(&file, id.as_deref()),
         Command::Export { name, file } => signing::export(&name, &file, &client()?),
+        Command::Push(wanted) => oci::push(&wanted, &client()?, output),
+        Command::Pull(wanted) => oci::pull(&wanted, client, output),
         Command::Run { component } => run::run(&component),
         Command::List { name } => registry::list(name.as_deref(), &client()?, output),
         Command::Deprecate(wanted) => registry::withdraw("deprecate", &wanted, &client()?, output),
@@ -156,6 +168,7 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
         Command::Failures { name } => rerun::failures(&name, &client()?, output),
         Command::Fetch { call, file, secrets } => rerun::fetch(&call, &file, secrets, &client()?),
         Command::Rerun { file, component } => rerun::rerun(&file, &component),
+        Command::Reset { name } => registry::reset(&name, &client()?, output),
         Command::Replay { asset, call } => replay(&asset, &call, &client()?, output),
     }
 }

@@ -52,10 +52,27 @@ pub fn every(path: &str, client: &Client) -> Result<Vec<Value>, String> {
     }
 }
 
-/// Whether a version was withdrawn, and why.
+/// Whether a version was withdrawn, and why; or whether its breaker is not closed, and what failed last.
 fn standing(version: &Value) -> String {
     let withdrawn = ["deprecated", "revoked"].into_iter().find(|how| version[*how].is_object());
-    withdrawn.map_or_else(|| "-".into(), |how| format!("{how}: {}", text(&version[how]["reason"])))
+    let withdrawn = withdrawn.map(|how| format!("{how}: {}", text(&version[how]["reason"])));
+    let breaker = &version["breaker"];
+    let failing = breaker["status"].as_str().filter(|status| *status != "closed").map(|status| {
+        let (last, retry_at) = (text(&breaker["last"]["detail"]), text(&breaker["retry_at"]));
+        format!("breaker {status} until {retry_at}: {last}")
+    });
+    withdrawn.or(failing).unwrap_or_else(|| "-".into())
+}
+
+/// Closes the breakers of an Interlinker's versions.
+pub fn reset(name: &str, client: &Client, output: Output) -> Result<(), String> {
+    let shown = client.post(&format!("/v1/interlinkers/{name}/reset"), "application/json", b"")?;
+    if output == Output::Json {
+        print_json(&shown);
+    } else {
+        println!("{}  breaker {}", text(&shown["name"]), text(&shown["breaker"]["status"]));
+    }
+    Ok(())
 }
 
 /// Deprecates a version, or revokes it.

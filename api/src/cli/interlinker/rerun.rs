@@ -88,6 +88,7 @@ pub fn rerun(file: &Path, component: &Path) -> Result<(), String> {
         Ok(done) => println!("answered {}", done.output),
         Err(Failure::Refused(problem)) => println!("refused: {} ({})", problem.detail, problem.code),
         Err(Failure::Failed(fault)) => println!("failed: {fault}"),
+        Err(Failure::NotBegun) => println!("it was not begun"),
     }
     if let Some(failure) = &taken.failure {
         println!("on the server it failed: {}", text(&failure["detail"]));

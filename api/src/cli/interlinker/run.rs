@@ -125,6 +125,7 @@ impl Running {
                 json!({"done": output, "outcome": outcome, "state": state, "besides": besides, "logs": logs})
             }
             Err(Failure::Refused(problem)) => json!({"refused": refused(&problem), "logs": logs}),
+            Err(Failure::NotBegun) => json!({"failed": {"limit": "not-begun"}, "logs": logs}),
             Err(Failure::Failed(fault)) => {
                 json!({"failed": {"limit": fault.limit(), "detail": fault.to_string()}, "logs": logs})
             }

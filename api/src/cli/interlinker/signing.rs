@@ -68,8 +68,8 @@ pub fn signature_beside(component: &Path) -> Result<Option<String>, String> {
     Ok(Some(signature.to_string()))
 }
 
-/// Fetches the component of `NAME` or `NAME@VERSION` into a file that is not there yet, with its signature beside it.
-pub fn export(wanted: &str, path: &Path, client: &Client) -> Result<(), String> {
+/// The entry of `NAME` or `NAME@VERSION` on a server, and its component, which has the digest that the entry says.
+pub fn component_of(wanted: &str, client: &Client) -> Result<(Value, Vec<u8>), String> {
     let entry = match wanted.split_once('@') {
         None => client.get(&format!("/v1/interlinkers/{wanted}"))?,
         Some((name, version)) => {
@@ -86,10 +86,23 @@ pub fn export(wanted: &str, path: &Path, client: &Client) -> Result<(), String> 
     if digest::of(&bytes) != wanted_digest {
         return Err(format!("what came of {name} {version} does not fit its digest {wanted_digest}: try again"));
     }
-    write_new(path, 0o644, &bytes)?;
-    if let Value::String(signature) = &entry["signed_by"]["signature"] {
-        write_new(&beside(path, ".sig"), 0o644, format!("{signature}\n").as_bytes())?;
+    Ok((entry, bytes))
+}
+
+/// Writes a component into a file that is not there yet, with its signature beside it.
+pub fn write_component(path: &Path, bytes: &[u8], signature: Option<&str>) -> Result<(), String> {
+    write_new(path, 0o644, bytes)?;
+    match signature {
+        Some(signature) => write_new(&beside(path, ".sig"), 0o644, format!("{signature}\n").as_bytes()),
+        None => Ok(()),
     }
+}
+
+/// Fetches the component of `NAME` or `NAME@VERSION` into a file that is not there yet, with its signature beside it.
+pub fn export(wanted: &str, path: &Path, client: &Client) -> Result<(), String> {
+    let (entry, bytes) = component_of(wanted, client)?;
+    write_component(path, &bytes, entry["signed_by"]["signature"].as_str())?;
+    let [name, version, wanted_digest] = ["name", "version", "digest"].map(|field| text(&entry[field]));
     println!("{name} {version}  {}  {} bytes  {wanted_digest}", path.display(), bytes.len());
     Ok(())
 }

@@ -106,21 +106,20 @@ fn so_many_calls_wait_outside_in_all_and_what_asks_nobody_goes_on() {
 }
 
 #[test]
-fn a_call_that_is_back_goes_on_before_what_is_new_and_its_deadline_waits_for_it() {
+fn a_call_that_is_back_goes_on_within_a_tick_whatever_is_computed_meanwhile() {
     let given = given(Limits { fuel: u64::MAX, deadline_ms: 400, ..small() });
     let slow = Slow::new(100);
-    let began = Instant::now();
     let away = slow.asked_by(&given, &asking(&given, 0));
     while slow.most.load(Ordering::SeqCst) == 0 {
         std::thread::sleep(Duration::from_millis(1));
     }
+    let began = Instant::now();
     // Both places are taken while it is away, and more wait for them.
     let loops = ["", "nop"].map(|body| given.load(&Guest::repeating(body)));
     let state = KeyValues::default();
     let looping: Vec<_> =
         (0..6).map(|number| send(&given.host, &loops[number % 2], "eve", action("go", json!({})), &state)).collect();
     done(told(&away));
-    assert!(began.elapsed() < Duration::from_millis(750), "it waited for new ones: {:?}", began.elapsed());
-    assert!(began.elapsed() >= Duration::from_millis(350), "both places were taken: {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(300), "it waited for those: {:?}", began.elapsed());
     looping.iter().for_each(|answer| drop(told(answer)));
 }

@@ -1,9 +1,10 @@
 //! One Interlinker's calls do not keep another's waiting.
 
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use interlink_host::{Failure, Fault, Limits};
+use interlink_host::{Called, Failure, Fault, Interlinker, Limits};
 use interlink_model::keyvalues::KeyValues;
 use serde_json::json;
 
@@ -147,4 +148,97 @@ fn a_host_that_goes_leaves_no_call_unanswered_that_runs() {
     assert!(matches!(called.result, Err(Failure::Failed(Fault::Deadline { .. }))), "{called:?}");
     assert!(waiting.recv_timeout(Duration::from_secs(5)).is_err(), "what waited is dropped, not left hanging");
     assert!(began.elapsed() < Duration::from_secs(4));
+}
+
+/// Loops of Interlinkers that differ, so many.
+fn loops(given: &Given, many: usize) -> Vec<Arc<Interlinker>> {
+    (1..=many).map(|number| given.load(&Guest::repeating(&"nop ".repeat(number)))).collect()
+}
+
+fn go(given: &Given, guest: &Arc<Interlinker>) -> Receiver<Called> {
+    send(&given.host, guest, "eve", action("go", json!({})), &KeyValues::default())
+}
+
+#[test]
+fn however_many_interlinkers_loop_a_prompt_call_has_its_place_within_ticks() {
+    let given = looping(300, 64);
+    let loops = loops(&given, 8);
+    let running: Vec<_> = loops.iter().map(|guest| go(&given, guest)).collect();
+    // Each of them is prompt until it is seen to be slow.
+    std::thread::sleep(Duration::from_millis(300));
+    let mut worst = Duration::ZERO;
+    for _ in 0..10 {
+        let since = Instant::now();
+        given.serves();
+        worst = worst.max(since.elapsed());
+    }
+    assert!(running[7].try_recv().is_err(), "they still run");
+    assert!(worst < Duration::from_millis(150), "three calls took {worst:?}");
+    running.iter().for_each(|running| assert_eq!(fault(told(running)), Fault::Deadline { max_ms: 300 }));
+}
+
+#[test]
+fn a_slow_call_that_waits_for_others_too_long_ends_and_says_so() {
+    let given = given(Limits { fuel: u64::MAX, deadline_ms: 400, aside_ms: 200, ..small() });
+    let running: Vec<_> = loops(&given, 6).iter().map(|guest| go(&given, guest)).collect();
+    let faults: Vec<_> = running.iter().map(|running| fault(told(running))).collect();
+    assert!(faults.contains(&Fault::Aside { max_ms: 200 }), "{faults:?}");
+    let known = |fault: &Fault| matches!(fault, Fault::Aside { max_ms: 200 } | Fault::Deadline { max_ms: 400 });
+    assert!(faults.iter().all(known), "{faults:?}");
+    assert!(!Fault::Aside { max_ms: 200 }.is_its_own(), "others were there");
+    given.serves();
+}
+
+#[test]
+fn so_many_slow_calls_are_under_way_and_one_more_is_told() {
+    let given = given(Limits { fuel: u64::MAX, deadline_ms: 300, calls_aside: 2, ..small() });
+    let running: Vec<_> = loops(&given, 5).iter().map(|guest| go(&given, guest)).collect();
+    let faults: Vec<_> = running.iter().map(|running| fault(told(running))).collect();
+    let crowded = faults.iter().filter(|fault| **fault == Fault::Crowded { max: 2 }).count();
+    let late = faults.iter().filter(|fault| **fault == Fault::Deadline { max_ms: 300 }).count();
+    assert!(crowded >= 1 && late >= 2 && crowded + late == 5, "{faults:?}");
+    given.serves();
+}
+
+#[test]
+fn an_interlinker_that_owes_cpu_time_waits_in_a_shorter_line_that_says_how_far_it_went() {
+    let limits = Limits { cpu_ms_per_s: 10, cpu_burst_ms: 20, waiting_over_budget: 2, ..small() };
+    let given = given(Limits { fuel: u64::MAX, deadline_ms: 200, ..limits });
+    let guest = given.load(&Guest::repeating(""));
+    assert_eq!(fault(told(&go(&given, &guest))), Fault::Deadline { max_ms: 200 });
+    let load = given.host.loads().into_iter().find(|load| load.digest == guest.digest()).expect("it was called");
+    assert!(load.cpu_us > 10_000 && load.budget_left_us < 0 && (load.waiting, load.running) == (0, 0), "{load:?}");
+    // One runs, two wait, and the others are told at once.
+    let sent: Vec<_> = (0..8).map(|_| go(&given, &guest)).collect();
+    let faults: Vec<_> = sent.iter().map(|sent| fault(told(sent))).collect();
+    let over: Vec<_> = faults.iter().filter(|fault| fault.limit() == "cpu").collect();
+    assert!((4..=6).contains(&over.len()), "{faults:?}");
+    for fault in over {
+        let Fault::OverBudget { owed_ms, ms_per_s: 10, waiting: 2, retry_after_s } = *fault else {
+            panic!("{fault:?}");
+        };
+        assert!((1..=100).contains(&owed_ms) && (1..=10).contains(&retry_after_s), "{fault:?}");
+    }
+    given.serves();
+}
+
+#[test]
+fn a_call_whose_turn_comes_too_late_is_not_begun() {
+    let given = given(small());
+    let guest = given.load(&Guest::new());
+    let (tell, answer) = std::sync::mpsc::channel();
+    for may in [true, false] {
+        let entry = action("go", json!({}));
+        let call = interlink_host::Call {
+            entry,
+            state: KeyValues::default(),
+            context: Default::default(),
+            given: Default::default(),
+        };
+        let tell = tell.clone();
+        given.host.call_if(&guest, call, None, Box::new(move || may), Box::new(move |called| drop(tell.send(called))));
+        let called = told(&answer);
+        assert_eq!(matches!(called.result, Err(Failure::NotBegun)), !may, "{called:?}");
+    }
+    given.serves();
 }

@@ -35,6 +35,11 @@ pub struct Noted {
     pub amount: i64,
 }
 
+/// What was not written is not there.
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 events! {
     /// What happens to an asset.
     AssetEvent {
@@ -59,6 +64,9 @@ events! {
             pub call: Option<CallId>,
             /// Keys under each prefix afterwards, for the prefixes whose number changed.
             pub counts: BTreeMap<String, u64>,
+            /// By how many bytes the asset's state is larger afterwards; nothing was written of it before there were quotas.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub grown_bytes: i64,
             /// What the call says happened.
             #[serde(default, skip_serializing_if = "Vec::is_empty")]
             pub noted: Vec<Noted>,
@@ -80,6 +88,9 @@ events! {
             pub call: Option<CallId>,
             /// Keys under each prefix afterwards, for the prefixes whose number changed.
             pub counts: BTreeMap<String, u64>,
+            /// By how many bytes the asset's state is larger afterwards; nothing was written of it before there were quotas.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub grown_bytes: i64,
             /// What the call says happened.
             #[serde(default, skip_serializing_if = "Vec::is_empty")]
             pub noted: Vec<Noted>,
@@ -131,6 +142,9 @@ events! {
             pub call: Option<CallId>,
             /// Keys under each prefix afterwards, for the prefixes whose number changed.
             pub counts: BTreeMap<String, u64>,
+            /// By how many bytes the asset's state is larger afterwards; nothing was written of it before there were quotas.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub grown_bytes: i64,
             /// What the call says happened.
             #[serde(default, skip_serializing_if = "Vec::is_empty")]
             pub noted: Vec<Noted>,
@@ -173,6 +187,9 @@ events! {
             pub changes: Vec<Change>,
             /// Keys under each prefix afterwards, for the prefixes whose number changed.
             pub counts: BTreeMap<String, u64>,
+            /// By how many bytes the asset's state is larger afterwards; nothing was written of it before there were quotas.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub grown_bytes: i64,
             /// How long the migration took; 0 where it has none.
             pub duration_us: u64,
         } sealed(changes),
@@ -184,6 +201,9 @@ events! {
             pub changes: Vec<Change>,
             /// Keys under each prefix afterwards, for the prefixes whose number changed.
             pub counts: BTreeMap<String, u64>,
+            /// By how many bytes the asset's state is larger afterwards; nothing was written of it before there were quotas.
+            #[serde(default, skip_serializing_if = "is_zero")]
+            pub grown_bytes: i64,
         } sealed(changes),
         /// The asset was removed; its state is gone, its history is not.
         AssetRemoved {} sealed(),
@@ -200,6 +220,18 @@ impl AssetEvent {
             Self::AssetUpgraded(event) => &event.changes,
             Self::AssetRolledBack(event) => &event.changes,
             _ => &[],
+        }
+    }
+
+    /// By how many bytes the asset's state is larger afterwards.
+    pub fn grown_bytes(&self) -> i64 {
+        match self {
+            Self::InterlinkerInstantiated(event) => event.grown_bytes,
+            Self::ActionPerformed(event) => event.grown_bytes,
+            Self::AlarmRang(event) => event.grown_bytes,
+            Self::AssetUpgraded(event) => event.grown_bytes,
+            Self::AssetRolledBack(event) => event.grown_bytes,
+            _ => 0,
         }
     }
 

@@ -220,6 +220,17 @@ events! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub reason: Option<Sealed<String>>,
         } sealed(reason),
+        /// An operator decided how much its assets may be and hold together, in place of what was before.
+        InterlinkerQuotaSet {
+            /// Its name.
+            pub name: String,
+            /// Assets; absent for as many as there may be of any.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub assets: Option<u64>,
+            /// Bytes of state; absent for as many as there may be of any.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub state_bytes: Option<u64>,
+        } sealed(),
         /// An Interlinker that does not run here was described.
         InterlinkerDescribed {
             /// Name, version, digest of the description.

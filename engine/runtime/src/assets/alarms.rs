@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use interlink_host::{Fault, Interlinker};
+use interlink_host::Interlinker;
 use interlink_model::event::Actor;
 use interlink_model::facts::{AlarmCancelled, AlarmFailed, AssetEvent};
 use interlink_model::id::{AssetId, Micros, ProcessId};
@@ -19,6 +19,7 @@ use crate::calls::{Cause, left_open};
 use crate::core::{Core, settled};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
+use crate::guard::is_not_made;
 use crate::processes::{ProcessCell, open_field};
 use crate::schedule::{self, Ringing};
 
@@ -38,7 +39,9 @@ impl Assets {
     pub async fn ring(self: &Arc<Self>, place: Ringing, process: ProcessId) -> Rung {
         match self.rung(place, process).await {
             Ok(()) => Rung::Told,
-            Err(Trouble::Busy { .. } | Trouble::Paused { .. } | Trouble::Failed(Fault::Busy { .. })) => Rung::Later,
+            Err(Trouble::Busy { .. } | Trouble::Paused { .. } | Trouble::Failing { .. } | Trouble::Failed(_)) => {
+                Rung::Later
+            }
             Err(trouble) => {
                 tracing::warn!(asset = %place.asset, %trouble, "an alarm waits");
                 Rung::NotTaken
@@ -78,7 +81,8 @@ impl Assets {
             | Trouble::Unknown(_)
             | Trouble::ReadOnly(_)
             | Trouble::Unread(_)
-            | Trouble::Failed(Fault::Busy { .. }) => return Err(trouble),
+            | Trouble::Failing { .. } => return Err(trouble),
+            Trouble::Failed(fault) if is_not_made(fault) => return Err(trouble),
             Trouble::Refused(problem) => problem.code.clone(),
             Trouble::Failed(fault) => fault.limit().to_owned(),
             Trouble::Revoked { .. } => "interlinker-revoked".to_owned(),

@@ -52,9 +52,12 @@ use crate::core::{Core, Fate, settled};
 use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
+use crate::guard::breaker::Pass;
+use crate::guard::is_not_made;
 use crate::processes::{Ask, Beside, ProcessCell, Processes, RefusedAhead};
 use crate::state::Value;
 use crate::usage;
+use crate::usage::held::{Held as HeldBytes, Reserved, Room};
 
 /// Assets that are kept in memory while nothing waits in them: each holds its whole state.
 pub const CELLS_MAX: usize = 4_096;
@@ -147,14 +150,22 @@ pub(crate) struct Assets {
     /// For calls that ask for other assets.
     me: Weak<Assets>,
     kept_failures: Mutex<KeptFailures>,
+    /// What was let in of assets and their state, and is not durable yet.
+    reserved: Reserved,
 }
 
 impl Assets {
     pub fn new(processes: Arc<Processes>, world: Arc<World>) -> Arc<Self> {
         let core = Arc::clone(&world.core);
-        Arc::new_cyclic(|me| {
-            let (cells, held) = (Cells::new(CELLS_MAX), HeldLanes::default());
-            Self { core, processes, cells, world, held, me: me.clone(), kept_failures: Mutex::default() }
+        Arc::new_cyclic(|me| Self {
+            core,
+            processes,
+            cells: Cells::new(CELLS_MAX),
+            world,
+            held: HeldLanes::default(),
+            me: me.clone(),
+            kept_failures: Mutex::default(),
+            reserved: Reserved::default(),
         })
     }
 
@@ -166,12 +177,22 @@ impl Assets {
         seen: Seen,
         context: CallContext,
         recorder: &Arc<Recorder>,
-        recorded: Vec<Recorded>,
+        resumed: Option<Vec<Recorded>>,
         company: Option<Arc<dyn Company>>,
-    ) -> Called {
+    ) -> Outcome<Called> {
         let grants = self.world.catalogue.grants(guest.manifest().name.as_str());
-        let durable = durable(&self.world, grants, recorder, recorded, company);
-        run(&self.core, guest, entry, seen, context, Some(durable)).await
+        let call = seen.called(entry, context);
+        match resumed {
+            // A call that a crash cut off was let in before, and ends.
+            Some(recorded) => {
+                let durable = durable(&self.world, grants, recorder, recorded, company);
+                Ok(run(&self.core, guest, call, Some(durable)).await)
+            }
+            None => {
+                let durable = durable(&self.world, grants, recorder, Vec::new(), company);
+                self.run_guarded(guest, call, Some(durable)).await
+            }
+        }
     }
 
     /// The company of a call, where something drives calls of others meanwhile.
@@ -195,6 +216,48 @@ impl Assets {
             (self.world.catalogue.settings_value(interlinker), self.world.catalogue.grants(interlinker));
         let is_plain = settings.as_object().is_none_or(serde_json::Map::is_empty) && grants == Grants::default();
         (!is_plain).then(|| json!({"settings": settings, "grants": grants}))
+    }
+
+    /// Runs a call that may be made when its turn comes: its Interlinker is neither paused nor failing, nor was its version
+    /// revoked. One that may not be is not made, and not written down.
+    async fn run_guarded(&self, guest: &Arc<Interlinker>, call: Call, durable: Option<DurableCall>) -> Outcome<Called> {
+        let of = guest.reference();
+        let is_view = matches!(call.entry, Entry::View { .. });
+        self.core.guards.admit(&of, self.core.now())?;
+        // What was decided when the turn came: let through, or why not.
+        let turn: Arc<Mutex<Option<Outcome<Pass>>>> = Arc::default();
+        let may_begin = {
+            let (turn, core, catalogue, of) =
+                (Arc::clone(&turn), Arc::clone(&self.core), Arc::clone(&self.world.catalogue), of.clone());
+            move || {
+                let may_be = if is_view { catalogue.not_paused(&of.name) } else { catalogue.may_be_called(&of) };
+                let may_be = may_be.inspect_err(|_| core.guards.not_made(&of, "withdrawn"));
+                let passed = may_be.and_then(|()| core.guards.pass(&of, core.now()));
+                let may = passed.is_ok();
+                *turn.lock() = Some(passed);
+                may
+            }
+        };
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let tell = {
+            let (turn, core, of) = (Arc::clone(&turn), Arc::clone(&self.core), of.clone());
+            // Here, whether whoever asked still waits or has gone.
+            move |called: Called| {
+                let pass = turn.lock().as_ref().and_then(|passed| passed.as_ref().ok().copied());
+                core.guards.ended(&of, pass, &called, core.now());
+                drop(tell.send(called));
+            }
+        };
+        self.core.host.call_if(guest, call, durable, Box::new(may_begin), Box::new(tell));
+        let called = told.await.expect("the host answers every call");
+        match called.result {
+            Err(Failure::NotBegun) => match turn.lock().take() {
+                Some(Err(trouble)) => Err(trouble),
+                _ => unreachable!("a call that was not begun was refused when its turn came"),
+            },
+            Err(Failure::Failed(fault)) if is_not_made(&fault) => Err(Trouble::Failed(fault)),
+            _ => Ok(called),
+        }
     }
 
     /// The cell of an asset, loaded where it is not in memory. A removed asset is not there.
@@ -267,12 +330,17 @@ impl Assets {
                 Recorder::new(core, process, actor, calling)
             }
         };
-        let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
+        let recorded = resumed.map(|resumed| resumed.recorded);
+        // Asked before the guest runs, and again when it is known what it holds. A call that a crash cut off was let in.
+        let is_new = recorded.is_none();
+        if is_new {
+            drop(self.room(process.id, &new.interlinker.name, 1, 0)?);
+        }
         let context = call_context(actor, process, &new.task, id, language, recorder.began_at());
         let entry = Entry::Instantiate { input: new.input.clone() };
         let seen = Seen { values: KeyValues::default(), given: given_of(recorder.given(), None) };
         let company = self.company(process, id, actor, &recorder, language);
-        let called = self.call(guest, entry, seen, context, &recorder, recorded, company).await;
+        let called = self.call(guest, entry, seen, context, &recorder, recorded, company).await?;
         log(&called, &new.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::Instantiate, &new.interlinker, &new.task, duration_us);
@@ -287,6 +355,13 @@ impl Assets {
                 settled(fate).await?;
                 return Err(trouble);
             }
+        };
+        let grown_bytes = i64::try_from(done.state.bytes()).unwrap_or(i64::MAX);
+        let room =
+            if is_new { self.room(process.id, &new.interlinker.name, 1, grown_bytes).map(Some) } else { Ok(None) };
+        let _room = match room {
+            Ok(room) => room,
+            Err(trouble) => return self.end_over_quota(process, actor, trouble, used, &recorder).await,
         };
         let interlinker = new.interlinker.name.clone();
         let command = match purpose {
@@ -310,6 +385,7 @@ impl Assets {
                 changes: changes_of(&done.changes),
                 call: recorder.call(),
                 counts: done.counts,
+                grown_bytes,
                 noted: done.besides.noted.clone(),
                 duration_us,
             };
@@ -341,6 +417,26 @@ impl Assets {
             Some(effect) => left_open(&self.core, process, Cause::Effect(effect)),
             None => permit.scope().and_then(|scope| left_open(&self.core, process, Cause::Request(&scope))),
         }
+    }
+
+    /// Room for more assets of an Interlinker on a process, and for so much more state; what shrinks needs none.
+    fn room(&self, process: ProcessId, name: &str, assets: u64, grown_bytes: i64) -> Outcome<Room<'_>> {
+        let more = HeldBytes { assets, state_bytes: u64::try_from(grown_bytes).unwrap_or(0) };
+        self.reserved.room(&self.core.state, name, self.world.catalogue.quota(name), process, more)
+    }
+
+    /// Ends a call that did what it was to do, where there is no room for what that leaves.
+    async fn end_over_quota(
+        &self,
+        process: &Arc<ProcessCell>,
+        actor: Actor,
+        trouble: Trouble,
+        used: InterlinkerUsed,
+        recorder: &Arc<Recorder>,
+    ) -> Outcome<Answer> {
+        let used = InterlinkerUsed { outcome: UseOutcome::Refused, reason: Some("quota-exceeded".into()), ..used };
+        settled(self.processes.record_use(process, actor, used, Some(recorder), None, Permit::default())).await?;
+        Err(trouble)
     }
 
     /// Ends a call that asked the world outside and whose outcome the process does not take. One of which it is not known
@@ -378,7 +474,7 @@ impl Assets {
             may_run(guest, actor, name, asked.service.as_deref())?;
             guest.check_action(name, input).map_err(Trouble::Input)?;
         }
-        let (fate, answer) = {
+        let (fate, answer, _room) = {
             let _place = Place::take(&cell.waiting)?;
             let resumed = asked.resumed.or_else(|| self.left_open(process.id, asked.effect, &permit));
             let turn = async {
@@ -429,7 +525,7 @@ impl Assets {
                 }
             };
             let was_at = resumed.as_ref().map(|resumed| resumed.calling.version);
-            let recorded = resumed.map(|resumed| resumed.recorded).unwrap_or_default();
+            let recorded = resumed.map(|resumed| resumed.recorded);
             let used = used(UseKind::Action, &asset.interlinker, &asset.task, 0);
             let service = asked.service.clone();
             let used = InterlinkerUsed { asset: Some(cell.id), action: Some(word), service, ..used };
@@ -446,6 +542,7 @@ impl Assets {
                 let what = "the asset has changed since this call was interrupted".into();
                 return Err(Trouble::Busy { what, retry_after_s: 1 });
             }
+            let (is_new, held_bytes) = (recorded.is_none(), values.bytes());
             let context = call_context(actor, process, &asset.task, cell.id, asked.language, recorder.began_at());
             let context = CallContext { by: asked.by.map(|(by, _)| by.to_string()), ..context };
             let entry = match alarm {
@@ -454,10 +551,10 @@ impl Assets {
             };
             let seen = Seen { values, given: given_of(recorder.given(), Some(self.kept(cell, &asset))) };
             let called = match asked.by {
-                Some(_) => run(&self.core, guest, entry, seen, context, None).await,
+                Some(_) => self.run_guarded(guest, seen.called(entry, context), None).await?,
                 None => {
                     let company = self.company(process, cell.id, actor, &recorder, asked.language);
-                    self.call(guest, entry, seen, context, &recorder, recorded, company).await
+                    self.call(guest, entry, seen, context, &recorder, recorded, company).await?
                 }
             };
             log(&called, &asset.interlinker);
@@ -465,13 +562,26 @@ impl Assets {
             let used = InterlinkerUsed { duration_us, ..used };
             match called.result {
                 Ok(done) => {
+                    let bytes = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
+                    let grown_bytes = bytes(done.state.bytes()) - bytes(held_bytes);
+                    let of = &asset.interlinker.name;
+                    let room = if is_new { self.room(process.id, of, 0, grown_bytes).map(Some) } else { Ok(None) };
+                    let room = match room {
+                        Ok(room) => room,
+                        Err(trouble) => {
+                            drop(lane);
+                            return self.end_over_quota(process, actor, trouble, used, &recorder).await;
+                        }
+                    };
                     let with =
                         asked.with.or_else(|| done.outcome.as_ref().and_then(|_| process.wants_outcome(cell.id)));
                     let (output, changes) = (Sealed::Open(done.output.clone()), changes_of(&done.changes));
                     let (call, counts, noted) = (recorder.call(), done.counts, done.besides.noted.clone());
                     let name = name.to_owned();
                     let performed = match alarm {
-                        true => AlarmRang { name, output, changes, call, counts, noted, duration_us }.into(),
+                        true => {
+                            AlarmRang { name, output, changes, call, counts, grown_bytes, noted, duration_us }.into()
+                        }
                         false => ActionPerformed {
                             action: name,
                             input: Sealed::Open(input),
@@ -479,6 +589,7 @@ impl Assets {
                             changes,
                             call,
                             counts,
+                            grown_bytes,
                             noted,
                             by: asked.by.map(|(by, _)| by),
                             duration_us,
@@ -494,7 +605,7 @@ impl Assets {
                         recorder: Some(Arc::clone(&recorder)),
                     };
                     match self.hand_over(process, cell, &mut lane, call, actor, with, answer, permit) {
-                        Ok(handed) => handed,
+                        Ok((fate, answer)) => (fate, answer, room),
                         Err(refused) => {
                             drop(lane);
                             let trouble = refused.told(process, None).await;
@@ -663,8 +774,8 @@ impl Assets {
         let Snapshot { asset, values } = snapshot;
         let context = call_context(actor, process, &asset.task, asset.id, language, self.core.now());
         let kept = blobs::Kept { core: Arc::clone(&self.core), asset: Arc::clone(&asset), key: process.key.clone() };
-        let given = given_of(self.given(&asset.interlinker.name).as_ref(), Some(kept));
-        let called = run(&self.core, guest, Entry::View { query }, Seen { values, given }, context, None).await;
+        let seen = Seen { values, given: given_of(self.given(&asset.interlinker.name).as_ref(), Some(kept)) };
+        let called = self.run_guarded(guest, seen.called(Entry::View { query }, context), None).await?;
         log(&called, &asset.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::View, &asset.interlinker, &asset.task, duration_us);
@@ -685,6 +796,13 @@ impl Assets {
 pub(crate) struct Seen {
     pub values: KeyValues,
     pub given: Given,
+}
+
+impl Seen {
+    /// The call of an entry, on this.
+    pub fn called(self, entry: Entry, context: CallContext) -> Call {
+        Call { entry, state: self.values, context, given: self.given }
+    }
 }
 
 /// What a call is given: of what it began with, and of its asset, where there is one yet.
@@ -710,18 +828,9 @@ fn may_run(guest: &Interlinker, actor: Actor, name: &str, service: Option<&str>)
     Ok(())
 }
 
-/// Runs a call on the host's threads.
-pub(crate) async fn run(
-    core: &Core,
-    guest: &Arc<Interlinker>,
-    entry: Entry,
-    seen: Seen,
-    context: CallContext,
-    durable: Option<DurableCall>,
-) -> Called {
+/// Runs a call on the host's threads, whatever is thought of its Interlinker.
+pub(crate) async fn run(core: &Core, guest: &Arc<Interlinker>, call: Call, durable: Option<DurableCall>) -> Called {
     let (tell, told) = tokio::sync::oneshot::channel();
-    let Seen { values: state, given } = seen;
-    let call = Call { entry, state, context, given };
     let tell = Box::new(move |called| drop(tell.send(called)));
     match durable {
         Some(durable) => core.host.call_durably(guest, call, durable, tell),

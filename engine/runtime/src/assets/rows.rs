@@ -43,6 +43,7 @@ pub(crate) fn put_event(
         (value_key(asset.id, &change.key), value)
     });
     state.put(position, rows);
+    usage::held::record(state, position, asset, event);
     if let AssetEvent::PeopleNotified(told) = event {
         state.put(position, told.to.iter().map(|person| notices::row(*person, position, asset.id, version)));
     }

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use serde_json::Value as Json;
 
 use super::written::{changes_of, settle_events, with_besides, written_events};
-use super::{Assets, NewAsset, Seen, given_of, log, roles_of, run};
+use super::{Assets, NewAsset, Seen, given_of, log, roles_of};
 use crate::ambient::call_id;
 use crate::calls::kind_word;
 use crate::core::Core;
@@ -77,7 +77,7 @@ impl Assets {
         given: Option<Json>,
     ) -> Outcome<Tried> {
         guest.check_instantiate(&new.input).map_err(Trouble::Input)?;
-        let (core, call, at) = (&self.core, call_id(&*self.core.ambient), self.core.now());
+        let (call, at) = (call_id(&*self.core.ambient), self.core.now());
         let context = CallContext {
             person: actor.person().map(|person| person.to_string()),
             roles: roles_of(actor),
@@ -101,13 +101,14 @@ impl Assets {
         };
         let entry = Entry::Instantiate { input: new.input.clone() };
         let seen = Seen { values: KeyValues::default(), given: given_of(given.as_ref(), None) };
-        let called = run(core, guest, entry, seen, context, Some(durable)).await;
+        let called = self.run_guarded(guest, seen.called(entry, context), Some(durable)).await?;
         log(&called, &new.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let done = called.result.map_err(|failure| match failure {
             Failure::Refused(problem) => Trouble::Refused(problem),
             Failure::Failed(fault @ Fault::NotRecorded(_)) => Trouble::Unknown(fault.to_string()),
             Failure::Failed(fault) => Trouble::Failed(fault),
+            Failure::NotBegun => unreachable!("told as what stood in its way"),
         })?;
         let answered = std::mem::take(&mut *kept.0.lock());
         Ok(Tried { id, new, process, language: language.into(), call, given, at, answered, done, duration_us })
@@ -153,6 +154,7 @@ impl Tried {
             changes: changes_of(&done.changes),
             call: (!record.is_empty()).then_some(call),
             counts: done.counts,
+            grown_bytes: i64::try_from(done.state.bytes()).unwrap_or(i64::MAX),
             noted: done.besides.noted.clone(),
             duration_us,
         };

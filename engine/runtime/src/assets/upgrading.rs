@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 
 use super::lane::{Place, Snapshot};
 use super::written::changes_of;
-use super::{Acted, AssetCell, Assets, Performed, Seen, call_context, given_of, run};
+use super::{Acted, AssetCell, Assets, Performed, Seen, call_context, given_of};
 use crate::archive;
 use crate::core::settled;
 use crate::error::{Outcome, Trouble};
@@ -91,6 +91,12 @@ fn may_move(from: &InterlinkerRef, to: &Manifest, missing: &Asked, without_grant
     Ok(())
 }
 
+/// By how many bytes a state is larger than another.
+fn grown(now: &KeyValues, then: &KeyValues) -> i64 {
+    let bytes = |state: &KeyValues| i64::try_from(state.bytes()).unwrap_or(i64::MAX);
+    bytes(then) - bytes(now)
+}
+
 fn names(manifest: &Manifest) -> BTreeSet<&str> {
     manifest.actions.iter().map(|action| action.name.as_str()).collect()
 }
@@ -147,12 +153,14 @@ impl Assets {
             let context = call_context(actor, process, &asset.task, cell.id, &language, self.core.now());
             let entry = Entry::Migrate { version: asset.interlinker.version.clone() };
             let given = given_of(self.given(&manifest.name).as_ref(), Some(self.kept(cell, &asset)));
-            let called = run(&self.core, guest, entry, Seen { values, given }, context, None).await;
+            let values = values.clone();
+            let called = self.run_guarded(guest, Seen { values, given }.called(entry, context), None).await?;
             super::log(&called, &moved.to);
             duration_us = called.cost.instantiate_us + called.cost.call_us;
             let done = called.result.map_err(|failure| match failure {
                 Failure::Refused(problem) => Trouble::Refused(problem),
                 Failure::Failed(fault) => Trouble::Failed(fault),
+                Failure::NotBegun => unreachable!("told as what stood in its way"),
             })?;
             (after, changes, counts) = (done.state, done.changes, done.counts);
         }
@@ -161,8 +169,14 @@ impl Assets {
         if dry_run {
             return Ok(answer);
         }
-        let upgraded =
-            AssetUpgraded { interlinker: guest.reference(), changes: changes_of(&changes), counts, duration_us };
+        let grown_bytes = grown(&values, &after);
+        let upgraded = AssetUpgraded {
+            interlinker: guest.reference(),
+            changes: changes_of(&changes),
+            counts,
+            grown_bytes,
+            duration_us,
+        };
         let events = vec![upgraded.into()];
         let performed = Performed { before: asset, events, values: after, output: Json::Null, recorder: None };
         let record = permit.record(&self.core, &answer);
@@ -212,7 +226,9 @@ impl Assets {
             let max = 2 * CHANGES_BYTES_MAX;
             return Err(Trouble::TooLarge(format!("{bytes} bytes of state differ; at most {max} are taken back")));
         }
-        let back = AssetRolledBack { interlinker: to.interlinker.clone(), changes: changes_of(&changes), counts };
+        let grown_bytes = grown(&values, &then);
+        let changes = changes_of(&changes);
+        let back = AssetRolledBack { interlinker: to.interlinker.clone(), changes, counts, grown_bytes };
         let answer = answer(&to.interlinker, since);
         let events = vec![back.into()];
         let performed = Performed { before: asset, events, values: then, output: Json::Null, recorder: None };

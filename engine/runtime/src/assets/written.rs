@@ -48,6 +48,7 @@ pub(super) fn failed(used: InterlinkerUsed, failure: Failure) -> (Trouble, Inter
             let reason = Some(problem.code.clone());
             (Trouble::Refused(problem), InterlinkerUsed { outcome: UseOutcome::Refused, reason, ..used })
         }
+        Failure::NotBegun => unreachable!("a call that was not begun is no use"),
         Failure::Failed(fault) => {
             let (kind, outcome, reason) = (UseKind::Failure, UseOutcome::Failed, Some(fault.limit().to_owned()));
             (Trouble::Failed(fault), InterlinkerUsed { kind, outcome, reason, ..used })

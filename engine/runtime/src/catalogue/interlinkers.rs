@@ -18,6 +18,7 @@ use super::{Catalogue, Made, Pause, is_newer, split, write_durably};
 use crate::core::Core;
 use crate::draft::{AnyEvent, stream};
 use crate::error::{Outcome, Trouble};
+use crate::usage::held::Quota;
 
 /// A version of an entry of the catalogue.
 #[derive(Debug, Clone)]
@@ -90,6 +91,12 @@ impl Catalogue {
                 self.grants.write().insert(granted.name.clone(), grants);
             }
             InterlinkerEvent::InterlinkerConfigured(configured) => self.apply_settings(configured, stamp),
+            InterlinkerEvent::InterlinkerQuotaSet(set) => {
+                let all = Quota::OF_INTERLINKER;
+                let (assets, state_bytes) =
+                    (set.assets.unwrap_or(all.assets), set.state_bytes.unwrap_or(all.state_bytes));
+                self.quotas.write().insert(set.name.clone(), Quota { assets, state_bytes });
+            }
             InterlinkerEvent::InterlinkerDeprecated(InterlinkerDeprecated { interlinker, reason }) => {
                 let withdrawal = Withdrawal::new(Withdrawn::Deprecated, reason, stamp);
                 self.change(interlinker, |version| version.withdrawal = Some(withdrawal))?;

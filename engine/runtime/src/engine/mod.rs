@@ -44,11 +44,13 @@ use crate::draft::stream;
 use crate::effects::Workshop;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Entry, Gate, Permit, Request};
+use crate::guard::{BreakerView, Tally};
 use crate::people::{Caller, People};
 use crate::processes::{Ask, Done, Making, Processes};
 use crate::scrub::Scrubber;
 use crate::state::{Checkpointer, StateError};
 use crate::usage::adoption::{self, Adoption, Reach};
+use crate::usage::held::{self, Held, Quota};
 use crate::usage::registry::{self, UseFilter, UsePage};
 
 /// The engine on one data directory.
@@ -430,17 +432,40 @@ impl Engine {
         self.catalogue.pause(name)
     }
 
-    fn not_paused(&self, name: &str) -> Outcome<()> {
-        match self.catalogue.pause(name) {
-            Some(pause) => Err(Trouble::Paused { name: name.into(), pause }),
-            None => Ok(()),
-        }
+    /// What the assets of an Interlinker hold together, and how much that may be.
+    pub fn held(&self, name: &str) -> (Held, Quota) {
+        (held::of_interlinker(&self.core.state, name), self.catalogue.quota(name))
     }
 
-    /// What is called anew is neither revoked nor paused. A version that was revoked is still looked at.
-    pub(crate) fn may_be_called(&self, interlinker: &InterlinkerRef) -> Outcome<()> {
-        self.catalogue.not_revoked(interlinker)?;
-        self.not_paused(&interlinker.name)
+    /// Decides how many assets of an Interlinker there may be, and how many bytes of state they may have together.
+    pub async fn set_quota(
+        &self,
+        actor: Actor,
+        name: &str,
+        quota: (Option<u64>, Option<u64>),
+        answer: &Answer,
+        permit: &Permit,
+    ) -> Outcome<()> {
+        let record = permit.record(&self.core, answer);
+        self.catalogue.set_quota(&self.core, actor, name, quota, record).await
+    }
+
+    /// How the breaker of a version stands.
+    pub fn breaker(&self, interlinker: &InterlinkerRef) -> BreakerView {
+        self.core.guards.view(interlinker, self.core.now())
+    }
+
+    /// Closes the breakers of all versions of an Interlinker: what waited for them goes on.
+    pub fn reset_breaker(&self, name: &str) -> Outcome<()> {
+        self.interlinker(name)?;
+        self.core.guards.reset(name);
+        self.core.rouse.notify_one();
+        Ok(())
+    }
+
+    /// What came of the calls of every version since the start, in the order of their first calls.
+    pub fn tallies(&self) -> Vec<Tally> {
+        self.core.guards.tallies(self.core.now())
     }
 
     // Assets.
@@ -477,7 +502,7 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        self.may_be_called(&new.interlinker)?;
+        self.catalogue.may_be_called(&new.interlinker)?;
         let wanted = Instantiation { new, purpose: For::Evidence, language, resumed: None };
         self.assets.instantiate(&cell, &guest, caller.actor(), wanted, settle, permit).await
     }
@@ -533,7 +558,7 @@ impl Engine {
             let record = if keep { remember.record(&self.core, &answer) } else { None };
             (answer, record)
         };
-        self.may_be_called(&asset.interlinker)?;
+        self.catalogue.may_be_called(&asset.interlinker)?;
         let deed = Deed::Action { name: action, input };
         self.assets.perform(&process, &cell, &guest, actor, deed, asked, settle, permit).await
     }
@@ -556,7 +581,7 @@ impl Engine {
         let asset = cell.snapshot().asset;
         let process = self.processes.cell(asset.process)?;
         let guest = guest_of(&self.core, &self.catalogue, &asset).await?;
-        self.not_paused(&asset.interlinker.name)?;
+        self.catalogue.not_paused(&asset.interlinker.name)?;
         let snapshot = cell.snapshot();
         self.assets.view(&process, &guest, snapshot, actor, query, language, service).await
     }

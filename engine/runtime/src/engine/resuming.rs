@@ -105,10 +105,13 @@ impl Engine {
         let guest = self.load(&call.calling.interlinker).await?;
         let (entry, seen, context) = self.seen_by(&call)?;
         let durable = crate::calls::offline(&call);
-        let called = crate::assets::run(&self.core, &guest, entry, seen, context, Some(durable)).await;
+        let Seen { values: state, given } = seen;
+        let call_again = interlink_host::Call { entry, state, context, given };
+        let called = crate::assets::run(&self.core, &guest, call_again, Some(durable)).await;
         let result = called.result.map(|done| done.output).map_err(|failure| match failure {
             interlink_host::Failure::Refused(problem) => format!("refused: {}", problem.detail),
             interlink_host::Failure::Failed(fault) => fault.to_string(),
+            interlink_host::Failure::NotBegun => "it was not begun".into(),
         });
         let logs = called.logs.into_iter().map(|line| (line.level, line.message)).collect();
         Ok(Replayed { call: CallView::of(call, has_ended), result, logs })

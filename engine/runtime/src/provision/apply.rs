@@ -284,7 +284,7 @@ impl Engine {
         for (number, asset) in file.assets.iter().enumerate().filter(|(_, asset)| wanted(asset)) {
             let needed = file.interlinker_of(asset).map_or_else(|| asset.interlinker.clone(), |needed| needed.wanted());
             let version = self.interlinker(&needed)?;
-            self.may_be_called(&version.reference)?;
+            self.catalogue.may_be_called(&version.reference)?;
             let guest = self.load(&version.reference).await?;
             let language = file.process.language.as_deref().unwrap_or("en");
             let title = &guest.manifest().title;

@@ -63,6 +63,8 @@ pub mod table {
     pub const COUNTERS: u8 = b'n';
     /// Counters of a service's uses, and everybody whom it served, by its name.
     pub const SERVED: u8 = b's';
+    /// What assets hold, by their Interlinker's name and by their process.
+    pub const HELD: u8 = b'q';
     /// The next timer of a process, by instant and process.
     pub const DUE: u8 = b'd';
     /// The oldest effect of a process that can be carried out, by the time it was asked for and process.

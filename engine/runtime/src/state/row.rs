@@ -10,7 +10,7 @@ use crate::ambient::Ambient;
 use crate::keys::SealingKey;
 
 /// Version of all rows: one of another is made again from the journal.
-const ROW_VERSION: u16 = 3;
+const ROW_VERSION: u16 = 4;
 const HEAD_BYTES: usize = 2 + 4 + 8 + 8;
 
 /// A row that was read from sled and fits its checksum.

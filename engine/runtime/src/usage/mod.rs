@@ -4,6 +4,7 @@
 //! process and task never change, and which knows the Interlinker that it had at each of its versions.
 
 pub mod adoption;
+pub mod held;
 pub mod registry;
 pub mod services;
 

@@ -11,29 +11,33 @@ use crate::given::text;
 use crate::server::{Server, interlink, printed};
 
 /// A folder with keys and components of an author.
-struct Desk(TempDir);
+pub struct Desk(TempDir);
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a directory"))
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn path(&self, name: &str) -> String {
         self.0.path().join(name).to_str().expect("a path of letters").to_owned()
     }
 
-    fn line(&self, name: &str) -> String {
+    pub fn line(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).expect("it is there").trim().to_owned()
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> String {
+    pub fn write(&self, name: &str, bytes: &[u8]) -> String {
         std::fs::write(self.path(name), bytes).expect("written");
         self.path(name)
     }
 
     /// Makes a key of this id; its file.
     #[track_caller]
-    fn key(&self, id: &str) -> String {
+    pub fn key(&self, id: &str) -> String {
         let file = self.path(&format!("{id}.key"));
         succeeds(&interlink(&["interlinker", "keygen", &file]));
         file
@@ -47,17 +51,17 @@ impl Desk {
 }
 
 #[track_caller]
-fn succeeds(output: &std::process::Output) -> String {
+pub fn succeeds(output: &std::process::Output) -> String {
     assert!(output.status.success(), "{}", printed(output));
     printed(output)
 }
 
 #[track_caller]
-fn trust(server: &Server, desk: &Desk, id: &str, owner: &str) {
+pub fn trust(server: &Server, desk: &Desk, id: &str, owner: &str) {
     succeeds(&server.cli(&["trust", "add", &desk.path(&format!("{id}.key.pub")), "--owner", owner]));
 }
 
-fn publish(server: &Server, file: &str, key: Option<&str>) -> std::process::Output {
+pub fn publish(server: &Server, file: &str, key: Option<&str>) -> std::process::Output {
     let with_key: Vec<_> = key.into_iter().flat_map(|key| ["--key", key]).collect();
     server.cli(&[&["interlinker", "publish", file][..], &with_key].concat())
 }
@@ -69,7 +73,7 @@ fn send(client: &Client, component: Vec<u8>, line: &str) -> crate::client::Answe
 
 /// Who signed a version of the poll.
 #[track_caller]
-fn signed_by(client: &Client, version: &str) -> Value {
+pub fn signed_by(client: &Client, version: &str) -> Value {
     let versions = client.all("/v1/interlinkers/poll/versions", 10);
     versions.iter().find(|one| one["version"] == version).expect("it is there")["signed_by"].clone()
 }
