@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::queue::SLICE;
+
 /// What a bucket may owe at most, in seconds of its rate: whoever computed too much is even again after so long.
 const DEBT_S_MAX: u32 = 10;
 
@@ -72,13 +74,14 @@ impl Bucket {
 pub(crate) enum Standing {
     /// In its turn.
     Prompt,
-    /// Behind those of others that are prompt: it has used its budget up, or what it did last took long.
+    /// Behind those of others that are prompt: it has not saved a slice, or what it did last took long. So does the first call
+    /// of all: who was never called has not shown yet that it is prompt.
     Behind,
 }
 
 /// The standing of an Interlinker.
 pub(crate) fn standing(left_us: i64, was_slow: bool) -> Standing {
-    if left_us <= 0 || was_slow { Standing::Behind } else { Standing::Prompt }
+    if left_us < SLICE.as_micros() as i64 || was_slow { Standing::Behind } else { Standing::Prompt }
 }
 
 #[cfg(test)]
@@ -124,8 +127,9 @@ mod tests {
 
     #[test]
     fn an_interlinker_that_owes_or_was_slow_is_behind() {
-        assert_eq!(standing(1, false), Standing::Prompt);
-        assert_eq!(standing(0, false), Standing::Behind);
+        let slice = SLICE.as_micros() as i64;
+        assert_eq!(standing(slice, false), Standing::Prompt);
+        assert_eq!(standing(slice - 1, false), Standing::Behind);
         assert_eq!(standing(500_000, true), Standing::Behind);
     }
 }

@@ -31,9 +31,10 @@ use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 
 /// CPU time after which a call is slow: one look of the clock of deadlines at it.
-const SLICE: Duration = TICK;
-/// How much less of a core the operating system gives to the thread of a slow call, where others want it: a tenth.
-const NICE: i32 = 10;
+pub(crate) const SLICE: Duration = TICK;
+/// How much less of a core the operating system gives to the thread of a slow call, where others want it: a third of
+/// what it gives them. Much less, and one that is put aside while it holds a lock of ours holds everybody up.
+const NICE: i32 = 5;
 /// Where prompt calls would take every place, a slow one has one so often.
 const SLOW_EVERY: Duration = Duration::from_millis(100);
 
@@ -378,6 +379,8 @@ pub(crate) struct Place {
     is_slow: AtomicBool,
     /// Whether it has a place just now.
     has_place: AtomicBool,
+    /// Whether the call was made: one that was not says nothing of the next.
+    has_run: AtomicBool,
     /// The thread's CPU time that is charged, in microseconds.
     charged_us: AtomicU64,
     /// CPU time of the call, in microseconds.
@@ -388,7 +391,8 @@ impl Place {
     fn new(queue: Arc<Queue>, line: Line, is_slow: bool) -> Self {
         let (is_slow, has_place) = (AtomicBool::new(is_slow), AtomicBool::new(true));
         let (charged_us, used_us) = (AtomicU64::new(thread_cpu_us()), AtomicU64::new(0));
-        Self { queue, line, is_slow, has_place, charged_us, used_us }
+        let has_run = AtomicBool::new(false);
+        Self { queue, line, is_slow, has_place, has_run, charged_us, used_us }
     }
 
     fn is_slow(&self) -> bool {
@@ -406,8 +410,9 @@ impl Place {
         account.bucket.charge(self.queue.budget, used, now);
     }
 
-    /// CPU time that the call has used so far, in microseconds.
-    pub fn used_us(&self) -> u64 {
+    /// The call has run; answers the CPU time that it has used, in microseconds.
+    pub fn has_run(&self) -> u64 {
+        self.has_run.store(true, Ordering::Relaxed);
         self.charge(&mut self.queue.waiting.lock(), self.queue.now());
         self.used_us.load(Ordering::Relaxed)
     }
@@ -498,7 +503,9 @@ impl Drop for Place {
             waiting.asking -= 1;
         }
         let account = &mut waiting.accounts[self.line.account];
-        account.was_slow = self.used_us.load(Ordering::Relaxed) >= SLICE.as_micros() as u64;
+        if self.has_run.load(Ordering::Relaxed) {
+            account.was_slow = self.used_us.load(Ordering::Relaxed) >= SLICE.as_micros() as u64;
+        }
         account.running -= 1;
         if self.line.may_ask {
             account.asking -= 1;

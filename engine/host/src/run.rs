@@ -77,7 +77,7 @@ pub(crate) fn run(
         Ok((answer,)) => came_to(answer, &mut guest, is_view),
         Err(error) => Err(Failure::Failed(fault(&error, limits, &guest))),
     };
-    cost.cpu_us = place.used_us();
+    cost.cpu_us = place.has_run();
     Called { result, logs: guest.logs, cost }
 }
 
