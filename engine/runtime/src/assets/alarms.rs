@@ -54,13 +54,19 @@ impl Assets {
         let cell = match self.cell(place.asset) {
             Ok(cell) => cell,
             // Removed or archived meanwhile.
-            Err(Trouble::NotFound { .. }) => return Ok(tidy()),
+            Err(Trouble::NotFound { .. }) => {
+                tidy();
+                return Ok(());
+            }
             Err(trouble) => return Err(trouble),
         };
         let asset = cell.snapshot().asset;
         let Some((name, alarm)) = asset.next_alarm().filter(|(_, alarm)| alarm.at == place.at) else {
             // What was written meanwhile has moved it, or is about to.
-            return if asset.next_alarm().is_none_or(|(_, next)| next.at > place.at) { Ok(tidy()) } else { Ok(()) };
+            if asset.next_alarm().is_none_or(|(_, next)| next.at > place.at) {
+                tidy();
+            }
+            return Ok(());
         };
         let process = self.processes.cell(process)?;
         match process.process().status {

@@ -1,4 +1,4 @@
-//! What stands between a call and its Interlinker: a [breaker](breaker) for each version, and a tally of what came of calls.
+//! What stands between a call and its Interlinker: a [breaker] for each version, and a tally of what came of calls.
 //!
 //! It is memory only. What failed before a restart may work after it, and where it does not, so many calls find out again; a
 //! breaker that were an event would make every failure of a stranger's code a write. Whether a call may be made is asked
