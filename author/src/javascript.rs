@@ -9,10 +9,8 @@ use serde_json::Value;
 use crate::component::with_manifest;
 use crate::project::Runner;
 use crate::tools::{Npm, below, built_with_js, told};
+use crate::world::{Described, WORLD};
 use crate::{AuthorError, Language, Outcome, provenance, sdk};
-
-/// The world's name in its WIT.
-const WORLD: &str = "interlinker";
 
 /// Builds the project in a folder.
 pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u8>, String)> {
@@ -21,11 +19,13 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u
     let main = main_of(folder)?;
     let npm = Npm::find(tell)?;
     tell("reading its types");
-    let manifest = describe(folder, &main, &npm)?;
-    let manifest = provenance::added(&manifest, folder, Language::JavaScript, &built_with_js())?;
+    let described = describe(folder, &main, &npm)?;
+    let manifest = provenance::added(&described.manifest(), folder, Language::JavaScript, &built_with_js())?;
     tell("making a component of it");
+    described.write(&kept.join("wit"))?;
+    let exported = ["asset"].into_iter().chain(described.extras()).collect::<Vec<_>>().join(", ");
     let entry = format!(
-        "import Kind from {:?};\nimport {{ serve }} from \"./{}/js/guest.js\";\n\nexport const asset = serve(Kind);\n",
+        "import Kind from {:?};\nimport {{ serve }} from \"./{}/js/guest.js\";\n\nexport const {{ {exported} }} = serve(Kind);\n",
         below(&main),
         sdk::FOLDER
     );
@@ -49,7 +49,7 @@ pub(crate) fn test(folder: &Path, runner: &Runner, tell: &mut dyn FnMut(&str)) -
     let kept = folder.join(sdk::FOLDER);
     sdk::write_js(&kept)?;
     let npm = Npm::find(tell)?;
-    let manifest = describe(folder, &main_of(folder)?, &npm)?;
+    let manifest = describe(folder, &main_of(folder)?, &npm)?.manifest();
     let manifest_path = kept.join("manifest.json");
     fs::write(&manifest_path, manifest).map_err(AuthorError::writing(&manifest_path))?;
     let tests = || {
@@ -79,9 +79,9 @@ fn main_of(folder: &Path) -> Outcome<PathBuf> {
     Ok(main)
 }
 
-/// The manifest, from the types and `static about`.
-fn describe(folder: &Path, main: &Path, npm: &Npm) -> Outcome<String> {
+/// What the types and `static about` say.
+fn describe(folder: &Path, main: &Path, npm: &Npm) -> Outcome<Described> {
     let mut describe = Command::new("node");
     describe.arg(Path::new(sdk::FOLDER).join("js/describe.mjs")).arg(main).arg(npm.typescript());
-    told(describe.current_dir(folder), "its types do not say what they should")
+    Described::read(&told(describe.current_dir(folder), "its types do not say what they should")?)
 }

@@ -14,6 +14,7 @@ mod rust;
 mod sdk;
 mod toolchain;
 mod tools;
+mod world;
 
 pub use component::{component_of_module, with_manifest};
 pub use create::create;

@@ -7,10 +7,9 @@ use std::process::Command;
 use crate::component::with_manifest;
 use crate::project::Runner;
 use crate::tools::{Pip, built_with_python, told};
+use crate::world::{Described, WORLD};
 use crate::{AuthorError, Language, Outcome, provenance, sdk};
 
-/// The world's name in its WIT.
-const WORLD: &str = "interlinker";
 /// The module that the component is made of.
 const ENTRY: &str = "interlink_entry";
 
@@ -21,13 +20,19 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u
     let module = module_of(folder)?;
     let pip = Pip::find(tell)?;
     tell("reading its types");
-    let manifest = describe(folder, &module, &pip)?;
-    let manifest = provenance::added(&manifest, folder, Language::Python, &built_with_python())?;
+    let described = describe(folder, &module, &pip)?;
+    let manifest = provenance::added(&described.manifest(), folder, Language::Python, &built_with_python())?;
     tell("making a component of it");
+    described.write(&kept.join("wit"))?;
     let entry = kept.join("entry");
     fs::create_dir_all(&entry).map_err(AuthorError::writing(&entry))?;
     let entry_path = entry.join(ENTRY).with_extension("py");
-    let text = format!("import {module}\nfrom interlink._guest import serve\n\nAsset = serve({module})\n");
+    // The classes have the names of the interfaces that they are the exports of.
+    let exported = ["asset"].into_iter().chain(described.extras()).map(|interface| {
+        let class = interface[..1].to_uppercase() + &interface[1..];
+        format!("{class} = serve({module}, {class:?})\n")
+    });
+    let text = format!("import {module}\nfrom interlink._guest import serve\n\n{}", exported.collect::<String>());
     fs::write(&entry_path, text).map_err(AuthorError::writing(&entry_path))?;
     let out = kept.join("component.wasm");
     let mut componentize = pip.componentize();
@@ -45,7 +50,7 @@ pub(crate) fn test(folder: &Path, runner: &Runner, tell: &mut dyn FnMut(&str)) -
     let kept = folder.join(sdk::FOLDER);
     sdk::write_python(&kept)?;
     let pip = Pip::find(tell)?;
-    let manifest = describe(folder, &module_of(folder)?, &pip)?;
+    let manifest = describe(folder, &module_of(folder)?, &pip)?.manifest();
     let manifest_path = kept.join("manifest.json");
     fs::write(&manifest_path, manifest).map_err(AuthorError::writing(&manifest_path))?;
     let tests = || {
@@ -90,8 +95,9 @@ fn python(folder: &Path, pip: &Pip) -> Command {
     python
 }
 
-/// The manifest, from the annotations and what `@interlinker` says.
-fn describe(folder: &Path, module: &str, pip: &Pip) -> Outcome<String> {
+/// What the annotations and `@interlinker` say.
+fn describe(folder: &Path, module: &str, pip: &Pip) -> Outcome<Described> {
     let mut describe = python(folder, pip);
-    told(describe.args(["-m", "interlink._describe", module]), "its types do not say what they should")
+    let written = told(describe.args(["-m", "interlink._describe", module]), "its types do not say what they should")?;
+    Described::read(&written)
 }

@@ -1,6 +1,7 @@
 /**
- * Writes the manifest of an Interlinker: what `static about` says, and JSON Schemas (2020-12) from the JSDoc types of its
- * methods. Run by node while it is built: `node describe.mjs FILE TYPESCRIPT`. Mistakes go to standard error, each with its place.
+ * Writes the manifest of an Interlinker, and whether it migrates: what `static about` says, and JSON Schemas (2020-12) from the
+ * JSDoc types of its methods. Run by node while it is built: `node describe.mjs FILE TYPESCRIPT`. Mistakes go to standard error, each
+ * with its place.
  */
 
 import { pathToFileURL } from "node:url";
@@ -12,7 +13,7 @@ const { default: ts } = await import(pathToFileURL(typescript).href);
 
 /** The version of the manifest's shape. */
 const FORMAT = 1;
-const WORLD = "interlink:interlinker@0.1.1";
+const WORLD = "interlink:interlinker@1.0.0";
 const SDK = "js 0.1.0";
 const DRAFT = "https://json-schema.org/draft/2020-12/schema";
 /** Types within types, at most: a type that contains itself is told, not followed. */
@@ -197,6 +198,24 @@ function forms(found) {
   return { input: { $schema: DRAFT, ...input }, output: { $schema: DRAFT, ...output } };
 }
 
+/** The schema of what an operator sets: the type that the class gives to the one it extends. */
+function settings(declared) {
+  const [written] = ts.getJSDocAugmentsTag(declared)?.class.typeArguments ?? [];
+  if (!written) return undefined;
+  const found = schema(checker.getTypeFromTypeNode(written), written, written);
+  if (found.type !== "object") mistake(written, "settings are an object: its properties are what an operator sets");
+  return { $schema: DRAFT, ...found };
+}
+
+/** What is asked for: no more than there is to ask for. */
+function grants(declared, asked) {
+  const known = ["http", "secrets", "people", "notify", "assets"];
+  for (const name of Object.keys(asked)) {
+    if (!known.includes(name)) mistake(declared, `\`${name}\` cannot be granted: there are ${known.join(", ")}`);
+  }
+  return { http: [], secrets: [], ...asked };
+}
+
 function help(found) {
   const symbol = found.symbol && ts.displayPartsToString(found.symbol.getDocumentationComment(checker)).replace(/\s+/g, " ").trim();
   return symbol ? { en: symbol } : {};
@@ -224,6 +243,10 @@ function manifest(declared, about) {
       anonymous: false,
     };
   });
+  const alarms = about.alarms ?? [];
+  for (const name of alarms) {
+    if (!method(declared, name)) mistake(declared, `there is no method \`${name}\`: \`static about\` has it among its alarms`);
+  }
   const languages = new Set([about.title, about.description].flatMap((text) => Object.keys(text ?? {})));
   return {
     manifest: FORMAT,
@@ -240,7 +263,9 @@ function manifest(declared, about) {
     instantiate: { title: about.instantiate?.title ?? {}, input: instantiate?.input ?? {} },
     actions: actions.filter((action) => action !== undefined),
     view: { query: view?.input ?? {}, output: view?.output ?? {} },
-    grants: { http: about.grants?.http ?? [], secrets: about.grants?.secrets ?? [] },
+    grants: grants(declared, about.grants ?? {}),
+    ...(alarms.length > 0 ? { alarms } : {}),
+    settings: settings(declared),
   };
 }
 
@@ -261,5 +286,6 @@ if (mistakes.length > 0 || !declared) {
   for (const field of ["name", "version"]) {
     if (typeof about?.[field] !== "string") mistake(declared, `\`static about\` has no \`${field}\``);
   }
-  finish(about && manifest(declared, about));
+  // Whether it has a migration is no part of the manifest: its component has the export, or not.
+  finish(about && { manifest: manifest(declared, about), migrates: Boolean(method(declared, "migrate")) });
 }

@@ -1,15 +1,33 @@
-/** An Interlinker as a component: the imports of the world `interlink:interlinker`, and its export. */
+/** An Interlinker as a component: the imports of the world `interlink:interlinker`, and its exports. */
 
-import clock from "interlink:interlinker/clock@0.1.1";
-import context from "interlink:interlinker/context@0.1.1";
-import http from "interlink:interlinker/http@0.1.1";
-import log from "interlink:interlinker/log@0.1.1";
-import outcome from "interlink:interlinker/outcome@0.1.1";
-import random from "interlink:interlinker/random@0.1.1";
-import secrets from "interlink:interlinker/secrets@0.1.1";
-import state from "interlink:interlinker/state@0.1.1";
+import assets from "interlink:interlinker/assets@1.0.0";
+import blobs from "interlink:interlinker/blobs@1.0.0";
+import clock from "interlink:interlinker/clock@1.0.0";
+import context from "interlink:interlinker/context@1.0.0";
+import http from "interlink:interlinker/http@1.0.0";
+import log from "interlink:interlinker/log@1.0.0";
+import notify from "interlink:interlinker/notify@1.0.0";
+import outcome from "interlink:interlinker/outcome@1.0.0";
+import people from "interlink:interlinker/people@1.0.0";
+import random from "interlink:interlinker/random@1.0.0";
+import schedule from "interlink:interlinker/schedule@1.0.0";
+import secrets from "interlink:interlinker/secrets@1.0.0";
+import settings from "interlink:interlinker/settings@1.0.0";
+import state from "interlink:interlinker/state@1.0.0";
+import usage from "interlink:interlinker/usage@1.0.0";
 import { Refusal, perform } from "./index.js";
 import { decode, encode } from "./utf8.js";
+
+/** What the host answers; its problem refuses the call. */
+function asked(ask) {
+  try {
+    return ask();
+  } catch (problem) {
+    if (typeof problem?.code !== "string") throw problem;
+    const { code, detail, pointer, data } = problem;
+    throw new Refusal(detail, { code, at: pointer ?? undefined, data: typeof data === "string" ? JSON.parse(data) : undefined });
+  }
+}
 
 const host = {
   get: (key) => {
@@ -27,15 +45,25 @@ const host = {
   random: (count) => Uint8Array.from(random.bytes(count)),
   secret: (name) => secrets.get(name) ?? undefined,
   http: (request, body) => {
-    let answered;
-    try {
-      answered = http.send(JSON.stringify(request), encode(body));
-    } catch (problem) {
-      if (typeof problem?.code !== "string") throw problem;
-      throw new Refusal(problem.detail, { code: problem.code });
-    }
+    const answered = asked(() => http.send(JSON.stringify(request), encode(body)));
     const { status, headers } = JSON.parse(answered[0]);
     return { status, headers, body: decode(answered[1]) };
+  },
+  settings: () => JSON.parse(settings.get()),
+  people: () => JSON.parse(asked(() => people.all())),
+  actOn: (asset, action, input) => asked(() => assets.call(asset, action, input)),
+  notify: (message) => asked(() => notify.send(message)),
+  note: (word, amount) => asked(() => usage.note(word, amount)),
+  setAlarm: (name, at, input) => asked(() => schedule.set(name, at, input)),
+  cancelAlarm: (name) => schedule.cancel(name),
+  putBlob: (mediaType, content) => asked(() => blobs.put(mediaType, content)),
+  blobSize: (digest) => {
+    const size = blobs.size(digest);
+    return size === null || size === undefined ? undefined : Number(size);
+  },
+  blob: (digest, offset, limit) => {
+    const part = blobs.get(digest, offset, limit);
+    return part === null || part === undefined ? undefined : Uint8Array.from(part);
   },
 };
 
@@ -45,11 +73,11 @@ function told(error) {
   return `${error.name}: ${error.message}\n${error.stack ?? ""}`.trimEnd();
 }
 
-/** What the component exports: an Interlinker behind the functions of its world. */
+/** What the component exports: an Interlinker behind the functions of its world, by interface. It has those that its class needs. */
 export function serve(Kind) {
-  const run = (what, action, input) => {
+  const run = (what, name, input) => {
     try {
-      return perform(Kind, host, what, action, input);
+      return perform(Kind, host, what, name, input);
     } catch (error) {
       if (error instanceof Refusal) {
         const data = error.data === undefined ? null : JSON.stringify(error.data);
@@ -60,9 +88,12 @@ export function serve(Kind) {
       throw error;
     }
   };
-  return {
+  const asset = {
     instantiate: (input) => run("instantiate", undefined, input),
     call: (action, input) => run("call", action, input),
     view: (query) => run("view", undefined, query),
   };
+  const migration = { migrate: (version) => run("migrate", undefined, JSON.stringify(version)) };
+  const alarms = { ring: (name, input) => run("ring", name, input) };
+  return { asset, migration, alarms };
 }

@@ -7,7 +7,10 @@
  * refuses or fails, not at all.
  */
 
-import { byteLength } from "./utf8.js";
+import { byteLength, decode, encode } from "./utf8.js";
+
+// Between bytes and text, where there is no TextDecoder.
+export { decode, encode };
 
 /** The largest value of a key, in bytes of JSON. Larger content does not belong into a state. */
 export const VALUE_BYTES_MAX = 64 * 1024;
@@ -15,6 +18,8 @@ export const VALUE_BYTES_MAX = 64 * 1024;
 export const KEY_BYTES_MAX = 256;
 /** Entries that are read at once. */
 const PAGE = 1000;
+/** What is read of a blob at once, unless more is asked for: bytes. */
+const PART_BYTES = 64 * 1024;
 
 /**
  * A whole number. In a form, nothing else is taken.
@@ -32,8 +37,18 @@ const PAGE = 1000;
  * @property {string[]} [problems] The problem profiles that it helps with.
  * @property {{title?: Text}} [instantiate] The title of its first form.
  * @property {Record<string, {title?: Text, help?: Text, allow?: string[]}>} actions Its actions: methods of these names.
- * @property {{http?: {origin: string, methods: string[], reason: Text}[], secrets?: {name: string, reason: Text}[]}} [grants]
- *     What it asks the operator for, each with a reason in plain words.
+ * @property {string[]} [alarms] Its alarms: methods of these names, called when an alarm rings that was set under theirs.
+ * @property {Grants} [grants] What it asks the operator for, each with a reason in plain words.
+ */
+
+/**
+ * What an Interlinker asks the operator for.
+ * @typedef {object} Grants
+ * @property {{origin: string, methods: string[], reason: Text}[]} [http] Where its requests go.
+ * @property {{name: string, reason: Text}[]} [secrets] The secrets that it reads.
+ * @property {{reason: Text}} [people] To know who takes part in the process.
+ * @property {{reason: Text}} [notify] To tell people something.
+ * @property {{interlinker: string, actions: string[], reason: Text}[]} [assets] Actions of other Interlinkers that it runs.
  */
 
 /**
@@ -254,7 +269,11 @@ export class Response {
   }
 }
 
-/** What an Interlinker is: extend it. */
+/**
+ * What an Interlinker is: extend it. `@extends {Interlinker<Settings>}` above a class says what an operator sets for it. A method
+ * `migrate(version)`, where there is one, brings the state that an earlier version left to what this one reads.
+ * @template [Settings=Record<string, any>]
+ */
 export class Interlinker {
   /** @type {About} */
   static about;
@@ -264,7 +283,7 @@ export class Interlinker {
   state;
   /**
    * Who calls, when, and on what. Where the server itself calls there is no person.
-   * @type {{person: {id: string, roles: string[]} | null, process: string, task: string, asset: string, language: string, at: string}}
+   * @type {{person: {id: string, roles: string[]} | null, process: string, task: string, asset: string, language: string, at: string, by?: string}}
    */
   call;
 
@@ -280,6 +299,11 @@ export class Interlinker {
     const person = this.call.person;
     ensure(person, "a person does this", { code: "no-person" });
     return person.id;
+  }
+
+  /** The asset that runs this action for whoever called that one; nothing where a person calls. */
+  get by() {
+    return this.call.by ?? undefined;
   }
 
   /**
@@ -333,6 +357,102 @@ export class Interlinker {
     const { status, headers: received, body: answer } = this.#host.http(request, sent);
     return new Response(status, received, answer);
   }
+
+  /**
+   * What an operator has set for this Interlinker; where nothing was set, an empty object. It stays the same for the whole of a
+   * call, and `view` has it, too.
+   * @returns {Settings}
+   */
+  settings() {
+    return this.#host.settings();
+  }
+
+  /**
+   * Who takes part in the process, where the operator has granted it.
+   * @returns {{id: string, roles: string[]}[]}
+   */
+  people() {
+    return this.#host.people();
+  }
+
+  /**
+   * Runs an action of another asset of the same process, where the operator has granted it, for the person who makes this call. It
+   * is done once, and stays done whatever becomes of this call. What the other refuses refuses this call, too, unless it is caught.
+   * @param {string} asset
+   * @param {string} action
+   * @param {unknown} [input]
+   * @returns {any}
+   */
+  actOn(asset, action, input = {}) {
+    return JSON.parse(this.#host.actOn(asset, action, JSON.stringify(input)));
+  }
+
+  /**
+   * Tells people something, where the operator has granted it: with what the call changes, it is in their notifications.
+   * @param {string | string[]} to Ids of people.
+   * @param {string} title
+   * @param {string} text
+   */
+  notify(to, title, text) {
+    this.#host.notify(JSON.stringify({ to: [to].flat(), title, text }));
+  }
+
+  /**
+   * Says what happened in a word of its own, for the registry of usage and for adoption. It says nothing that a person wrote.
+   * @param {string} word Letters, digits, `-`, `_` and `.`: `meal-booked`.
+   * @param {Integer} [amount]
+   */
+  note(word, amount = 1) {
+    this.#host.note(word, amount);
+  }
+
+  /**
+   * Sets the alarm of this name, one of `static about`, in place of one that was set. It rings once; one that has passed comes at
+   * once.
+   * @param {string} name
+   * @param {Date | Integer} at When, as a date or in microseconds since 1970-01-01T00:00:00Z.
+   * @param {unknown} [input] What its method takes.
+   */
+  setAlarm(name, at, input = null) {
+    const micros = at instanceof Date ? at.getTime() * 1000 : Math.round(at);
+    ensure(Number.isSafeInteger(micros), "an alarm is set to a time", { code: "invalid-alarm" });
+    this.#host.setAlarm(name, micros, JSON.stringify(input));
+  }
+
+  /**
+   * Takes an alarm away; says whether it was set.
+   * @param {string} name
+   */
+  cancelAlarm(name) {
+    return this.#host.cancelAlarm(name);
+  }
+
+  /**
+   * Keeps what is too large for the state, and answers by what it is known: `sha256:` and 64 hex digits.
+   * @param {string} mediaType
+   * @param {string | Uint8Array} content A text is kept as UTF-8.
+   */
+  putBlob(mediaType, content) {
+    return this.#host.putBlob(mediaType, typeof content === "string" ? encode(content) : content);
+  }
+
+  /**
+   * How many bytes a blob has, or undefined where it is not there; `view` can ask, too.
+   * @param {string} digest
+   */
+  blobSize(digest) {
+    return this.#host.blobSize(digest);
+  }
+
+  /**
+   * At most `limit` bytes of a blob from `offset` on, or undefined where it is not there; `view` can ask, too.
+   * @param {string} digest
+   * @param {Integer} [offset]
+   * @param {Integer} [limit]
+   */
+  blob(digest, offset = 0, limit = PART_BYTES) {
+    return this.#host.blob(digest, offset, limit);
+  }
 }
 
 /**
@@ -350,26 +470,64 @@ export class Interlinker {
  * @property {(count: number) => Uint8Array} random
  * @property {(name: string) => string | undefined} secret
  * @property {(request: object, body: string) => {status: number, headers: [string, string][], body: string}} http
+ * @property {() => any} settings
+ * @property {() => {id: string, roles: string[]}[]} people
+ * @property {(asset: string, action: string, input: string) => string} actOn
+ * @property {(message: string) => void} notify
+ * @property {(word: string, amount: number) => void} note
+ * @property {(name: string, at: number, input: string) => void} setAlarm Microseconds since 1970.
+ * @property {(name: string) => boolean} cancelAlarm
+ * @property {(mediaType: string, content: Uint8Array) => string} putBlob
+ * @property {(digest: string) => number | undefined} blobSize
+ * @property {(digest: string, offset: number, limit: number) => Uint8Array | undefined} blob
  */
+
+/** What neither a view nor a migration can ask of its host, in words. */
+const ASKED = {
+  now: "the clock",
+  random: "randomness",
+  secret: "a secret",
+  http: "HTTP",
+  people: "the people of the process",
+  actOn: "another asset",
+  notify: "telling people something",
+  note: "the registry of usage",
+  setAlarm: "an alarm",
+  cancelAlarm: "an alarm",
+  putBlob: "a blob",
+};
+
+/** A host of which nothing can be asked but what is there. @param {Host} host */
+function looking(host) {
+  const refused = Object.entries(ASKED).map(([name, what]) => {
+    const detail = `a view looks at the asset, a migration at its state: neither can ask for ${what}`;
+    return [name, () => refuse(detail, { code: "not-in-a-view" })];
+  });
+  return { ...host, ...Object.fromEntries(refused) };
+}
+
+/** The name of the method that a call runs. @param {any} Kind @param {string} what @param {string | undefined} name */
+function methodOf(Kind, what, name = "") {
+  const known = what === "call" ? Object.keys(Kind.about.actions ?? {}) : Kind.about.alarms ?? [];
+  if (what === "call" && !known.includes(name)) refuse(`there is no action \`${name}\``, { code: "no-such-action", data: { known } });
+  if (what === "ring" && !known.includes(name)) refuse(`there is no alarm \`${name}\``, { code: "no-such-alarm", data: { known } });
+  return what === "call" || what === "ring" ? name : what;
+}
 
 /**
  * Runs one call.
  * @param {any} Kind The Interlinker.
  * @param {Host} host
- * @param {"instantiate" | "call" | "view"} what
- * @param {string | undefined} action
+ * @param {"instantiate" | "call" | "view" | "ring" | "migrate"} what
+ * @param {string | undefined} name Of the action, or the alarm.
  * @param {string} input JSON.
  * @returns {string} JSON.
  */
-export function perform(Kind, host, what, action, input) {
+export function perform(Kind, host, what, name, input) {
   const given = JSON.parse(input);
-  const it = new Kind(host);
-  const actions = Kind.about.actions ?? {};
-  if (what === "call" && !Object.hasOwn(actions, action ?? "")) {
-    refuse(`there is no action \`${action}\``, { code: "no-such-action", data: { known: Object.keys(actions) } });
-  }
-  const method = what === "call" ? action : what;
-  const answer = it[/** @type {string} */ (method)]?.(given);
+  const method = methodOf(Kind, what, name);
+  const it = new Kind(what === "view" || what === "migrate" ? looking(host) : host);
+  const answer = it[method]?.(given);
   if (typeof answer?.then === "function") {
     throw new TypeError(`\`${method}\` is asynchronous: there is nothing to wait for here, leave \`async\` out`);
   }

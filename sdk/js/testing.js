@@ -7,6 +7,7 @@
  */
 
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
 import process from "node:process";
 import { Refusal, perform } from "./index.js";
@@ -14,6 +15,10 @@ import { Refusal, perform } from "./index.js";
 /** The clock at the beginning: 2026-01-01T09:00:00Z, in microseconds since 1970. */
 const MORNING = Date.UTC(2026, 0, 1, 9) * 1000;
 const SECOND = 1_000_000;
+/** A word of the registry of usage, and the name of an alarm. */
+const WORD = /^[A-Za-z0-9._-]+$/;
+/** A media type, with parameters. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+\s*(;[ -~]*)?$/;
 
 /** The component that tests are run with, where they are; the program that runs it; where the manifest is; tools. */
 const { INTERLINK_TEST_COMPONENT, INTERLINK_TEST_BINARY, INTERLINK_TEST_MANIFEST, INTERLINK_TEST_AJV } = process.env;
@@ -40,6 +45,9 @@ export class TestHost {
   #roles = new Map();
   #services = new Map();
   #secrets = new Map();
+  #settings = {};
+  #people = [];
+  #others = new Map();
   #seed = 0n;
   #now = MORNING;
   #runner;
@@ -49,6 +57,14 @@ export class TestHost {
   logs = [];
   /** Requests that were sent. @type {{method: string, url: string, headers: [string, string][], body: string}[]} */
   requests = [];
+  /** Messages that were sent to people, in order. @type {{to: string[], title: string, text: string}[]} */
+  messages = [];
+  /** What the Interlinker said happened, in order: words and amounts. @type {[string, number][]} */
+  noted = [];
+  /** Alarms that are set, by name: their time in microseconds since 1970, and with what. @type {Record<string, {at: number, input: any}>} */
+  alarms = {};
+  /** Blobs that calls put, by digest. @type {Record<string, {mediaType: string, sizeBytes: number}>} */
+  blobs = {};
 
   /** @param {any} Kind The Interlinker. */
   constructor(Kind) {
@@ -64,6 +80,19 @@ export class TestHost {
   static async open(Kind, input) {
     const host = new TestHost(Kind);
     await host.instantiate(input);
+    return host;
+  }
+
+  /**
+   * Has an asset, with a state that an earlier version left, move to this version. What is refused rejects.
+   * @param {any} Kind The Interlinker.
+   * @param {Record<string, unknown>} state Every key with its value.
+   * @param {string} version The earlier one, as semver.
+   */
+  static async migrate(Kind, state, version) {
+    const host = new TestHost(Kind);
+    await host.#runner.keep(state);
+    await host.#call("migrate", version, undefined, undefined);
     return host;
   }
 
@@ -96,6 +125,15 @@ export class TestHost {
    */
   view(query = {}, person = undefined) {
     return this.#call("view", undefined, person, query);
+  }
+
+  /** Lets the alarm ring that is next, and the clock go on to its time. */
+  async ring() {
+    const [next] = Object.entries(this.alarms).sort(([, one], [, other]) => one.at - other.at);
+    if (!next) throw new Error("no alarm is set");
+    const [name, { at, input }] = next;
+    this.#now = Math.max(this.#now, at);
+    return this.#call("ring", name, undefined, input);
   }
 
   /** The outcome that was declared last. */
@@ -154,8 +192,38 @@ export class TestHost {
     this.#services.set(request, () => ({ problem: code }));
   }
 
-  async #call(what, action, person, input) {
-    const called = await this.#runner.call(what, action, input, this.#context(person));
+  /** Says what an operator has set for this Interlinker. @param {Record<string, unknown>} settings */
+  settings(settings) {
+    this.#settings = settings;
+  }
+
+  /** Says who takes part in the process, by the names that the test gives them. @param {...string} names */
+  people(...names) {
+    this.#people = names;
+  }
+
+  /**
+   * Says what an action of another asset answers from now on. A {@link Refusal} that it throws is the other's.
+   * @param {string} asset
+   * @param {string} action
+   * @param {(input: any) => unknown} answer
+   */
+  asset(asset, action, answer) {
+    this.#others.set(`${asset} ${action}`, answer);
+  }
+
+  /**
+   * Someone puts a blob there, as the API lets them; answers what it is known by.
+   * @param {string} mediaType
+   * @param {string | Uint8Array} content
+   * @returns {Promise<string>}
+   */
+  putBlob(mediaType, content) {
+    return this.#runner.put(mediaType, typeof content === "string" ? new TextEncoder().encode(content) : content);
+  }
+
+  async #call(what, name, person, input) {
+    const called = await this.#runner.call(what, name, input, this.#context(person));
     this.logs.push(...called.logs);
     if (called.refused) {
       const { code, detail, pointer, data } = called.refused;
@@ -163,7 +231,23 @@ export class TestHost {
     }
     if (called.failed) throw new Failure(called.failed.detail, called.failed.limit);
     if (called.outcome !== null && called.outcome !== undefined) this.outcomes.push(called.outcome);
+    // It rings once; what it sets is taken in after it.
+    if (what === "ring") delete this.alarms[name];
+    this.#takeIn(called.besides ?? {});
     return called.done;
+  }
+
+  /** What a call wanted besides. */
+  #takeIn({ noted = [], messages = [], alarms = {}, blobs = {} }) {
+    this.noted.push(...noted.map(({ word, amount }) => /** @type {[string, number]} */ ([word, amount])));
+    this.messages.push(...messages);
+    for (const [name, alarm] of Object.entries(alarms)) {
+      if (alarm) this.alarms[name] = alarm;
+      else delete this.alarms[name];
+    }
+    for (const [digest, { media_type: mediaType, size_bytes: sizeBytes }] of Object.entries(blobs)) {
+      this.blobs[digest] = { mediaType, sizeBytes };
+    }
   }
 
   #context(name) {
@@ -199,6 +283,28 @@ export class TestHost {
     return this.#secrets.get(name);
   }
 
+  /** @internal */
+  settingsOf() {
+    return this.#settings;
+  }
+
+  /** @internal */
+  peopleOf() {
+    return this.#people.map((name) => ({ id: TestHost.person(name), roles: this.#roles.get(name) ?? ["contributor"] }));
+  }
+
+  /** @internal What another asset answers, as the component's host is told it. */
+  other(asset, action, input) {
+    const answer = this.#others.get(`${asset} ${action}`);
+    if (!answer) throw new Error(`nobody answers \`${action}\` of \`${asset}\`: say what does with \`asset\``);
+    try {
+      return { output: answer(input) ?? null };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { problem: { code: error.code, detail: error.message } };
+    }
+  }
+
   /** @internal @param {{method: string, url: string, headers: [string, string][], body: string}} request */
   exchange(request) {
     const url = request.url.split("?")[0];
@@ -232,11 +338,22 @@ async function checkerOf() {
   return { check, grants: manifest.grants };
 }
 
+/** What a blob is known by. @param {Uint8Array} content */
+function digestOf(content) {
+  return `sha256:${createHash("sha256").update(content).digest("hex")}`;
+}
+
+/** What the manifest asks for is granted, and nothing else is. */
+function ensureGranted(granted, what) {
+  if (!granted) throw new Refusal(`${what} is not granted: \`static about\` does not ask for it`, { code: "not-granted" });
+}
+
 /** The class itself, in this program. */
 class Here {
   #test;
   #Kind;
   #state = new Map();
+  #blobs = new Map();
   #checker = checkerOf();
 
   constructor(test, Kind) {
@@ -248,22 +365,43 @@ class Here {
     return Object.fromEntries([...this.#state].sort().map(([key, text]) => [key, JSON.parse(text)]));
   }
 
-  async call(what, action, input, context) {
+  async keep(state) {
+    this.#state = new Map(Object.entries(state).map(([key, value]) => [key, JSON.stringify(value)]));
+  }
+
+  async put(mediaType, content) {
+    const digest = digestOf(content);
+    this.#blobs.set(digest, { mediaType, content });
+    return digest;
+  }
+
+  async call(what, name, input, context) {
     const { check, grants } = await this.#checker;
-    const misfit = check(what === "call" ? `call ${action}` : what, input);
+    const misfit = check(what === "call" ? `call ${name}` : what, input);
     if (misfit) return { refused: misfit, logs: [] };
     const after = new Map(this.#state);
+    const wanted = { noted: [], messages: [], alarms: {}, blobs: new Map() };
     const logs = [];
     const declared = [];
-    const host = this.#host(after, logs, declared, context, grants, what === "view");
+    const host = {
+      ...this.#memory(after, logs, declared, context),
+      ...this.#outside(grants),
+      ...this.#besides(grants, wanted),
+    };
     try {
-      const done = JSON.parse(perform(this.#Kind, host, what, action, JSON.stringify(input)));
+      const given = JSON.stringify(what === "migrate" ? name : input);
+      const done = JSON.parse(perform(this.#Kind, host, what, name, given));
       if (what === "view") {
         const changed = after.size !== this.#state.size || [...after].some(([key, text]) => this.#state.get(key) !== text);
         if (changed) return { failed: { limit: "view-changes", detail: "a view changed the state" }, logs };
       }
       this.#state = after;
-      return { done, outcome: declared.at(-1), logs };
+      for (const [digest, put] of wanted.blobs) this.#blobs.set(digest, put);
+      const blobs = [...wanted.blobs].map(([digest, { mediaType, content }]) => [
+        digest,
+        { media_type: mediaType, size_bytes: content.length },
+      ]);
+      return { done, outcome: declared.at(-1), besides: { ...wanted, blobs: Object.fromEntries(blobs) }, logs };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { code, message: detail, at: pointer, data } = error;
@@ -271,11 +409,8 @@ class Here {
     }
   }
 
-  #host(state, logs, declared, context, grants, isView) {
-    const test = this.#test;
-    const outside = () => {
-      if (isView) throw new Failure("a view asks nobody", "not-granted");
-    };
+  /** The state, and what a call says. */
+  #memory(state, logs, declared, context) {
     return {
       get: (key) => state.get(key),
       set: (key, value) => state.set(key, value),
@@ -289,22 +424,76 @@ class Here {
       context: () => context,
       declareOutcome: (outcome) => declared.push(JSON.parse(outcome)),
       log: (level, message) => logs.push([level, message]),
-      now: () => (outside(), test.now()),
-      random: (count) => (outside(), Uint8Array.from(test.bytes(count))),
+    };
+  }
+
+  /** What is asked of the world outside. */
+  #outside(grants) {
+    const test = this.#test;
+    return {
+      now: () => test.now(),
+      random: (count) => Uint8Array.from(test.bytes(count)),
       secret: (name) => {
-        outside();
         const granted = !grants || grants.secrets.some((secret) => secret.name === name);
         return granted ? test.secretOf(name) : undefined;
       },
       http: (request, body) => {
-        outside();
         const origin = new URL(request.url).origin;
         const granted = !grants || grants.http.some((http) => http.origin === origin && http.methods.includes(request.method));
-        if (!granted) throw new Refusal(`${request.method} ${origin} is not granted`, { code: "not-granted" });
+        ensureGranted(granted, `${request.method} ${origin}`);
         const answered = test.exchange({ method: request.method, url: request.url, headers: request.headers, body });
         if (answered.problem) throw new Refusal("the test has it so", { code: answered.problem });
         return answered;
       },
+      settings: () => structuredClone(test.settingsOf()),
+      people: () => {
+        ensureGranted(!grants || grants.people, "to know the people of the process");
+        return test.peopleOf();
+      },
+      actOn: (asset, action, input) => {
+        const granted = !grants || (grants.assets ?? []).some((one) => one.actions.includes(action));
+        ensureGranted(granted, `to run \`${action}\` of another asset`);
+        const { output, problem } = test.other(asset, action, JSON.parse(input));
+        if (problem) throw new Refusal(problem.detail, { code: problem.code });
+        return JSON.stringify(output);
+      },
+    };
+  }
+
+  /** What a call wants besides, and the blobs that are there. */
+  #besides(grants, wanted) {
+    const found = (digest) => (wanted.blobs.get(digest) ?? this.#blobs.get(digest))?.content;
+    return {
+      notify: (message) => {
+        ensureGranted(!grants || grants.notify, "to tell people something");
+        const { to, title, text } = JSON.parse(message);
+        const isFit = to.length > 0 && title.trim() !== "";
+        if (!isFit) throw new Refusal("a message is for somebody, and has a title", { code: "invalid-message" });
+        wanted.messages.push({ to, title, text });
+      },
+      note: (word, amount) => {
+        if (!WORD.test(word)) throw new Refusal(`\`${word}\` is no word: letters, digits, \`-\`, \`_\` and \`.\``, { code: "not-a-word" });
+        wanted.noted.push({ word, amount });
+      },
+      setAlarm: (name, at, input) => {
+        const rings = (this.#Kind.about.alarms ?? []).length > 0;
+        if (!rings) throw new Refusal("`static about` has no alarms", { code: "no-alarms" });
+        if (!WORD.test(name)) throw new Refusal(`\`${name}\` names no alarm`, { code: "invalid-alarm" });
+        wanted.alarms[name] = { at, input: JSON.parse(input) };
+      },
+      cancelAlarm: (name) => {
+        const wasSet = Boolean(name in wanted.alarms ? wanted.alarms[name] : this.#test.alarms[name]);
+        wanted.alarms[name] = null;
+        return wasSet;
+      },
+      putBlob: (mediaType, content) => {
+        if (!MEDIA_TYPE.test(mediaType)) throw new Refusal(`\`${mediaType}\` is no media type`, { code: "not-a-media-type" });
+        const digest = digestOf(content);
+        if (!found(digest)) wanted.blobs.set(digest, { mediaType, content: Uint8Array.from(content) });
+        return digest;
+      },
+      blobSize: (digest) => found(digest)?.length,
+      blob: (digest, offset, limit) => found(digest)?.slice(offset, offset + limit),
     };
   }
 }
@@ -345,9 +534,22 @@ class Component {
     this.#process.stdin.write(`${JSON.stringify(value)}\n`);
   }
 
-  async call(what, action, input, context) {
+  async keep(state) {
+    await this.#does({ do: "keep", state });
+  }
+
+  async put(mediaType, content) {
+    return (await this.#does({ do: "blob", media_type: mediaType, content: [...content] })).done;
+  }
+
+  call(what, name, input, context) {
+    const named = what === "call" ? { action: name } : what === "migrate" ? { version: name } : { name };
+    return this.#does({ do: what, ...named, input, context, settings: this.#test.settingsOf() });
+  }
+
+  async #does(asked) {
     await this.#begun;
-    this.#say({ do: what, action, input, context });
+    this.#say(asked);
     for (;;) {
       const said = await this.#read();
       if (said.ask === undefined) {
@@ -358,7 +560,7 @@ class Component {
     }
   }
 
-  #answer({ ask, count, name, request }) {
+  #answer({ ask, count, name, request, asset, action, input }) {
     switch (ask) {
       case "clock":
         return this.#test.now();
@@ -366,6 +568,10 @@ class Component {
         return this.#test.bytes(count);
       case "secret":
         return this.#test.secretOf(name) ?? null;
+      case "people":
+        return this.#test.peopleOf();
+      case "asset":
+        return this.#test.other(asset, action, input);
       default: {
         const body = new TextDecoder().decode(Uint8Array.from(request.body));
         // What the host adds names the call, which no test knows.

@@ -1,7 +1,7 @@
 """Write an Interlinker: a small tool for people who make something together, run by an Interlink server.
 
-An Interlinker is a class under :func:`interlinker`, with one method under :func:`instantiate`, one under :func:`view` and any
-number under :func:`action`. The annotations of their parameters become the forms that people fill in. Each call runs in a fresh
+An Interlinker is a class under :func:`interlinker`, with one method under :func:`instantiate`, one under :func:`view`, any number
+under :func:`action` and :func:`alarm`, and perhaps one under :func:`migrate`. The annotations of their parameters become the forms that people fill in. Each call runs in a fresh
 instance that has no files, no network, no clock and no randomness of its own. What it changes in ``self.state`` is kept together
 with its outcome, or, when it refuses or fails, not at all.
 """
@@ -9,7 +9,7 @@ with its outcome, or, when it refuses or fails, not at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, NoReturn, Protocol, TypeVar
@@ -27,9 +27,11 @@ __all__ = [
     "State",
     "StateMap",
     "action",
+    "alarm",
     "ensure",
     "instantiate",
     "interlinker",
+    "migrate",
     "refuse",
     "view",
 ]
@@ -40,6 +42,9 @@ VALUE_BYTES_MAX = 64 * 1024
 KEY_BYTES_MAX = 256
 #: Entries that are read at once.
 PAGE = 1000
+#: What is read of a blob at once, unless more is asked for: bytes.
+PART_BYTES = 64 * 1024
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 T = TypeVar("T")
 Text = Mapping[str, str]
@@ -95,6 +100,16 @@ class Host(Protocol):
     def random(self, count: int) -> bytes: ...
     def secret(self, name: str) -> str | None: ...
     def http(self, request: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]: ...
+    def settings(self) -> dict[str, Any]: ...
+    def people(self) -> list[dict[str, Any]]: ...
+    def act_on(self, asset: str, action: str, input: str) -> str: ...
+    def notify(self, message: str) -> None: ...
+    def note(self, word: str, amount: int) -> None: ...
+    def set_alarm(self, name: str, at_micros: int, input: str) -> None: ...
+    def cancel_alarm(self, name: str) -> bool: ...
+    def put_blob(self, media_type: str, content: bytes) -> str: ...
+    def blob_size(self, digest: str) -> int | None: ...
+    def blob(self, digest: str, offset: int, limit: int) -> bytes | None: ...
 
 
 class State:
@@ -182,7 +197,7 @@ class StateMap:
 
 @dataclass(frozen=True)
 class Person:
-    """Who calls."""
+    """Who calls, or takes part in the process."""
 
     id: str
     roles: list[str] = field(default_factory=list)
@@ -198,6 +213,8 @@ class Call:
     asset: str
     language: str
     at: str
+    #: The asset that runs this action for whoever called that one; nothing where a person calls.
+    by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -245,6 +262,11 @@ class Interlinker:
         assert self.call.person is not None
         return self.call.person.id
 
+    @property
+    def by(self) -> str | None:
+        """The asset that runs this action for whoever called that one; nothing where a person calls."""
+        return self.call.by
+
     def declare_outcome(self, outcome: Any) -> None:
         """Says that the task has what it needed. A fact once the call has ended well."""
         self._host.declare_outcome(json.dumps(encode(outcome), ensure_ascii=False))
@@ -255,7 +277,7 @@ class Interlinker:
 
     def now(self) -> datetime:
         """The time. As all that comes from outside it is recorded: a call that was cut off has the same answer again."""
-        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=self._host.now())
+        return EPOCH + timedelta(microseconds=self._host.now())
 
     def random(self, count: int) -> bytes:
         """Bytes that nobody can guess. Python's own ``random`` draws the same in every call."""
@@ -285,6 +307,57 @@ class Interlinker:
         if timeout_ms is not None:
             request["timeout_ms"] = timeout_ms
         return Response(*self._host.http(request, raw))
+
+    def settings(self, kind: type[T] | Any = Any) -> T | Any:
+        """What an operator has set for this Interlinker, as a type; where nothing was set, of ``{}``. It stays the same for the
+        whole of a call, and the method that shows has it, too."""
+        try:
+            return decode(kind, self._host.settings())
+        except (TypeError, ValueError) as error:
+            refuse(f"the operator's settings: {error}", code="settings-not-understood")
+
+    def people(self) -> list[Person]:
+        """Who takes part in the process, where the operator has granted it."""
+        return decode(list[Person], self._host.people())
+
+    def act_on(self, asset: str, action: str, input: Any = None) -> Any:
+        """Runs an action of another asset of the same process, where the operator has granted it, for the person who makes this
+        call. It is done once, and stays done whatever becomes of this call. What the other refuses refuses this call, too, unless
+        it is caught."""
+        given = json.dumps({} if input is None else encode(input), ensure_ascii=False)
+        return json.loads(self._host.act_on(asset, action, given))
+
+    def notify(self, to: str | Iterable[str], title: str, text: str) -> None:
+        """Tells people something, where the operator has granted it: with what the call changes, it is in their notifications."""
+        ids = [to] if isinstance(to, str) else list(to)
+        self._host.notify(json.dumps({"to": ids, "title": title, "text": text}, ensure_ascii=False))
+
+    def note(self, word: str, amount: int = 1) -> None:
+        """Says what happened in a word of its own, for the registry of usage and for adoption: ``meal-booked``. It says nothing
+        that a person wrote."""
+        self._host.note(word, amount)
+
+    def set_alarm(self, name: str, at: datetime | int, input: Any = None) -> None:
+        """Sets the alarm of this name, of a method under :func:`alarm`, in place of one that was set: to a date that knows its
+        zone, or to microseconds since 1970-01-01T00:00:00Z. It rings once; one that has passed comes at once."""
+        micros = (at - EPOCH) // timedelta(microseconds=1) if isinstance(at, datetime) else at
+        self._host.set_alarm(name, micros, json.dumps(encode(input), ensure_ascii=False))
+
+    def cancel_alarm(self, name: str) -> bool:
+        """Takes an alarm away; says whether it was set."""
+        return self._host.cancel_alarm(name)
+
+    def put_blob(self, media_type: str, content: bytes | str) -> str:
+        """Keeps what is too large for the state, and answers by what it is known: ``sha256:`` and 64 hex digits."""
+        return self._host.put_blob(media_type, content.encode() if isinstance(content, str) else content)
+
+    def blob_size(self, digest: str) -> int | None:
+        """How many bytes a blob has, if it is there; the method that shows can ask, too."""
+        return self._host.blob_size(digest)
+
+    def blob(self, digest: str, offset: int = 0, limit: int = PART_BYTES) -> bytes | None:
+        """At most ``limit`` bytes of a blob from ``offset`` on, if it is there; the method that shows can ask, too."""
+        return self._host.blob(digest, offset, limit)
 
 
 @dataclass
@@ -319,6 +392,16 @@ def action(
     return mark if function is None else mark(function)
 
 
+def alarm(function: Callable) -> Callable:
+    """A method that is called when an alarm rings that was set under its name."""
+    return _method("alarm", None, None, None)(function)
+
+
+def migrate(function: Callable) -> Callable:
+    """The method that brings the state that an earlier version left to what this one reads; it takes that version, as a text."""
+    return _method("migrate", None, None, None)(function)
+
+
 def view(function: Callable) -> Callable:
     """The method that shows the asset."""
     return _method("view", None, None, None)(function)
@@ -334,11 +417,20 @@ def interlinker(
     problems: list[str] | None = None,
     http: list[dict[str, Any]] | None = None,
     secrets: list[dict[str, Any]] | None = None,
+    people: Text | None = None,
+    notify: Text | None = None,
+    assets: list[dict[str, Any]] | None = None,
+    settings: type | None = None,
 ) -> Callable[[type[Interlinker]], type[Interlinker]]:
-    """Says what an Interlinker is. ``http`` and ``secrets`` are what it asks the operator for, each with a reason:
-    ``{"origin": "https://example.org", "methods": ["POST"], "reason": {"en": "Sends the minutes."}}``,
-    ``{"name": "token", "reason": {"en": "Signs in."}}``.
+    """Says what an Interlinker is. ``settings`` is the dataclass of what an operator sets. The others are what it asks the operator
+    for, each with a reason: ``http`` with ``{"origin": "https://example.org", "methods": ["POST"], "reason": {"en": "Sends the
+    minutes."}}``, ``secrets`` with ``{"name": "token", "reason": {"en": "Signs in."}}``, ``assets`` with ``{"interlinker": "poll",
+    "actions": ["close"], "reason": {"en": "Ends the vote."}}``; ``people`` and ``notify`` are reasons: ``{"en": "Reminds people."}``.
     """
+    grants: dict[str, Any] = {"http": list(http or []), "secrets": list(secrets or [])}
+    grants.update({name: {"reason": dict(why)} for name, why in (("people", people), ("notify", notify)) if why is not None})
+    if assets:
+        grants["assets"] = list(assets)
 
     def mark(kind: type[Interlinker]) -> type[Interlinker]:
         kind.__about__ = {  # type: ignore[attr-defined]
@@ -348,8 +440,9 @@ def interlinker(
             "description": dict(description or {}),
             "licence": licence,
             "problem_profiles": list(problems or []),
-            "grants": {"http": list(http or []), "secrets": list(secrets or [])},
+            "grants": grants,
         }
+        kind.__settings__ = settings  # type: ignore[attr-defined]
         return kind
 
     return mark

@@ -1,4 +1,4 @@
-"""Writes the manifest of an Interlinker: what ``@interlinker`` says, and JSON Schemas (2020-12) from annotations.
+"""Writes the manifest of an Interlinker, and whether it migrates: what ``@interlinker`` says, and JSON Schemas (2020-12) from annotations.
 
 Run while it is built: ``python -m interlink._describe MODULE``. Mistakes go to standard error, each with its place.
 """
@@ -22,7 +22,7 @@ from interlink._perform import kind_of, parameter
 
 #: The version of the manifest's shape.
 FORMAT = 1
-WORLD = "interlink:interlinker@0.1.1"
+WORLD = "interlink:interlinker@1.0.0"
 SDK = "python 0.1.0"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -138,6 +138,21 @@ def one(kind: type, what: str) -> Any:
     return found[0]
 
 
+def settings_of(kind: Any) -> dict[str, Any]:
+    """The schema of what an operator sets."""
+    if kind.__settings__ is None:
+        return {}
+    found = schema(kind.__settings__, place(kind))
+    if found.get("type") != "object":
+        raise Mistake(f"{place(kind)}: `settings` is a dataclass, whose fields an operator sets")
+    return {"settings": {"$schema": DRAFT, **found}}
+
+
+def migrates(kind: Any) -> bool:
+    """Whether there is a method under ``@migrate``, which is one at most."""
+    return bool(methods(kind, "migrate")) and bool(one(kind, "migrate"))
+
+
 def manifest(kind: Any) -> dict[str, Any]:
     """The manifest of an Interlinker."""
     about = dict(kind.__about__)
@@ -158,6 +173,7 @@ def manifest(kind: Any) -> dict[str, Any]:
                 "anonymous": False,
             }
         )
+    alarms = list(methods(kind, "alarm"))
     languages = list(dict.fromkeys([*about["title"], *about["description"]]))
     return {
         "manifest": FORMAT,
@@ -169,13 +185,18 @@ def manifest(kind: Any) -> dict[str, Any]:
         "instantiate": {"title": dict(make.__interlink__.title), "input": input_of(make)},
         "actions": actions,
         "view": {"query": input_of(show), "output": output_of(show)},
+        **({"alarms": alarms} if alarms else {}),
+        **settings_of(kind),
     }
 
 
 def main(name: str) -> int:
     """Writes the manifest of a module."""
     try:
-        print(json.dumps(manifest(kind_of(importlib.import_module(name))), indent=2, ensure_ascii=False))
+        kind = kind_of(importlib.import_module(name))
+        # Whether it has a migration is no part of the manifest: its component has the export, or not.
+        described = {"manifest": manifest(kind), "migrates": migrates(kind)}
+        print(json.dumps(described, indent=2, ensure_ascii=False))
         return 0
     except (Mistake, TypeError, NameError) as error:
         known = isinstance(error, Mistake)

@@ -1,19 +1,31 @@
-"""An Interlinker as a component: the imports of the world ``interlink:interlinker``, and its export."""
+"""An Interlinker as a component: the imports of the world ``interlink:interlinker``, and its exports."""
 
 from __future__ import annotations
 
 import json
 import re
 import traceback
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 from componentize_py_types import Err
-from interlink import Refusal
+from interlink import Interlinker, Refusal, methods
 from interlink._perform import kind_of, parameter, perform
-from interlink import methods
 from wit_world import exports
-from wit_world.imports import clock, context, http, log, outcome, random, secrets, state
+from wit_world.imports import assets, blobs, clock, context, http, log, notify, outcome, people, random, schedule, secrets
+from wit_world.imports import settings, state, usage
 from wit_world.imports.types import Problem
+
+T = TypeVar("T")
+
+
+def asked(ask: Callable[..., T], *given: Any) -> T:
+    """What the host answers; its problem refuses the call."""
+    try:
+        return ask(*given)
+    except Err as error:
+        problem = error.value
+        data = None if problem.data is None else json.loads(problem.data)
+        raise Refusal(problem.detail, code=problem.code, at=problem.pointer, data=data) from None
 
 
 class _Host:
@@ -52,12 +64,39 @@ class _Host:
         return secrets.get(name)
 
     def http(self, request: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        try:
-            head, answer = http.send(json.dumps(request), body)
-        except Err as error:
-            raise Refusal(error.value.detail, code=error.value.code) from None
+        head, answer = asked(http.send, json.dumps(request), body)
         read = json.loads(head)
         return read["status"], [(name, value) for name, value in read["headers"]], answer
+
+    def settings(self) -> dict[str, Any]:
+        return json.loads(settings.get())
+
+    def people(self) -> list[dict[str, Any]]:
+        return json.loads(asked(people.all))
+
+    def act_on(self, asset: str, action: str, input: str) -> str:
+        return asked(assets.call, asset, action, input)
+
+    def notify(self, message: str) -> None:
+        asked(notify.send, message)
+
+    def note(self, word: str, amount: int) -> None:
+        asked(usage.note, word, amount)
+
+    def set_alarm(self, name: str, at_micros: int, input: str) -> None:
+        asked(schedule.set, name, at_micros, input)
+
+    def cancel_alarm(self, name: str) -> bool:
+        return schedule.cancel(name)
+
+    def put_blob(self, media_type: str, content: bytes) -> str:
+        return asked(blobs.put, media_type, content)
+
+    def blob_size(self, digest: str) -> int | None:
+        return blobs.size(digest)
+
+    def blob(self, digest: str, offset: int, limit: int) -> bytes | None:
+        return blobs.get(digest, offset, limit)
 
 
 def told(error: BaseException) -> str:
@@ -72,33 +111,55 @@ def told(error: BaseException) -> str:
     return f"{whole}\ncaused by {told(cause)}" if cause else whole
 
 
-def serve(module: Any) -> type:
-    """What the component exports: an Interlinker behind the functions of its world."""
+def run(kind: type[Interlinker], what: str, name: str | None, given: str) -> str:
+    """Runs a call as the world has it: a refusal is its problem, an exception its end."""
+    try:
+        return perform(kind, _Host(), what, name, given)
+    except Refusal as refusal:
+        data = None if refusal.data is None else json.dumps(refusal.data)
+        raise Err(Problem(refusal.code, refusal.detail, refusal.at, data)) from None
+    except Exception as error:
+        # What is said last as an error is what a call that fails is told with.
+        log.write("error", told(error))
+        raise
+
+
+def serve(module: Any, interface: str) -> type:
+    """What the component exports as one of its interfaces: an Interlinker behind the functions of its world."""
     kind = kind_of(module)
     # Annotations are read while the component is made, not in every call.
-    for what in ("instantiate", "action", "view"):
+    for what in ("instantiate", "action", "view", "alarm", "migrate"):
         for method in methods(kind, what).values():
             parameter(method)
+    # Only what its world has is there to be implemented.
+    return {"Asset": _asset, "Migration": _migration, "Alarms": _alarms}[interface](kind)
 
-    def run(what: str, action: str | None, given: str) -> str:
-        try:
-            return perform(kind, _Host(), what, action, given)
-        except Refusal as refusal:
-            data = None if refusal.data is None else json.dumps(refusal.data)
-            raise Err(Problem(refusal.code, refusal.detail, refusal.at, data)) from None
-        except Exception as error:
-            # What is said last as an error is what a call that fails is told with.
-            log.write("error", told(error))
-            raise
 
+def _asset(kind: type[Interlinker]) -> type:
     class Asset(exports.Asset):
         def instantiate(self, input: str) -> str:
-            return run("instantiate", None, input)
+            return run(kind, "instantiate", None, input)
 
         def call(self, action: str, input: str) -> str:
-            return run("action", action, input)
+            return run(kind, "action", action, input)
 
         def view(self, query: str) -> str:
-            return run("view", None, query)
+            return run(kind, "view", None, query)
 
     return Asset
+
+
+def _migration(kind: type[Interlinker]) -> type:
+    class Migration(exports.Migration):
+        def migrate(self, version: str) -> str:
+            return run(kind, "migrate", None, json.dumps(version))
+
+    return Migration
+
+
+def _alarms(kind: type[Interlinker]) -> type:
+    class Alarms(exports.Alarms):
+        def ring(self, name: str, input: str) -> str:
+            return run(kind, "alarm", name, input)
+
+    return Alarms

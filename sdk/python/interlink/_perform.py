@@ -27,13 +27,46 @@ def parameter(method: Any) -> tuple[str, Any] | None:
     return names[0], typing.get_type_hints(method, include_extras=True).get(names[0], Any)
 
 
-def perform(kind: type[Interlinker], host: Host, what: str, action: str | None, given: str) -> str:
-    """Runs a call; input and answer are JSON."""
+#: What neither a view nor a migration can ask of its host, in words.
+ASKED = {
+    "now": "the clock",
+    "random": "randomness",
+    "secret": "a secret",
+    "http": "HTTP",
+    "people": "the people of the process",
+    "act_on": "another asset",
+    "notify": "telling people something",
+    "note": "the registry of usage",
+    "set_alarm": "an alarm",
+    "cancel_alarm": "an alarm",
+    "put_blob": "a blob",
+}
+
+
+class _Looking:
+    """A host of which nothing can be asked but what is there."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def __getattr__(self, name: str) -> Any:
+        what = ASKED.get(name)
+        if what is None:
+            return getattr(self._host, name)
+        detail = f"a view looks at the asset, a migration at its state: neither can ask for {what}"
+        return lambda *_: refuse(detail, code="not-in-a-view")
+
+
+def perform(kind: type[Interlinker], host: Host, what: str, name: str | None, given: str) -> str:
+    """Runs a call: ``instantiate``, ``action`` or ``alarm`` of this name, ``view``, ``migrate``. Input and answer are JSON."""
     of_kind = methods(kind, what)
-    if what == "action" and action not in of_kind:
-        refuse(f"there is no action `{action}`", code="no-such-action", data={"known": list(of_kind)})
-    method = of_kind[action] if what == "action" else next(iter(of_kind.values()))
+    if what in ("action", "alarm") and name not in of_kind:
+        refuse(f"there is no {what} `{name}`", code=f"no-such-{what}", data={"known": list(of_kind)})
+    method = of_kind[name] if what in ("action", "alarm") else next(iter(of_kind.values()), None)
+    if method is None:
+        # Without a migration, the state stays as it is.
+        return "null"
     takes = parameter(method)
-    it = kind(host)
+    it = kind(_Looking(host) if what in ("view", "migrate") else host)
     answer = method(it) if takes is None else method(it, decode(takes[1], json.loads(given)))
     return json.dumps(encode(answer), ensure_ascii=False)

@@ -7,22 +7,54 @@ the component that is made of it, under the host that servers have.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import subprocess
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
-from interlink import Interlinker, Refusal, methods
+from interlink import EPOCH, Interlinker, Refusal, methods
 from interlink._json import encode
 from interlink._perform import perform
 
 #: The clock at the beginning: 2026-01-01T09:00:00Z, in microseconds since 1970.
 MORNING = 1_767_258_000_000_000
 SECOND = 1_000_000
+#: A word of the registry of usage, and the name of an alarm.
+WORD = re.compile(r"[A-Za-z0-9._-]+")
+#: A media type, with parameters.
+MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+\s*(;[ -~]*)?", re.ASCII)
 
-__all__ = ["Answered", "Failure", "Refusal", "TestHost"]
+__all__ = ["Alarm", "Answered", "Blob", "Failure", "Message", "Refusal", "TestHost"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that was sent to people."""
+
+    to: list[str]
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm that is set: its time in microseconds since 1970, and with what."""
+
+    at: int
+    input: Any
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A blob that a call put."""
+
+    media_type: str
+    size_bytes: int
 
 
 class Failure(Exception):
@@ -62,6 +94,9 @@ class TestHost:
         self._roles: dict[str, list[str]] = {}
         self._services: dict[str, Callable[[Request], Answered] | str] = {}
         self._secrets: dict[str, str] = {}
+        self._settings: dict[str, Any] = {}
+        self._people: list[str] = []
+        self._others: dict[tuple[str, str], Callable[[Any], Any]] = {}
         self._seed = 0
         self._now = MORNING
         #: Outcomes that were declared, in order.
@@ -70,6 +105,14 @@ class TestHost:
         self.logs: list[tuple[str, str]] = []
         #: Requests that were sent.
         self.requests: list[Request] = []
+        #: Messages that were sent to people, in order.
+        self.messages: list[Message] = []
+        #: What the Interlinker said happened, in order: words and amounts.
+        self.noted: list[tuple[str, int]] = []
+        #: Alarms that are set, by name.
+        self.alarms: dict[str, Alarm] = {}
+        #: Blobs that calls put, by digest.
+        self.blobs: dict[str, Blob] = {}
         component = os.environ.get("INTERLINK_TEST_COMPONENT")
         self._runner: _Here | _Component = _Component(self, component) if component else _Here(self, kind)
 
@@ -78,6 +121,15 @@ class TestHost:
         """Makes an asset, by the server itself."""
         host = cls(kind)
         host.instantiate(input)
+        return host
+
+    @classmethod
+    def migrate(cls, kind: type[Interlinker], state: dict[str, Any], version: str) -> TestHost:
+        """Has an asset, with a state that an earlier version left, move to this version. What is refused raises a
+        :class:`Refusal`."""
+        host = cls(kind)
+        host._runner.keep(state)
+        host._call("migrate", version, None, None)
         return host
 
     def instantiate(self, input: Any) -> Any:
@@ -96,6 +148,13 @@ class TestHost:
     def view(self, query: Any = None, person: str | None = None) -> Any:
         """What the asset shows."""
         return self._call("view", None, person, {} if query is None else query)
+
+    def ring(self) -> Any:
+        """Lets the alarm ring that is next, and the clock go on to its time."""
+        assert self.alarms, "no alarm is set"
+        name, alarm = min(self.alarms.items(), key=lambda one: one[1].at)
+        self._now = max(self._now, alarm.at)
+        return self._call("ring", name, None, alarm.input)
 
     @property
     def outcome(self) -> Any:
@@ -132,8 +191,24 @@ class TestHost:
         """Says that ``METHOD URL`` comes to nothing from now on: ``timeout``, ``unreachable``."""
         self._services[request] = code
 
-    def _call(self, what: str, action: str | None, person: str | None, given: Any) -> Any:
-        called = self._runner.call(what, action, encode(given), self._context(person))
+    def settings(self, settings: dict[str, Any]) -> None:
+        """Says what an operator has set for this Interlinker."""
+        self._settings = settings
+
+    def people(self, *names: str) -> None:
+        """Says who takes part in the process, by the names that the test gives them."""
+        self._people = list(names)
+
+    def asset(self, asset: str, action: str, answer: Callable[[Any], Any]) -> None:
+        """Says what an action of another asset answers from now on. A :class:`Refusal` that it raises is the other's."""
+        self._others[(asset, action)] = answer
+
+    def put_blob(self, media_type: str, content: bytes | str) -> str:
+        """Someone puts a blob there, as the API lets them; answers what it is known by."""
+        return self._runner.put(media_type, content.encode() if isinstance(content, str) else content)
+
+    def _call(self, what: str, name: str | None, person: str | None, given: Any) -> Any:
+        called = self._runner.call(what, name, encode(given), self._context(person))
         self.logs.extend((level, message) for level, message in called["logs"])
         refused, failed = called.get("refused"), called.get("failed")
         if refused:
@@ -142,10 +217,24 @@ class TestHost:
             raise Failure(failed["detail"], failed["limit"])
         if called.get("outcome") is not None:
             self.outcomes.append(called["outcome"])
+        if what == "ring":
+            # It rings once; what it sets is taken in after it.
+            self.alarms.pop(name or "", None)
+        self._take_in(called.get("besides", {}))
         return called["done"]
 
+    def _take_in(self, besides: dict[str, Any]) -> None:
+        """What a call wanted besides."""
+        self.noted.extend((one["word"], one["amount"]) for one in besides.get("noted", []))
+        self.messages.extend(Message(**one) for one in besides.get("messages", []))
+        for name, alarm in besides.get("alarms", {}).items():
+            self.alarms.pop(name, None)
+            if alarm is not None:
+                self.alarms[name] = Alarm(**alarm)
+        self.blobs.update({digest: Blob(**one) for digest, one in besides.get("blobs", {}).items()})
+
     def _context(self, name: str | None) -> dict[str, Any]:
-        at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=self._now)
+        at = EPOCH + timedelta(microseconds=self._now)
         self._now += SECOND
         person = None if name is None else {"id": self.person(name), "roles": self._roles.get(name, [])}
         where = {"process": "process-1", "task": "task-1", "asset": "asset-1", "language": "en"}
@@ -164,6 +253,19 @@ class TestHost:
             drawn.extend((mixed ^ (mixed >> 31)).to_bytes(8, "little"))
         return bytes(drawn[:count])
 
+    def _participants(self) -> list[dict[str, Any]]:
+        return [{"id": self.person(name), "roles": self._roles.get(name, ["contributor"])} for name in self._people]
+
+    def _other(self, asset: str, action: str, given: Any) -> dict[str, Any]:
+        """What another asset answers, as the component's host is told it."""
+        answer = self._others.get((asset, action))
+        if answer is None:
+            raise AssertionError(f"nobody answers `{action}` of `{asset}`: say what does with `asset`")
+        try:
+            return {"output": encode(answer(given))}
+        except Refusal as refusal:
+            return {"problem": {"code": refusal.code, "detail": refusal.detail}}
+
     def _exchange(self, request: Request) -> Answered | str:
         url = request.url.split("?")[0]
         answer = self._services.get(f"{request.method} {url}")
@@ -177,7 +279,7 @@ class _Here:
     """The class itself, in this program."""
 
     def __init__(self, test: TestHost, kind: type[Interlinker]) -> None:
-        self._test, self._kind, self._state = test, kind, {}
+        self._test, self._kind, self._state, self._blobs = test, kind, {}, {}
         path = os.environ.get("INTERLINK_TEST_MANIFEST")
         self._manifest = None
         if path:
@@ -187,8 +289,16 @@ class _Here:
     def state(self) -> dict[str, Any]:
         return {key: json.loads(text) for key, text in sorted(self._state.items())}
 
+    def keep(self, state: dict[str, Any]) -> None:
+        self._state = {key: json.dumps(value) for key, value in state.items()}
+
+    def put(self, media_type: str, content: bytes) -> str:
+        digest = digest_of(content)
+        self._blobs[digest] = (media_type, content)
+        return digest
+
     def _misfit(self, what: str, action: str | None, given: Any) -> dict[str, Any] | None:
-        if self._manifest is None:
+        if self._manifest is None or what in ("ring", "migrate"):
             return None
         import jsonschema  # Among the tools that `interlink interlinker test` brings.
 
@@ -203,29 +313,42 @@ class _Here:
         pointer = "".join(f"/{step}" for step in error.absolute_path)
         return {"code": "invalid-input", "detail": error.message, "pointer": pointer}
 
-    def call(self, what: str, action: str | None, given: Any, context: dict[str, Any]) -> dict[str, Any]:
-        misfit = self._misfit(what, action, given)
+    def call(self, what: str, name: str | None, given: Any, context: dict[str, Any]) -> dict[str, Any]:
+        misfit = self._misfit(what, name, given)
         if misfit:
             return {"refused": misfit, "logs": []}
-        host = _HereHost(self._test, dict(self._state), context, self._manifest, what == "view")
-        method = "action" if what == "call" else what
+        host = _HereHost(self._test, dict(self._state), dict(self._blobs), context, self._manifest)
+        host.rings = bool(methods(self._kind, "alarm"))
+        method = {"call": "action", "ring": "alarm"}.get(what, what)
         try:
-            done = json.loads(perform(self._kind, host, method, action, json.dumps(given)))
+            done = json.loads(perform(self._kind, host, method, name, json.dumps(name if what == "migrate" else given)))
         except Refusal as refusal:
             told = {"code": refusal.code, "detail": refusal.detail, "pointer": refusal.at, "data": refusal.data}
             return {"refused": told, "logs": host.logs}
         if what == "view" and host.state != self._state:
             return {"failed": {"limit": "view-changes", "detail": "a view changed the state"}, "logs": host.logs}
-        self._state = host.state
-        return {"done": done, "outcome": host.declared, "logs": host.logs}
+        put = {digest: one for digest, one in host.blobs.items() if digest not in self._blobs}
+        kept = {digest: {"media_type": kind, "size_bytes": len(content)} for digest, (kind, content) in put.items()}
+        self._state, self._blobs = host.state, host.blobs
+        return {"done": done, "outcome": host.declared, "besides": {**host.besides, "blobs": kept}, "logs": host.logs}
+
+
+def digest_of(content: bytes) -> str:
+    """What a blob is known by."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 class _HereHost:
-    def __init__(self, test: TestHost, state: dict[str, str], context: dict[str, Any], manifest: Any, is_view: bool) -> None:
-        self._test, self.state, self._context, self._is_view = test, state, context, is_view
+    def __init__(
+        self, test: TestHost, state: dict[str, str], blobs: dict[str, tuple[str, bytes]], context: dict[str, Any], manifest: Any
+    ) -> None:
+        self._test, self.state, self.blobs, self._context = test, state, blobs, context
         self._grants = manifest["grants"] if manifest else None
+        self.rings = False
         self.logs: list[tuple[str, str]] = []
         self.declared: Any = None
+        #: What the call wants besides, as the component's host tells it.
+        self.besides: dict[str, Any] = {"noted": [], "messages": [], "alarms": {}}
 
     def get(self, key: str) -> str | None:
         return self.state.get(key)
@@ -252,35 +375,86 @@ class _HereHost:
     def log(self, level: str, message: str) -> None:
         self.logs.append((level, message))
 
-    def _outside(self) -> None:
-        if self._is_view:
-            raise Failure("a view asks nobody", "not-granted")
+    def _ensure(self, granted: Any, what: str) -> None:
+        """What the manifest asks for is granted, and nothing else is."""
+        if self._grants is not None and not granted:
+            raise Refusal(f"{what} is not granted: `@interlinker` does not ask for it", code="not-granted")
+
+    def _asked(self, what: str) -> Any:
+        return (self._grants or {}).get(what) or []
 
     def now(self) -> int:
-        self._outside()
         return self._test._now
 
     def random(self, count: int) -> bytes:
-        self._outside()
         return self._test._bytes(count)
 
     def secret(self, name: str) -> str | None:
-        self._outside()
         is_granted = self._grants is None or any(one["name"] == name for one in self._grants["secrets"])
         return self._test._secrets.get(name) if is_granted else None
 
     def http(self, request: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        self._outside()
         parts = urlsplit(request["url"])
         origin, method = f"{parts.scheme}://{parts.netloc}", request["method"]
-        asked = [] if self._grants is None else self._grants["http"]
-        is_granted = self._grants is None or any(one["origin"] == origin and method in one["methods"] for one in asked)
-        if not is_granted:
-            raise Refusal(f"{method} {origin} is not granted", code="not-granted")
+        granted = any(one["origin"] == origin and method in one["methods"] for one in self._asked("http"))
+        self._ensure(granted, f"{method} {origin}")
         answered = self._test._exchange(Request(method, request["url"], list(request["headers"]), body))
         if isinstance(answered, str):
             raise Refusal("the test has it so", code=answered)
         return answered.status, answered.headers, answered.body
+
+    def settings(self) -> dict[str, Any]:
+        return json.loads(json.dumps(encode(self._test._settings)))
+
+    def people(self) -> list[dict[str, Any]]:
+        self._ensure(self._asked("people"), "to know the people of the process")
+        return self._test._participants()
+
+    def act_on(self, asset: str, action: str, input: str) -> str:
+        granted = any(action in one["actions"] for one in self._asked("assets"))
+        self._ensure(granted, f"to run `{action}` of another asset")
+        answered = self._test._other(asset, action, json.loads(input))
+        if "problem" in answered:
+            raise Refusal(answered["problem"]["detail"], code=answered["problem"]["code"])
+        return json.dumps(answered["output"])
+
+    def notify(self, message: str) -> None:
+        self._ensure(self._asked("notify"), "to tell people something")
+        read = json.loads(message)
+        if not read["to"] or not read["title"].strip():
+            raise Refusal("a message is for somebody, and has a title", code="invalid-message")
+        self.besides["messages"].append(read)
+
+    def note(self, word: str, amount: int) -> None:
+        if not WORD.fullmatch(word):
+            raise Refusal(f"`{word}` is no word: letters, digits, `-`, `_` and `.`", code="not-a-word")
+        self.besides["noted"].append({"word": word, "amount": amount})
+
+    def set_alarm(self, name: str, at_micros: int, input: str) -> None:
+        if not self.rings:
+            raise Refusal("there is no method under `@alarm`", code="no-alarms")
+        if not WORD.fullmatch(name):
+            raise Refusal(f"`{name}` names no alarm", code="invalid-alarm")
+        self.besides["alarms"][name] = {"at": at_micros, "input": json.loads(input)}
+
+    def cancel_alarm(self, name: str) -> bool:
+        wanted = self.besides["alarms"]
+        was_set = wanted[name] is not None if name in wanted else name in self._test.alarms
+        wanted[name] = None
+        return was_set
+
+    def put_blob(self, media_type: str, content: bytes) -> str:
+        if not MEDIA_TYPE.fullmatch(media_type):
+            raise Refusal(f"`{media_type}` is no media type", code="not-a-media-type")
+        digest = digest_of(content)
+        self.blobs.setdefault(digest, (media_type, bytes(content)))
+        return digest
+
+    def blob_size(self, digest: str) -> int | None:
+        return len(self.blobs[digest][1]) if digest in self.blobs else None
+
+    def blob(self, digest: str, offset: int, limit: int) -> bytes | None:
+        return self.blobs[digest][1][offset : offset + limit] if digest in self.blobs else None
 
 
 class _Component:
@@ -313,8 +487,19 @@ class _Component:
         self._process.stdin.write(json.dumps(value) + "\n")
         self._process.stdin.flush()
 
-    def call(self, what: str, action: str | None, given: Any, context: dict[str, Any]) -> dict[str, Any]:
-        self._say({"do": what, "action": action, "input": given, "context": context})
+    def keep(self, state: dict[str, Any]) -> None:
+        self._does({"do": "keep", "state": state})
+
+    def put(self, media_type: str, content: bytes) -> str:
+        return self._does({"do": "blob", "media_type": media_type, "content": list(content)})["done"]
+
+    def call(self, what: str, name: str | None, given: Any, context: dict[str, Any]) -> dict[str, Any]:
+        named = {"call": "action", "migrate": "version"}.get(what, "name")
+        settings = encode(self._test._settings)
+        return self._does({"do": what, named: name, "input": given, "context": context, "settings": settings})
+
+    def _does(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._say(asked)
         while True:
             said = self._read()
             if "ask" not in said:
@@ -329,6 +514,10 @@ class _Component:
             return list(self._test._bytes(said["count"]))
         if said["ask"] == "secret":
             return self._test._secrets.get(said["name"])
+        if said["ask"] == "people":
+            return self._test._participants()
+        if said["ask"] == "asset":
+            return self._test._other(said["asset"], said["action"], said["input"])
         asked = said["request"]
         # What the host adds names the call, which no test knows.
         headers = [(name, value) for name, value in asked["headers"] if name != "idempotency-key"]

@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::given::{asset, library, running};
+use crate::client::{Ask, Client};
+use crate::given::{asset, becomes, library, running, text};
 use crate::handbook::{commands, page, words};
 use crate::server::{BINARY, Server, printed};
 
@@ -188,4 +188,70 @@ fn every_command_of_the_page_for_authors_does_what_it_says() {
     let published = server.operator().get("/v1/interlinkers/street-party").is(200);
     assert_eq!((&published["version"], &published["signed_by"]["key"]), (&json!("0.1.0"), &json!("town-2027")));
     assert_eq!(published["provenance"]["build"], "componentize-qjs 0.4.5");
+}
+
+/// An example of the repository in a folder of its own, tested and published; nothing where its language's tools cannot be had.
+fn published_example<'a>(server: &'a Server, example: &str, language: &'static str) -> Option<Author<'a>> {
+    let author = Author::new(server, language);
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
+    std::fs::create_dir(author.project()).expect("made");
+    for file in std::fs::read_dir(from).expect("the example is there").flatten() {
+        if file.path().is_file() {
+            std::fs::copy(file.path(), author.project().join(file.file_name())).expect("copied");
+        }
+    }
+    author.does(&author.project(), &["test"])?;
+    author.does(&author.project(), &["publish"]).expect("its tools are here");
+    Some(author)
+}
+
+fn told(client: &Client) -> Value {
+    client.get("/v1/me/notifications").is(200)["items"].clone()
+}
+
+#[test]
+fn the_example_in_javascript_tells_people_of_the_answer_to_what_they_suggested() {
+    let server = library();
+    if published_example(&server, "suggestions-js", "js").is_none() {
+        return;
+    }
+    let (operator, ana, boris) = (server.operator(), server.member("ana"), server.member("boris"));
+    let ask = Ask::new("PUT", "/v1/interlinkers/suggestions/grants");
+    operator.ask(&ask.body("application/json", json!({"notify": true}).to_string())).is(200);
+    let process = running(operator, "The square");
+    let made = asset(operator, &process, "find-room", "suggestions", &json!({"title": "The square"}));
+    let act = |client: &Client, action: &str, input: Value| client.post(&format!("{made}/actions/{action}"), &input);
+    act(&ana, "send", json!({"category": "moon", "text": "A bench"})).points_at(
+        409,
+        "no-such-category",
+        &["/category"],
+    );
+    act(&ana, "send", json!({"category": "parks", "text": "A bench"})).is(200);
+    act(&boris, "support", json!({"number": 1})).is(200);
+    act(&boris, "support", json!({"number": 1})).refused(409, "already-supported");
+    act(operator, "answer", json!({"number": 1, "text": "In May"})).is(200);
+    assert_eq!(told(&ana)[0]["text"], "In May");
+    assert_eq!(told(&boris), json!([]));
+    let words = operator.get("/v1/adoption").is(200)["uses"]["by_word"]["suggestions"].clone();
+    assert_eq!(words, json!({"suggestion-sent": 1, "suggestion-supported": 1}));
+}
+
+#[test]
+fn the_example_in_python_reminds_people_by_an_alarm_and_keeps_its_list_as_a_blob() {
+    let server = library();
+    if published_example(&server, "rota-py", "python").is_none() {
+        return;
+    }
+    let (operator, ana) = (server.operator(), server.member("ana"));
+    let ask = Ask::new("PUT", "/v1/interlinkers/rota/grants");
+    operator.ask(&ask.body("application/json", json!({"notify": true}).to_string())).is(200);
+    let process = running(operator, "A soup kitchen");
+    // Its reminder is due already: it rings as soon as somebody takes the shift.
+    let shifts = json!([{"id": "opening", "starts_at": "2020-05-01T10:00:00Z", "people": 2}]);
+    let made = asset(operator, &process, "find-room", "rota", &json!({"title": "Soup", "shifts": shifts}));
+    ana.post(&format!("{made}/actions/take"), &json!({"shift": "opening"})).is(200);
+    assert!(becomes(|| told(&ana)[0]["title"] == "Your shift: opening"), "nobody was reminded: {}", told(&ana));
+    let listed = operator.post(&format!("{made}/actions/write_list"), &json!({})).is(200);
+    let blob = operator.get(&format!("{made}/blobs/{}", text(&listed["output"]["digest"])));
+    assert_eq!(blob.text(), format!("shift,starts_at,person\nopening,2020-05-01T10:00:00Z,{}\n", ana.id()));
 }
