@@ -59,21 +59,21 @@ fn asking(given: &Given, number: usize) -> Arc<Interlinker> {
 #[test]
 fn a_service_that_is_slow_holds_up_nobody_who_does_not_wait_for_it() {
     let given = given(small());
-    let slow = Slow::new(500);
+    let slow = Slow::new(2_000);
     let guests = [asking(&given, 0), asking(&given, 1)];
     let began = Instant::now();
     let waiting: Vec<_> = (0..12).map(|number| slow.asked_by(&given, &guests[number % 2])).collect();
     let mut served = 0;
-    while began.elapsed() < Duration::from_millis(400) {
+    while began.elapsed() < Duration::from_millis(1_600) {
         let since = Instant::now();
         given.serves();
-        assert!(since.elapsed() < Duration::from_millis(200), "three calls took {:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_millis(1_000), "three calls took {:?}", since.elapsed());
         served += 1;
     }
     assert!(served >= 5, "{served}");
     waiting.iter().for_each(|answer| drop(done(told(answer))));
-    // Side by side, not one after the other: that would be six seconds.
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    // Side by side, not one after the other: that would be twenty-four seconds.
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
     assert_eq!(slow.most.load(Ordering::SeqCst), 12);
 }
 
