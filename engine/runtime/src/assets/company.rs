@@ -23,8 +23,11 @@ use crate::people::Caller;
 use crate::processes::ProcessCell;
 use crate::usage::registry::{self, UseFilter};
 
-/// How long a call waits for another asset's lane: two that wait for each other both go on.
+/// How long a call waits for another asset's lane.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it waits where the other comes before it in the order of their ids: of two that wait for each other one gives way,
+/// and the other goes on.
+const PATIENCE_OF_THE_LATER: Duration = Duration::from_millis(500);
 /// People that are told of, at most.
 pub const PEOPLE_MAX: usize = 1_000;
 
@@ -129,12 +132,17 @@ impl Neighbours {
             resumed: None,
             with: None,
             service: None,
-            by: Some((self.asset, PATIENCE)),
+            by: Some((self.asset, patience(self.asset, id))),
         };
         let deed = Deed::Action { name: action, input };
         let acted = assets.perform(&self.process, &cell, &guest, self.actor, deed, asked, settle, permit).await;
         acted.map_err(failed).and_then(|answer| read(&answer))
     }
+}
+
+/// How long one asset waits for another.
+fn patience(asking: AssetId, asked: AssetId) -> Duration {
+    if asking < asked { PATIENCE } else { PATIENCE_OF_THE_LATER }
 }
 
 /// People as a call is told of them: so many.
@@ -181,6 +189,12 @@ fn of_trouble(trouble: &Trouble) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_that_wait_for_each_other_one_gives_way() {
+        let [one, other] = [1, 2].map(|number| AssetId::from_bytes([number; 16]));
+        assert!(patience(one, other) > 2 * patience(other, one));
+    }
 
     #[test]
     fn a_call_is_told_of_so_many_people() {
