@@ -13,8 +13,8 @@ use interlink_model::process::ProcessStatus;
 use interlink_model::sealed::Sealed;
 use serde_json::Value as Json;
 
-use super::lane::{Lane, Snapshot};
-use super::{Acted, AssetCell, Assets, Deed, Performed, Use};
+use super::lane::Snapshot;
+use super::{Acted, AssetCell, Assets, Deed, Use};
 use crate::calls::{Cause, left_open};
 use crate::core::{Core, settled};
 use crate::error::{Outcome, Trouble};
@@ -39,12 +39,9 @@ impl Assets {
     pub async fn ring(self: &Arc<Self>, place: Ringing, process: ProcessId) -> Rung {
         match self.rung(place, process).await {
             Ok(()) => Rung::Told,
-            Err(Trouble::Busy { .. } | Trouble::Paused { .. } | Trouble::Failing { .. } | Trouble::Failed(_)) => {
-                Rung::Later
-            }
             Err(trouble) => {
-                tracing::warn!(asset = %place.asset, %trouble, "an alarm waits");
-                Rung::NotTaken
+                tracing::debug!(asset = %place.asset, %trouble, "an alarm waits");
+                put_off_by(&trouble)
             }
         }
     }
@@ -138,28 +135,21 @@ impl Assets {
         self.held.free(cell.id).await;
         let mut lane = cell.enter().await;
         let Some(event) = event(&lane.ahead) else { return Ok(()) };
-        let fate = self.hand_over_alone(process, cell, &mut lane, Actor::System, vec![event])?;
+        let noted = (vec![event], lane.ahead.values.clone());
+        let (fate, _) =
+            self.hand_over_alone(process, cell, &mut lane, noted, Actor::System, Answer::default(), Permit::default());
         drop(lane);
         settled(fate).await?;
         Ok(())
     }
+}
 
-    /// Hands events that change no key over.
-    pub(crate) fn hand_over_alone(
-        &self,
-        process: &Arc<ProcessCell>,
-        cell: &Arc<AssetCell>,
-        lane: &mut Lane,
-        actor: Actor,
-        events: Vec<AssetEvent>,
-    ) -> Outcome<crate::core::Fate> {
-        let Snapshot { asset: before, values } = lane.ahead.clone();
-        let performed = Performed { before, events, values, output: Json::Null, recorder: None };
-        let answer = |_: Result<&Acted<'_>, &Trouble>| (Answer::default(), None);
-        match self.hand_over(process, cell, lane, performed, actor, None, answer, Permit::default()) {
-            Ok((fate, _)) => Ok(fate),
-            Err(_) => unreachable!("only what a process hears of can be refused"),
-        }
+/// What becomes of an alarm that nothing could be written down of: where nothing at all can be, everything waits; where it is
+/// this one alone, that cannot be read or is stopped, the others go on.
+fn put_off_by(trouble: &Trouble) -> Rung {
+    match trouble {
+        Trouble::Unknown(_) | Trouble::ReadOnly(_) | Trouble::Unread(_) => Rung::NotTaken,
+        _ => Rung::Later,
     }
 }
 
@@ -178,4 +168,16 @@ pub(crate) fn put_back(core: &Core, asset: AssetId) -> bool {
         core.state.put(core.state.applied(), schedule::alarm_rows(None, &asset));
     }
     lost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_asset_that_is_damaged_holds_up_no_other_and_a_disk_that_is_full_all() {
+        assert_eq!(put_off_by(&Trouble::Damaged { what: "asset", id: "a".into() }), Rung::Later);
+        assert_eq!(put_off_by(&Trouble::Busy { what: "b".into(), retry_after_s: 1 }), Rung::Later);
+        assert_eq!(put_off_by(&Trouble::ReadOnly("full".into())), Rung::NotTaken);
+    }
 }

@@ -13,11 +13,11 @@ use interlink_model::facts::{AssetRolledBack, AssetUpgraded, InterlinkerRef};
 use interlink_model::id::AssetId;
 use interlink_model::keyvalues::{CHANGES_BYTES_MAX, KeyValues, prefixes};
 use interlink_model::manifest::{Asked, Manifest};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::lane::{Place, Snapshot};
 use super::written::changes_of;
-use super::{Acted, AssetCell, Assets, Performed, Seen, call_context, given_of};
+use super::{AssetCell, Assets, Seen, call_context, given_of};
 use crate::archive;
 use crate::core::settled;
 use crate::error::{Outcome, Trouble};
@@ -135,6 +135,8 @@ impl Assets {
         let mut lane = cell.enter().await;
         cell.admit(&lane, expected).await?;
         archive::admit(process).await?;
+        // What is told here, a refusal or a look, is told of what is durable.
+        cell.settled_ahead(&lane).await?;
         let Snapshot { asset, values } = lane.ahead.clone();
         may_move(&asset.interlinker, manifest, &missing, without_grants)?;
         let mut moved = Moved {
@@ -177,13 +179,9 @@ impl Assets {
             grown_bytes,
             duration_us,
         };
-        let events = vec![upgraded.into()];
-        let performed = Performed { before: asset, events, values: after, output: Json::Null, recorder: None };
-        let record = permit.record(&self.core, &answer);
-        let settle = |_: Result<&Acted<'_>, &Trouble>| (answer, record);
-        let handed = self.hand_over(process, cell, &mut lane, performed, actor, None, settle, permit);
+        let moved = (vec![upgraded.into()], after);
+        let (fate, answer) = self.hand_over_alone(process, cell, &mut lane, moved, actor, answer, permit);
         drop(lane);
-        let Ok((fate, answer)) = handed else { unreachable!("only what a process hears of can be refused") };
         settled(fate).await?;
         Ok(answer)
     }
@@ -206,6 +204,8 @@ impl Assets {
         let mut lane = cell.enter().await;
         cell.admit(&lane, expected).await?;
         archive::admit(process).await?;
+        // What is told here, a refusal or a look, is told of what is durable.
+        cell.settled_ahead(&lane).await?;
         let Snapshot { asset, values } = lane.ahead.clone();
         let Some(to) = asset.goes_back_to().cloned() else {
             return Err(conflict("nothing-to-roll-back", "this asset has not moved from another version"));
@@ -230,13 +230,9 @@ impl Assets {
         let changes = changes_of(&changes);
         let back = AssetRolledBack { interlinker: to.interlinker.clone(), changes, counts, grown_bytes };
         let answer = answer(&to.interlinker, since);
-        let events = vec![back.into()];
-        let performed = Performed { before: asset, events, values: then, output: Json::Null, recorder: None };
-        let record = permit.record(&self.core, &answer);
-        let settle = |_: Result<&Acted<'_>, &Trouble>| (answer, record);
-        let handed = self.hand_over(process, cell, &mut lane, performed, actor, None, settle, permit);
+        let moved = (vec![back.into()], then);
+        let (fate, answer) = self.hand_over_alone(process, cell, &mut lane, moved, actor, answer, permit);
         drop(lane);
-        let Ok((fate, answer)) = handed else { unreachable!("only what a process hears of can be refused") };
         settled(fate).await?;
         Ok(answer)
     }

@@ -47,9 +47,10 @@ impl Engine {
         let mut lane = cell.enter().await;
         cell.admit(&lane, None).await?;
         crate::archive::admit(&process).await?;
+        // What is told here is told of what is durable.
+        cell.settled_ahead(&lane).await?;
         let asset = Arc::clone(&lane.ahead.asset);
         if asset.blobs.contains_key(&digest) {
-            cell.settled_ahead(&lane).await?;
             return Ok((digest, false));
         }
         if asset.blobs.len() >= BLOBS_MAX {
@@ -66,8 +67,10 @@ impl Engine {
             if let Some(fate) = fate.take() {
                 crate::core::settled(fate).await?;
             }
-            let actor = caller.actor();
-            fate = Some(self.assets.hand_over_alone(&process, &cell, &mut lane, actor, chunk.to_vec())?);
+            let kept = (chunk.to_vec(), lane.ahead.values.clone());
+            let (answer, permit) = (Answer::default(), Permit::default());
+            let handed = self.assets.hand_over_alone(&process, &cell, &mut lane, kept, caller.actor(), answer, permit);
+            fate = Some(handed.0);
         }
         drop(lane);
         if let Some(fate) = fate {
