@@ -11,7 +11,7 @@ use interlink_host::Put;
 use interlink_model::facts::InterlinkerRef;
 use interlink_model::id::AssetId;
 use interlink_runtime::catalogue::CatalogueEntry;
-use interlink_runtime::notices::Notice;
+use interlink_runtime::notices::{Notice, Said};
 use interlink_runtime::{Answer, AssetView, Moved, Permit, not_granted};
 use serde_json::{Value, json};
 
@@ -33,11 +33,19 @@ fn place<const N: usize>(app: &App, asked: &Asked, list: &str) -> Result<Option<
 }
 
 fn notice(notice: &Notice) -> Value {
+    let (kind, title, text) = match &notice.said {
+        Said::Message { title, text } => ("message", title.clone(), text.clone()),
+        Said::Withdrawn { version, how, reason } => {
+            let title = format!("{} {version} was {}", notice.interlinker, how.as_str());
+            (how.as_str(), Some(title), reason.clone())
+        }
+    };
     json!({
         "id": notice.position.to_string(),
         "at": views::time(notice.at),
-        "title": notice.title,
-        "text": notice.text,
+        "kind": kind,
+        "title": title,
+        "text": text,
         "interlinker": notice.interlinker,
         "asset": notice.asset.to_string(),
         "process": notice.process.to_string(),
@@ -45,10 +53,11 @@ fn notice(notice: &Notice) -> Value {
     })
 }
 
-/// What the caller was told by Interlinkers, the newest first.
+/// What the caller was told, the newest first: by Interlinkers (`kind` is `message`), or that the version on which an asset of a
+/// process stands in which they take part was `deprecated` or `revoked`, with the reason as its text.
 #[utoipa::path(get, path = "/v1/me/notifications", tag = "server",
     params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
-    responses((status = 200, description = "`{items: [{id, at, title, text, interlinker, asset, process, task}], next_cursor}`"),
+    responses((status = 200, description = "`{items: [{id, at, kind, title, text, interlinker, asset, process, task}], next_cursor}`"),
         (status = 401, body = Problem)))]
 pub async fn notices(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
     let limit = asked.limit()?;

@@ -4,9 +4,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use interlink_model::id::Micros;
-use interlink_model::signature::{KeyId, NamedKey, PublicKey};
+use interlink_model::signature::{KeyId, NamedKey, PublicKey, Succession};
 use interlink_runtime::Answer;
-use interlink_runtime::catalogue::{Period, TrustedKey};
+use interlink_runtime::catalogue::{Period, TrustedKey, Vouched};
 use serde_json::{Value, json};
 
 use super::processes::NAME_BYTES_MAX;
@@ -23,6 +23,7 @@ fn shown(trusted: &TrustedKey) -> Value {
         "owner": trusted.owner,
         "from": trusted.period.from.map(views::time),
         "until": trusted.period.until.map(views::time),
+        "succeeds": trusted.succession.as_ref().map(|said| said.before.to_string()),
         "added_at": views::time(trusted.at),
         "added_by": trusted.actor.to_string(),
         "removed_at": trusted.removed_at.map(views::time),
@@ -76,7 +77,8 @@ pub async fn get_key(State(app): State<App>, Path(id): Path<String>, asked: Aske
     Ok(asked.show(&shown(&found.ok_or_else(missing)?), None, None))
 }
 
-/// Trusts what a key signs: `{public_key, owner, from?, until?}`. An id stands for one key for good.
+/// Trusts what a key signs: `{public_key, owner, from?, until?}`; or `{succession, from?, until?}`, with the line by which a key
+/// that is trusted vouches for its successor, which is the same owner's. An id stands for one key for good.
 #[utoipa::path(put, path = "/v1/trust/keys/{id}", tag = "interlinkers", request_body = Object,
     params(("id" = String, Path)),
     responses((status = 201, description = "Trusted"), (status = 200, description = "It was, or is otherwise now"),
@@ -89,13 +91,11 @@ pub async fn put_key(State(app): State<App>, Path(id): Path<String>, command: Co
 
 async fn run_put_key(app: &App, id: &str, command: &Command) -> Result<Answer, Problem> {
     let mut fields = command.fields()?;
-    let public_key = fields.text("public_key", NAME_BYTES_MAX);
-    let owner = fields.text("owner", NAME_BYTES_MAX);
+    let vouched = match fields.value("succession") {
+        None | Some(Value::Null) => by_operator(&mut fields, id)?,
+        Some(line) => by_predecessor(&mut fields, id, line.as_str().unwrap_or_default()),
+    };
     let period = Period { from: time(&mut fields, "from"), until: time(&mut fields, "until") };
-    let key = PublicKey::parse(&public_key);
-    if let Some(error) = key.as_ref().err().filter(|_| !public_key.is_empty()) {
-        fields.misfit("public_key", &format!("is none: {error}"));
-    }
     if let (Some(from), Some(until)) = (period.from, period.until)
         && from >= until
     {
@@ -103,11 +103,35 @@ async fn run_put_key(app: &App, id: &str, command: &Command) -> Result<Answer, P
     }
     fields.end()?;
     command.asked.known.operator("trusting keys")?;
-    let key = NamedKey { id: key_id(id)?, key: key.map_err(|_| Problem::internal("a key that fits was none"))? };
+    let vouched = vouched.ok_or_else(|| Problem::internal("a key that fits was none"))?;
     let added = |trusted: &TrustedKey| answer(StatusCode::CREATED, &shown(trusted));
-    let made = app.engine.trust_key(command.caller.actor(), key, owner, period, added, &command.permit).await?;
+    let made = app.engine.trust_key(command.caller.actor(), vouched, period, added, &command.permit).await?;
     let status = if made.new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer(status, &shown(&made.thing)))
+}
+
+/// A key whose owner the operator says.
+fn by_operator(fields: &mut Fields, id: &str) -> Result<Option<Vouched>, Problem> {
+    let public_key = fields.text("public_key", NAME_BYTES_MAX);
+    let owner = fields.text("owner", NAME_BYTES_MAX);
+    let key = PublicKey::parse(&public_key);
+    if let Some(error) = key.as_ref().err().filter(|_| !public_key.is_empty()) {
+        fields.misfit("public_key", &format!("is none: {error}"));
+    }
+    let id = key_id(id)?;
+    Ok(key.ok().map(|key| Vouched::Operator { key: NamedKey { id, key }, owner }))
+}
+
+/// A key for which the one before it vouches.
+fn by_predecessor(fields: &mut Fields, id: &str, line: &str) -> Option<Vouched> {
+    match Succession::parse(line) {
+        Err(error) => fields.misfit("succession", &format!("is none: {error}")),
+        Ok(said) if said.next.id.as_str() != id => {
+            fields.misfit("succession", &format!("is of key `{}`, not of `{id}`", said.next.id));
+        }
+        Ok(said) => return Some(Vouched::Predecessor(said)),
+    }
+    None
 }
 
 fn time(fields: &mut Fields, name: &str) -> Option<Micros> {
@@ -119,15 +143,18 @@ fn time(fields: &mut Fields, name: &str) -> Option<Micros> {
     time
 }
 
-/// Trusts a key no more. What it signed stays published and signed: revoke what should not be used.
+/// Trusts a key no more. What it signed stays published and signed: revoke what should not be used. The keys for which it
+/// vouched stay trusted, and stand in the answer.
 #[utoipa::path(delete, path = "/v1/trust/keys/{id}", tag = "interlinkers", params(("id" = String, Path)),
-    responses((status = 200, description = "`{id, removed}`"), (status = 403, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, description = "`{id, removed, heirs}`"), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub async fn remove_key(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
     let permit = command.permit.clone();
     let run = async {
         command.asked.known.operator("trusting keys")?;
-        let answer = answer(StatusCode::OK, &json!({"id": id, "removed": true}));
-        app.engine.distrust_key(command.caller.actor(), &key_id(&id)?, &answer, &command.permit).await?;
+        let key = key_id(&id)?;
+        let heirs: Vec<_> = app.engine.trust().heirs(&key).iter().map(ToString::to_string).collect();
+        let answer = answer(StatusCode::OK, &json!({"id": id, "removed": true, "heirs": heirs}));
+        app.engine.distrust_key(command.caller.actor(), &key, &answer, &command.permit).await?;
         Ok(answer)
     };
     let result = run.await;

@@ -4,11 +4,15 @@
 //! the same key signs. Keys and signatures are written as one line each, `name=value` with `; ` between, with bytes as
 //! base64: that is what a header carries, and what lies in a file.
 
+mod succession;
+
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{SECRET_KEY_LENGTH, Signer, SigningKey, VerifyingKey};
+
+pub use self::succession::Succession;
 
 /// The longest id of a key, in bytes.
 pub const KEY_ID_BYTES_MAX: usize = 64;
@@ -188,14 +192,16 @@ fn signed(digest: &str) -> Vec<u8> {
     format!("{DOMAIN}{digest}").into_bytes()
 }
 
-/// The values of a line that has these two fields, in this order, and no others.
-fn fields<'a>(line: &'a str, names: [&str; 2], shape: &'static str) -> Result<[&'a str; 2], Unreadable> {
-    let (first, second) = line.trim().split_once(';').ok_or(Unreadable::Shape(shape))?;
-    let value = |field: &'a str, name: &str| field.trim().strip_prefix(name)?.strip_prefix('=');
-    match (value(first, names[0]), value(second, names[1])) {
-        (Some(first), Some(second)) => Ok([first, second]),
-        _ => Err(Unreadable::Shape(shape)),
-    }
+/// The values of a line that has these fields, in this order, and no others.
+fn fields<'a, const N: usize>(
+    line: &'a str,
+    names: [&str; N],
+    shape: &'static str,
+) -> Result<[&'a str; N], Unreadable> {
+    let parts: Vec<&str> = line.trim().splitn(N, ';').collect();
+    let value = |(field, name): (&&'a str, &str)| field.trim().strip_prefix(name)?.strip_prefix('=');
+    let values: Option<Vec<_>> = parts.iter().zip(names).map(value).collect();
+    values.and_then(|values| values.try_into().ok()).ok_or(Unreadable::Shape(shape))
 }
 
 fn bytes<const N: usize>(text: &str, field: &'static str) -> Result<[u8; N], Unreadable> {

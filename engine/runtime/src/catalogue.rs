@@ -33,8 +33,9 @@ use crate::usage::held::Quota;
 pub use self::interlinkers::{CatalogueEntry, InterlinkerVersion};
 pub(crate) use self::settings::nothing;
 pub use self::settings::{SETTINGS_BYTES_MAX, Settings};
-pub use self::trust::{Period, SignatureError, Trust, TrustedKey};
-pub use self::withdrawal::{Withdrawal, Withdrawn};
+pub use self::trust::{Period, SignatureError, Trust, TrustedKey, Vouched};
+pub use self::withdrawal::Withdrawal;
+pub use interlink_model::facts::Withdrawn;
 
 /// A schema in one version.
 #[derive(Debug, Clone)]

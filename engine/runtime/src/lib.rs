@@ -38,6 +38,7 @@ pub mod repair;
 mod schedule;
 mod scrub;
 pub mod state;
+mod telling;
 mod under_way;
 pub mod usage;
 

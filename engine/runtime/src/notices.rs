@@ -1,19 +1,24 @@
-//! What people were told: by an index over them, newest first. The words stand in the history of whoever told them.
+//! What people were told, by Interlinkers and by the server itself: by an index over them, newest first. The words stand in the
+//! history of whoever told them.
 
 use interlink_host::Message;
-use interlink_journal::Position;
-use interlink_model::event::decode;
-use interlink_model::facts::{AssetEvent, PeopleNotified};
-use interlink_model::id::{AssetId, Micros, PersonId, StreamKind};
+use interlink_journal::{Position, Stream};
+use interlink_model::event::{Event, Stamp, decode};
+use interlink_model::facts::{AssetEvent, PeopleNotified, ProcessEvent, Withdrawn};
+use interlink_model::id::{AssetId, Micros, PersonId, ProcessId, StreamKind};
 use interlink_model::sealed::Sealed;
 use serde_json::json;
 
 use crate::assets::rows::{from_stream, head_of};
+use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::draft::{AnyEvent, stream};
-use crate::error::Outcome;
-use crate::state::{Found, Value, key, table};
+use crate::error::{Outcome, Trouble};
+use crate::state::{Found, State, Value, key, table};
 use crate::usage::bytes_of;
+
+/// What stands behind the id and version of a row whose words are a process's.
+const OF_PROCESS: u8 = 1;
 
 /// Something that a person was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,35 +27,75 @@ pub struct Notice {
     pub position: Position,
     /// When it was told.
     pub at: Micros,
-    /// The asset that told it.
+    /// The asset that told it, or of which it tells.
     pub asset: AssetId,
     /// Its Interlinker.
     pub interlinker: String,
     /// Its process.
-    pub process: interlink_model::id::ProcessId,
+    pub process: ProcessId,
     /// Its task.
     pub task: String,
-    /// In a line; nothing where its key was destroyed.
-    pub title: Option<String>,
     /// What was said.
-    pub text: Option<String>,
+    pub said: Said,
 }
 
-/// The row of a notice: newer ones come first.
+/// What people were told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// What an Interlinker wanted to be told.
+    Message {
+        /// In a line; nothing where its key was destroyed.
+        title: Option<String>,
+        /// What was said.
+        text: Option<String>,
+    },
+    /// That the version on which an asset stands was withdrawn.
+    Withdrawn {
+        /// The version.
+        version: String,
+        /// How.
+        how: Withdrawn,
+        /// Why, as it holds now; nothing where it was withdrawn otherwise since, or the key of whoever said it was destroyed.
+        reason: Option<String>,
+    },
+}
+
+/// Where it stands what people were told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Asset(AssetId),
+    Process(ProcessId),
+}
+
+/// The row of what an asset told a person: newer ones come first.
 pub(crate) fn row(person: PersonId, position: Position, asset: AssetId, version: u64) -> (Vec<u8>, Value) {
     (row_key(person, position), Value::bytes([&asset.bytes()[..], &version.to_be_bytes()].concat()))
+}
+
+/// Puts what an event of a process tells people.
+pub(crate) fn put_of_process(state: &State, position: Position, id: ProcessId, version: u64, event: &ProcessEvent) {
+    let ProcessEvent::AssetWithdrawn(told) = event else { return };
+    let value = [&id.bytes()[..], &version.to_be_bytes(), &[OF_PROCESS]].concat();
+    let row = |person: &PersonId| (row_key(*person, position), Value::bytes(value.clone()));
+    state.put(position, told.to.iter().map(row));
 }
 
 fn row_key(person: PersonId, position: Position) -> Vec<u8> {
     key(table::NOTICE, &[&person.bytes(), &(u64::MAX - position).to_be_bytes()])
 }
 
-fn read_row(row_key: &[u8], found: &Found) -> Option<(Position, AssetId, u64)> {
+fn read_row(row_key: &[u8], found: &Found) -> Option<(Position, Source, u64)> {
     let (_, newest_first) = row_key.split_last_chunk::<8>()?;
     let position = u64::MAX - u64::from_be_bytes(*newest_first);
     let row = bytes_of(found);
-    let (asset, version) = row.split_first_chunk::<16>()?;
-    Some((position, AssetId::from_bytes(*asset), u64::from_be_bytes(version.try_into().ok()?)))
+    let (id, rest) = row.split_first_chunk::<16>()?;
+    let (version, kind) = rest.split_first_chunk::<8>()?;
+    let source = match kind {
+        [] => Source::Asset(AssetId::from_bytes(*id)),
+        [OF_PROCESS] => Source::Process(ProcessId::from_bytes(*id)),
+        _ => return None,
+    };
+    Some((position, source, u64::from_be_bytes(*version)))
 }
 
 /// The fact that a message becomes: for those of its people who are known here. Nothing where nobody is.
@@ -71,6 +116,7 @@ pub(crate) fn event_of(core: &Core, message: Message) -> Option<AssetEvent> {
 /// where there may be more.
 pub(crate) fn page(
     core: &Core,
+    catalogue: &Catalogue,
     person: PersonId,
     before: Position,
     limit: usize,
@@ -81,24 +127,63 @@ pub(crate) fn page(
     let found: Vec<_> = rows.iter().filter_map(|(row_key, found)| read_row(row_key, found)).collect();
     let more = (rows.len() == limit).then(|| found.last().map(|(position, ..)| *position)).flatten();
     let mut notices = Vec::with_capacity(found.len());
-    for (position, asset, version) in found {
-        match notice(core, position, asset, version) {
+    for (position, source, version) in found {
+        let notice = match source {
+            Source::Asset(id) => of_asset(core, position, id, version),
+            Source::Process(id) => of_process(core, catalogue, position, id, version),
+        };
+        match notice {
             Ok(notice) => notices.extend(notice),
-            Err(unread @ crate::error::Trouble::Unread(_)) => return Err(unread),
-            Err(trouble) => tracing::warn!(%asset, %trouble, "what a person was told cannot be read"),
+            Err(unread @ Trouble::Unread(_)) => return Err(unread),
+            Err(trouble) => tracing::warn!(?source, %trouble, "what a person was told cannot be read"),
         }
     }
     Ok((notices, more))
 }
 
-fn notice(core: &Core, position: Position, id: AssetId, version: u64) -> Outcome<Option<Notice>> {
+/// An event and the record that holds it.
+fn event_at<E: Event>(
+    core: &Core,
+    at: &Stream,
+    id: &dyn std::fmt::Display,
+    position: Position,
+    version: u64,
+) -> Outcome<Option<(E, Stamp, u64)>> {
+    let what = if at.kind == StreamKind::Asset as u8 { "asset" } else { "process" };
+    let records = core.journal.read_back(at, version, position).map_err(|error| Trouble::of_read(error, what, id))?;
+    let found = records.into_iter().find(|record| record.version == version);
+    Ok(found.and_then(|record| decode::<E>(&record.body).ok().map(|(event, stamp)| (event, stamp, record.key))))
+}
+
+fn of_process(
+    core: &Core,
+    catalogue: &Catalogue,
+    position: Position,
+    id: ProcessId,
+    version: u64,
+) -> Outcome<Option<Notice>> {
+    let at = stream(StreamKind::Process, id.bytes());
+    let Some((ProcessEvent::AssetWithdrawn(told), stamp, _)) = event_at(core, &at, &id, position, version)? else {
+        return Ok(None);
+    };
+    let withdrawal = catalogue.withdrawal(&told.interlinker).filter(|withdrawal| withdrawal.how == told.how);
+    let reason = withdrawal.and_then(|withdrawal| withdrawal.reason);
+    Ok(Some(Notice {
+        position,
+        at: stamp.at,
+        asset: told.asset,
+        interlinker: told.interlinker.name,
+        process: id,
+        task: told.task,
+        said: Said::Withdrawn { version: told.interlinker.version, how: told.how, reason },
+    }))
+}
+
+fn of_asset(core: &Core, position: Position, id: AssetId, version: u64) -> Outcome<Option<Notice>> {
     let at = stream(StreamKind::Asset, id.bytes());
-    let unread = |error| crate::error::Trouble::of_read(error, "asset", &id);
-    let records = core.journal.read_back(&at, version, position).map_err(unread)?;
-    let Some(record) = records.into_iter().find(|record| record.version == version) else { return Ok(None) };
-    let Ok((event, stamp)) = decode::<AssetEvent>(&record.body) else { return Ok(None) };
+    let Some((event, stamp, key)) = event_at::<AssetEvent>(core, &at, &id, position, version)? else { return Ok(None) };
     let mut event = AnyEvent::Asset(event);
-    if let Ok(key) = core.keys.key(record.key) {
+    if let Ok(key) = core.keys.key(key) {
         event.open(&at, &key);
     }
     let AnyEvent::Asset(AssetEvent::PeopleNotified(told)) = event else { return Ok(None) };
@@ -114,8 +199,7 @@ fn notice(core: &Core, position: Position, id: AssetId, version: u64) -> Outcome
         interlinker: asset.interlinker.name.clone(),
         process: asset.process,
         task: asset.task.clone(),
-        title: text("title"),
-        text: text("text"),
+        said: Said::Message { title: text("title"), text: text("text") },
     }))
 }
 
@@ -131,6 +215,6 @@ mod tests {
         sorted.sort();
         assert_eq!(sorted, [rows[1].0.clone(), rows[0].0.clone(), rows[2].0.clone()]);
         let found = Found::Live(9, rows[1].1.clone());
-        assert_eq!(read_row(&rows[1].0, &found), Some((9, asset, 109)));
+        assert_eq!(read_row(&rows[1].0, &found), Some((9, Source::Asset(asset), 109)));
     }
 }

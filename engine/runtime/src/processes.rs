@@ -24,6 +24,7 @@ use crate::gate::{Answer, Permit};
 use crate::history::{Folded, fold, from_row, is_snapshot_due, snapshot_record};
 use crate::keys::SealingKey;
 use crate::mailbox::{Mailbox, NotTaken};
+use crate::notices;
 use crate::schedule::{self, Planned};
 use crate::state::{Found, Value, key, table};
 use crate::usage;
@@ -541,6 +542,9 @@ fn submit(
     let snapshot = is_due.then(|| snapshot_record(&process, &cell.key, mailbox.next_snapshot()));
     let (answer, record) = answer(&Done { process: &process, events: &events });
     let own = written.len() as u64;
+    let telling = events.iter().zip(first_version..).enumerate();
+    let telling = telling.filter(|(_, (event, _))| matches!(event, ProcessEvent::AssetWithdrawn(_)));
+    let telling: Vec<_> = telling.map(|(place, (event, version))| (place as u64, version, event.clone())).collect();
     let settle_beside = beside.map(|Beside { written: more, settle }| {
         written.extend(more);
         settle
@@ -554,6 +558,9 @@ fn submit(
                 if let Some(last) = (position + own).checked_sub(1).filter(|_| own > 0) {
                     let rows = schedule::rows(Some(&cell.process()), &process, &cell.key);
                     shared.state.put(last, rows.into_iter().chain(usage::activity(&stamp)));
+                }
+                for (place, version, event) in &telling {
+                    notices::put_of_process(&shared.state, position + place, cell.id, *version, event);
                 }
                 cell.synced(&process);
                 shared.rouse(&process);

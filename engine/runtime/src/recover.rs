@@ -21,6 +21,7 @@ use crate::draft::AnyEvent;
 use crate::history::{fold, step};
 use crate::keys::SealingKey;
 use crate::mended::Mended;
+use crate::notices;
 use crate::people::login_row;
 use crate::processes::note_activity;
 use crate::schedule;
@@ -143,6 +144,7 @@ pub(crate) fn put_asset(
 fn process(core: &Core, catalogue: &Catalogue, record: &Record, event: &ProcessEvent, stamp: &Stamp) {
     let id = ProcessId::from_bytes(record.stream.id);
     archive::replay_assets(core, id, event, record.position);
+    notices::put_of_process(&core.state, record.position, id, record.version, event);
     let row_key = key(table::PROCESS, &[&record.stream.id]);
     let found = core.state.get(&row_key);
     if archive::row(&core.state, id).is_some_and(|row| usage::position_of(&row) >= record.position) {

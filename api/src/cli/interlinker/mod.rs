@@ -54,6 +54,9 @@ pub enum Command {
         /// What the key is known by; the file's name where it is not said.
         #[arg(long)]
         id: Option<String>,
+        /// The file of the key that it succeeds, which vouches for it in a third file with `.succession` at its end.
+        #[arg(long)]
+        succeeds: Option<PathBuf>,
     },
     /// Fetches a component from a server into a file, with its signature beside it.
     Export {
@@ -157,7 +160,7 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
         Command::Test(Folder { path }) => test(&open(&path)?),
         Command::Publish { path, watch: false, key } => publish(&path, key.as_deref(), &client()?, output),
         Command::Publish { path, watch: true, key } => watch(&open(&path)?, key.as_deref(), &client()?, output),
-        Command::Keygen { file, id } => signing::keygen(&file, id.as_deref()),
+        Command::Keygen { file, id, succeeds } => signing::keygen(&file, id.as_deref(), succeeds.as_deref()),
         Command::Export { name, file } => signing::export(&name, &file, &client()?),
         Command::Push(wanted) => oci::push(&wanted, &client()?, output),
         Command::Pull(wanted) => oci::pull(&wanted, client, output),

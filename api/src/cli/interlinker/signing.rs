@@ -32,8 +32,10 @@ fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), String> {
     file.and_then(|mut file| file.write_all(bytes)).map_err(told(path))
 }
 
-/// Makes a key: its private half into a file for nobody else, its public half beside it.
-pub fn keygen(path: &Path, id: Option<&str>) -> Result<(), String> {
+/// Makes a key: its private half into a file for nobody else, its public half beside it, and, where it succeeds another, that
+/// one's word for it.
+pub fn keygen(path: &Path, id: Option<&str>, succeeds: Option<&Path>) -> Result<(), String> {
+    let before = succeeds.map(private_key).transpose()?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let id = KeyId::parse(id.unwrap_or(&stem)).map_err(|error| format!("{error}; say it with --id"))?;
     let mut random = [0; 32];
@@ -42,15 +44,24 @@ pub fn keygen(path: &Path, id: Option<&str>) -> Result<(), String> {
     write_new(path, 0o600, format!("{}\n", key.secret_line()).as_bytes())?;
     let public = beside(path, ".pub");
     write_new(&public, 0o644, format!("{}\n", key.public()).as_bytes())?;
+    let succession = beside(path, ".succession");
+    if let Some(before) = &before {
+        write_new(&succession, 0o644, format!("{}\n", before.succeeded_by(&key.public())).as_bytes())?;
+    }
     println!("{} signs; keep it where nobody else reads it", path.display());
-    println!("{} goes to whoever is to trust it: interlink trust add {}", public.display(), public.display());
+    let goes = if before.is_some() { &succession } else { &public }.display();
+    println!("{goes} goes to whoever is to trust it: interlink trust add {goes}");
     Ok(())
+}
+
+fn private_key(path: &Path) -> Result<PrivateKey, String> {
+    let line = fs::read_to_string(path).map_err(told(path))?;
+    PrivateKey::parse(&line).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Signs a component with the key in a file, and leaves the signature beside the component.
 pub fn sign(component: &Path, bytes: &[u8], key: &Path) -> Result<String, String> {
-    let line = fs::read_to_string(key).map_err(told(key))?;
-    let key = PrivateKey::parse(&line).map_err(|error| format!("{}: {error}", key.display()))?;
+    let key = private_key(key)?;
     let signature = key.sign(&digest::of(bytes)).to_string();
     let path = beside(component, ".sig");
     fs::write(&path, format!("{signature}\n")).map_err(told(&path))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::SchemaRef;
+use super::{InterlinkerRef, SchemaRef};
 use crate::events;
 use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
 use crate::process::Plan;
@@ -234,6 +234,26 @@ pub struct Dates {
     /// How often it comes.
     #[serde(default)]
     pub times: Option<u32>,
+}
+
+/// How a version of an Interlinker was withdrawn; what weighs more is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withdrawn {
+    /// An operator advises against it; it can be used.
+    Deprecated,
+    /// It is looked at, and nothing else.
+    Revoked,
+}
+
+impl Withdrawn {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deprecated => "deprecated",
+            Self::Revoked => "revoked",
+        }
+    }
 }
 
 events! {
@@ -601,6 +621,19 @@ events! {
             pub task: String,
             /// The asset.
             pub asset: AssetId,
+        } sealed(),
+        /// The version of an Interlinker on which an asset stands was withdrawn, and whoever takes part was told.
+        AssetWithdrawn {
+            /// The task.
+            pub task: String,
+            /// The asset.
+            pub asset: AssetId,
+            /// The Interlinker in its version.
+            pub interlinker: InterlinkerRef,
+            /// How.
+            pub how: Withdrawn,
+            /// Who was told.
+            pub to: Vec<PersonId>,
         } sealed(),
         /// Values that conditions can name were set.
         DataSet {

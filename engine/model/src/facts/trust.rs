@@ -32,6 +32,9 @@ events! {
             /// Until before when.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub until: Option<Micros>,
+            /// The line with which the key before it vouched for it, where one did.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub succession: Option<String>,
         } sealed(owner),
         /// What the key signs from now on is not trusted.
         TrustKeyRemoved {

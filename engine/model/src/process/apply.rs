@@ -112,7 +112,13 @@ impl Process {
             ProcessEvent::AssetAdded(event) => {
                 if let Some(number) = self.plan.outline.task_index(&event.task) {
                     let interlinker = event.interlinker.clone();
-                    let held = AssetOnTask { task: number as u32, interlinker, is_work: event.work, outcome: false };
+                    let held = AssetOnTask {
+                        task: number as u32,
+                        interlinker,
+                        is_work: event.work,
+                        outcome: false,
+                        told: None,
+                    };
                     self.assets.insert(event.asset, held);
                     self.tasks[number].touched_at = Some(stamp.at);
                 }
@@ -123,6 +129,11 @@ impl Process {
             ProcessEvent::OutcomeNoted(event) => {
                 if let Some(held) = self.assets.get_mut(&event.asset) {
                     held.outcome = true;
+                }
+            }
+            ProcessEvent::AssetWithdrawn(event) => {
+                if let Some(held) = self.assets.get_mut(&event.asset) {
+                    held.told = Some((event.interlinker.clone(), event.how));
                 }
             }
             ProcessEvent::ProcessMigrated(event) => {

@@ -51,7 +51,7 @@ pub use timers::{Timer, TimerKey};
 pub use votes::{Tally, VOTES_MAX, Vote};
 
 use crate::event::Actor;
-use crate::facts::{Lineage, Parent};
+use crate::facts::{InterlinkerRef, Lineage, Parent, Withdrawn};
 use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
 use crate::schema::outline::ItemRef;
 use crate::sealed::Sealed;
@@ -196,6 +196,9 @@ pub struct AssetOnTask {
     pub is_work: bool,
     /// Whether it has declared an outcome that counts for the task.
     pub outcome: bool,
+    /// The withdrawal that people were told of last: of which version, and how.
+    #[serde(default)]
+    pub told: Option<(InterlinkerRef, Withdrawn)>,
 }
 
 /// The state of a process.

@@ -97,6 +97,32 @@ fn an_interlinker_is_wanted_when_its_task_is_ready_and_its_outcome_completes_it(
 }
 
 #[test]
+fn that_the_version_of_an_asset_was_withdrawn_is_told_once_and_again_when_it_weighs_more() {
+    let mut world = World::start(&schema("UTC", WORK), "2027-05-01 10:00");
+    let (_, effect) = world.effect();
+    let EffectKind::Instantiate { asset, .. } = effect.kind else { panic!("not an Interlinker") };
+    world.does(Actor::System, done(&world)).expect("done");
+    world.by(Command::Suspend);
+    let version =
+        |version: &str| InterlinkerRef { name: "poll".into(), version: version.into(), digest: version.into() };
+    let withdrawn = |asset, interlinker, how| Command::NoteWithdrawn { asset, interlinker, how, to: Vec::new() };
+    let mut told = |version, how| world.does(Actor::System, withdrawn(asset, version, how)).is_ok();
+    let all = [
+        ("1.0.0", Withdrawn::Deprecated, true),
+        ("1.0.0", Withdrawn::Deprecated, false),
+        ("1.0.0", Withdrawn::Revoked, true),
+        ("1.0.0", Withdrawn::Deprecated, false),
+        ("1.1.0", Withdrawn::Deprecated, true),
+    ];
+    for (number, how, is_news) in all {
+        assert_eq!(told(version(number), how), is_news, "{number} {how:?}");
+    }
+    let stranger = interlink_model::id::AssetId::from_bytes([9; 16]);
+    let refused = world.does(Actor::System, withdrawn(stranger, version("1.0.0"), Withdrawn::Revoked));
+    assert_eq!(refused.expect_err("no asset of this process").rule, Rule::NothingToDo);
+}
+
+#[test]
 fn what_fails_is_tried_again_with_pauses_that_grow_and_then_waits_for_an_operator() {
     let mut world = World::start(&schema("UTC", WORK), "2027-05-01 10:00");
     let mut pauses = Vec::new();

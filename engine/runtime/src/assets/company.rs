@@ -11,13 +11,14 @@ use std::time::Duration;
 use interlink_host::{Company, Grants, Problem};
 use interlink_model::event::Actor;
 use interlink_model::facts::ProcessEvent;
-use interlink_model::id::{AssetId, CallId, PersonId, StreamKind};
+use interlink_model::id::{AssetId, CallId, PersonId, ProcessId, StreamKind};
 use serde_json::{Value as Json, json};
 
 use super::{Acted, Assets, Deed, Use, guest_of, roles_of};
 use crate::catalogue::events_of;
+use crate::core::Core;
 use crate::draft::stream;
-use crate::error::Trouble;
+use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Entry, Request};
 use crate::people::Caller;
 use crate::processes::ProcessCell;
@@ -28,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it waits where the other comes before it in the order of their ids: of two that wait for each other one gives way,
 /// and the other goes on.
 const PATIENCE_OF_THE_LATER: Duration = Duration::from_millis(500);
-/// People that are told of, at most.
+/// People that are told of, or told of something that concerns all of a process, at most.
 pub const PEOPLE_MAX: usize = 1_000;
 
 /// The company of one call.
@@ -50,15 +51,7 @@ fn problem(code: &str, detail: impl Into<String>) -> Problem {
 impl Company for Neighbours {
     fn people(&self) -> String {
         let Some(assets) = self.assets.upgrade() else { return "[]".into() };
-        let core = &assets.core;
-        let id = self.process.id;
-        let at = stream(StreamKind::Process, id.bytes());
-        let events = events_of::<ProcessEvent>(core, &at, "process", &id).unwrap_or_default();
-        let mut people: BTreeSet<PersonId> = events.iter().filter_map(|(_, stamp, ..)| stamp.actor.person()).collect();
-        let filter = UseFilter { process: Some(id), ..UseFilter::default() };
-        let uses = registry::page(&core.state, &filter, 0, registry::ROWS_PER_PAGE_MAX).uses;
-        people.extend(uses.iter().filter_map(|(_, used)| used.actor.person()));
-        told(&people)
+        told(&taking_part(&assets.core, self.process.id).unwrap_or_default())
     }
 
     fn act(&self, grants: &Grants, number: u32, asset: &str, action: &str, input: &str) -> Result<String, Problem> {
@@ -145,12 +138,24 @@ fn patience(asking: AssetId, asked: AssetId) -> Duration {
     if asking < asked { PATIENCE } else { PATIENCE_OF_THE_LATER }
 }
 
-/// People as a call is told of them: so many.
+/// Who takes part in a process: whoever did something in it, or used one of its assets; so many of them.
+pub(crate) fn taking_part(core: &Core, id: ProcessId) -> Outcome<BTreeSet<PersonId>> {
+    let at = stream(StreamKind::Process, id.bytes());
+    let events = events_of::<ProcessEvent>(core, &at, "process", &id)?;
+    let mut people: BTreeSet<PersonId> = events.iter().filter_map(|(_, stamp, ..)| stamp.actor.person()).collect();
+    let filter = UseFilter { process: Some(id), ..UseFilter::default() };
+    let uses = registry::page(&core.state, &filter, 0, registry::ROWS_PER_PAGE_MAX).uses;
+    people.extend(uses.iter().filter_map(|(_, used)| used.actor.person()));
+    Ok(so_many(people))
+}
+
+fn so_many(people: BTreeSet<PersonId>) -> BTreeSet<PersonId> {
+    people.into_iter().take(PEOPLE_MAX).collect()
+}
+
+/// People as a call is told of them.
 fn told(people: &BTreeSet<PersonId>) -> String {
-    let told = people
-        .iter()
-        .take(PEOPLE_MAX)
-        .map(|person| json!({"id": person.to_string(), "roles": roles_of(Actor::Person(*person))}));
+    let told = people.iter().map(|person| json!({"id": person.to_string(), "roles": roles_of(Actor::Person(*person))}));
     Json::from_iter(told).to_string()
 }
 
@@ -197,10 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_told_of_so_many_people() {
+    fn so_many_people_take_part() {
         let person = |number: u64| PersonId::from_bytes(u128::from(number).to_be_bytes());
         let many: BTreeSet<_> = (0..PEOPLE_MAX as u64 + 5).map(person).collect();
-        let read: Vec<Json> = serde_json::from_str(&told(&many)).expect("a list");
+        let read: Vec<Json> = serde_json::from_str(&told(&so_many(many))).expect("a list");
         assert_eq!((read.len(), &read[0]["roles"]), (PEOPLE_MAX, &json!(["contributor"])));
     }
 }

@@ -34,6 +34,7 @@ use serde_json::Value as Json;
 pub(crate) use self::alarms::{Rung, put_back};
 pub(crate) use self::calling::{Seen, call_context, given_of, run};
 use self::calling::{log, roles_of};
+pub(crate) use self::company::taking_part;
 use self::failures::KeptFailures;
 use self::lane::Lane;
 pub(crate) use self::lane::Place;

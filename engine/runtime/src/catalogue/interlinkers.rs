@@ -13,7 +13,7 @@ use interlink_model::signature::Signature;
 use serde_json::Value;
 
 use super::trust::TrustedKey;
-use super::withdrawal::{Withdrawal, Withdrawn};
+use super::withdrawal::Withdrawal;
 use super::{Catalogue, Made, Pause, is_newer, split, write_durably};
 use crate::core::Core;
 use crate::draft::{AnyEvent, stream};

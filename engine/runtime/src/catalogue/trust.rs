@@ -12,7 +12,7 @@ use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::*;
 use interlink_model::id::{Micros, StreamKind, named};
 use interlink_model::sealed::Sealed;
-use interlink_model::signature::{KeyId, NamedKey, PublicKey, Signature};
+use interlink_model::signature::{KeyId, NamedKey, PublicKey, Signature, Succession};
 
 use super::{Catalogue, Made};
 use crate::core::Core;
@@ -42,6 +42,28 @@ pub enum SignatureError {
     /// The key did not make this signature of this component.
     #[error("key `{0}` did not sign this component: it was changed since, or signed with another key; sign it again")]
     Wrong(KeyId),
+    /// The key did not vouch for this successor.
+    #[error(
+        "key `{0}` did not vouch for this successor: the line was changed, or made with another key; make it again"
+    )]
+    NotVouched(KeyId),
+    /// Nobody can say any more whose the key before it was.
+    #[error("whose key `{0}` was is erased: trust its successor with `public_key` and `owner`")]
+    Ownerless(KeyId),
+}
+
+/// On whose word a key is trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vouched {
+    /// An operator says whose it is.
+    Operator {
+        /// The key.
+        key: NamedKey,
+        /// Whose it is.
+        owner: String,
+    },
+    /// The key before it says that it is its successor, and so the same owner's.
+    Predecessor(Succession),
 }
 
 /// From when until when a key is trusted.
@@ -80,12 +102,25 @@ pub struct TrustedKey {
     pub owner: Option<String>,
     /// When it is trusted.
     pub period: Period,
+    /// The word of the key before it, where that is why it is trusted.
+    pub succession: Option<Succession>,
     /// When it was put on the list, or changed there.
     pub at: Micros,
     /// By whom.
     pub actor: Actor,
     /// When it was taken off the list.
     pub removed_at: Option<Micros>,
+}
+
+impl TrustedKey {
+    fn in_force(&self, at: Micros) -> Result<(), SignatureError> {
+        let id = || self.key.id.clone();
+        match (self.removed_at, self.period.holds(at)) {
+            (Some(_), _) => Err(SignatureError::Removed(id())),
+            (None, false) => Err(SignatureError::OutOfTime(id(), self.period)),
+            (None, true) => Ok(()),
+        }
+    }
 }
 
 /// The list of trusted keys, and what is asked of signatures.
@@ -124,10 +159,29 @@ impl Trust {
         if !known.key.key.vouches(digest, signature) {
             return Err(SignatureError::Wrong(id()));
         }
-        if known.removed_at.is_some() {
-            return Err(SignatureError::Removed(id()));
+        known.in_force(at)
+    }
+
+    /// Whose a key is for which the one before it vouches.
+    ///
+    /// # Errors
+    ///
+    /// Where the one before it is not trusted at this moment, or did not say so.
+    pub fn heir(&self, succession: &Succession, at: Micros) -> Result<String, SignatureError> {
+        let before = || succession.before.clone();
+        let known = self.keys.get(&succession.before).ok_or_else(|| SignatureError::Unknown(before()))?;
+        if !known.key.key.vouches_for(succession) {
+            return Err(SignatureError::NotVouched(before()));
         }
-        if known.period.holds(at) { Ok(()) } else { Err(SignatureError::OutOfTime(id(), known.period)) }
+        known.in_force(at)?;
+        known.owner.clone().ok_or_else(|| SignatureError::Ownerless(before()))
+    }
+
+    /// The keys that are trusted because this one vouched for them: what to look at where it fell into wrong hands.
+    pub fn heirs(&self, of: &KeyId) -> Vec<KeyId> {
+        let is_heir = |key: &TrustedKey| key.succession.as_ref().is_some_and(|said| said.before == *of);
+        let trusted = self.keys.iter().filter(|(_, key)| key.removed_at.is_none());
+        trusted.filter(|(_, key)| is_heir(key)).map(|(id, _)| id.clone()).collect()
     }
 
     fn apply(&mut self, event: &TrustEvent, stamp: &Stamp) -> Result<(), String> {
@@ -135,10 +189,12 @@ impl Trust {
             TrustEvent::TrustKeyAdded(added) => {
                 let id = KeyId::parse(&added.id).map_err(|error| error.to_string())?;
                 let key = PublicKey::parse(&added.public_key).map_err(|error| error.to_string())?;
+                let succession = added.succession.as_deref().map(Succession::parse).transpose();
                 let key = TrustedKey {
                     key: NamedKey { id: id.clone(), key },
                     owner: added.owner.opened().cloned(),
                     period: Period { from: added.from, until: added.until },
+                    succession: succession.map_err(|error| error.to_string())?,
                     at: stamp.at,
                     actor: stamp.actor,
                     removed_at: None,
@@ -182,12 +238,18 @@ impl Catalogue {
         self: &Arc<Self>,
         core: &Core,
         actor: Actor,
-        key: NamedKey,
-        owner: String,
+        vouched: Vouched,
         period: Period,
         settle: impl FnOnce(&TrustedKey) -> Option<NewRecord>,
     ) -> Outcome<Made<TrustedKey>> {
         let _making = self.making.lock().await;
+        let (key, owner, succession) = match vouched {
+            Vouched::Operator { key, owner } => (key, owner, None),
+            Vouched::Predecessor(said) => {
+                let owner = self.trust.read().heir(&said, core.now()).map_err(Trouble::Signature)?;
+                (said.next.clone(), owner, Some(said))
+            }
+        };
         let known = self.trusted_key(&key.id);
         if let Some(known) = &known {
             if known.key != key {
@@ -195,7 +257,7 @@ impl Catalogue {
                 return Err(Trouble::Taken { what: "key", id, found });
             }
             let is_so = (known.owner.as_ref(), known.period) == (Some(&owner), period);
-            if is_so && known.removed_at.is_none() {
+            if is_so && known.succession == succession && known.removed_at.is_none() {
                 return Ok(Made { thing: known.clone(), new: false });
             }
         }
@@ -203,8 +265,9 @@ impl Catalogue {
         let (id, public_key) = (key.id.to_string(), key.key.to_string());
         let (at, sealing) = (of_trust(&id), core.keys.draw().map_err(|error| Trouble::Unknown(error.to_string()))?);
         let Period { from, until } = period;
-        let event = TrustKeyAdded { id, public_key, owner: Sealed::Open(owner.clone()), from, until };
-        let made = TrustedKey { key, owner: Some(owner), period, at: stamp.at, actor, removed_at: None };
+        let said = succession.as_ref().map(ToString::to_string);
+        let event = TrustKeyAdded { id, public_key, owner: Sealed::Open(owner.clone()), from, until, succession: said };
+        let made = TrustedKey { key, owner: Some(owner), period, succession, at: stamp.at, actor, removed_at: None };
         let answer = settle(&made);
         self.write_sealed(core, at, stamp, AnyEvent::Trust(event.into()), Some(&sealing), answer).await?;
         Ok(Made { thing: made, new: known.is_none_or(|known| known.removed_at.is_some()) })
@@ -265,7 +328,7 @@ mod tests {
         let keys = keys.iter().map(|(private, period)| {
             let (key, owner) = (private.public(), Some("the town".into()));
             let (at, actor) = (Micros(0), Actor::System);
-            (key.id.clone(), TrustedKey { key, owner, period: *period, at, actor, removed_at: None })
+            (key.id.clone(), TrustedKey { key, owner, period: *period, succession: None, at, actor, removed_at: None })
         });
         Trust { require_signatures, keys: keys.collect() }
     }
@@ -304,5 +367,24 @@ mod tests {
         trust.keys.values_mut().for_each(|key| key.removed_at = Some(Micros(12)));
         let refused = trust.believed(DIGEST, Some(&old.sign(DIGEST)), Micros(15));
         assert_eq!(refused, Err(SignatureError::Removed(old.public().id)));
+    }
+
+    #[test]
+    fn a_key_is_succeeded_by_the_one_that_it_vouches_for_while_it_is_trusted_itself() {
+        let (old, new, stranger) = (private("old", 1), private("new", 2), private("stranger", 3));
+        let until = Period { from: None, until: Some(Micros(20)) };
+        let mut trust = trusting(&[(&old, until)], true);
+        let said = old.succeeded_by(&new.public());
+        let id = || old.public().id;
+        assert_eq!(trust.heir(&said, Micros(19)), Ok("the town".into()));
+        assert_eq!(trust.heir(&said, Micros(20)), Err(SignatureError::OutOfTime(id(), until)));
+        let forged = Succession::parse(&stranger.succeeded_by(&new.public()).to_string().replace("=stranger", "=old"));
+        assert_eq!(trust.heir(&forged.expect("a line"), Micros(19)), Err(SignatureError::NotVouched(id())));
+        let unknown = SignatureError::Unknown(stranger.public().id);
+        assert_eq!(trust.heir(&stranger.succeeded_by(&new.public()), Micros(19)), Err(unknown));
+        trust.keys.values_mut().for_each(|key| key.removed_at = Some(Micros(12)));
+        assert_eq!(trust.heir(&said, Micros(15)), Err(SignatureError::Removed(id())));
+        trust.keys.values_mut().for_each(|key| (key.removed_at, key.owner) = (None, None));
+        assert_eq!(trust.heir(&said, Micros(15)), Err(SignatureError::Ownerless(id())));
     }
 }

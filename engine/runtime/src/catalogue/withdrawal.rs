@@ -18,25 +18,6 @@ use crate::draft::{AnyEvent, stream};
 use crate::error::{Outcome, Trouble};
 use crate::people::Caller;
 
-/// How a version was withdrawn; what weighs more is greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Withdrawn {
-    /// An operator advises against it; it can be used.
-    Deprecated,
-    /// It is looked at, and nothing else.
-    Revoked,
-}
-
-impl Withdrawn {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deprecated => "deprecated",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
 /// That an operator advised against a version, or took it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withdrawal {
@@ -82,6 +63,14 @@ impl Catalogue {
             }
             _ => Ok(()),
         }
+    }
+
+    /// All versions that were deprecated or revoked.
+    pub fn withdrawn(&self) -> Vec<(InterlinkerRef, Withdrawal)> {
+        let interlinkers = self.interlinkers.read();
+        let with_reference =
+            |version: &InterlinkerVersion| Some((version.reference.clone(), version.withdrawal.clone()?));
+        interlinkers.values().flatten().filter_map(with_reference).collect()
     }
 
     /// Deprecates a version, or revokes it. What is so already, for the same reason, stays so and writes nothing; another

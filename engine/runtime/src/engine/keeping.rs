@@ -23,7 +23,7 @@ const PARTS_AT_ONCE: usize = 3;
 impl Engine {
     /// What somebody was told before a position, the newest first; and where to go on.
     pub fn notices(&self, caller: &Caller, before: Position, limit: usize) -> Outcome<(Vec<Notice>, Option<Position>)> {
-        notices::page(&self.core, caller.person, before, limit)
+        notices::page(&self.core, &self.catalogue, caller.person, before, limit)
     }
 
     /// Keeps a blob for an asset; answers what it is known by, and whether it is new.

@@ -49,6 +49,7 @@ use crate::people::{Caller, People};
 use crate::processes::{Ask, Done, Making, Processes};
 use crate::scrub::Scrubber;
 use crate::state::{Checkpointer, StateError};
+use crate::telling::Teller;
 use crate::usage::adoption::{self, Adoption, Reach};
 use crate::usage::held::{self, Held, Quota};
 use crate::usage::registry::{self, UseFilter, UsePage};
@@ -66,6 +67,7 @@ pub struct Engine {
     checkpointer: Mutex<Option<Checkpointer>>,
     dispatcher: Mutex<Option<Dispatcher>>,
     scrubber: Mutex<Option<Scrubber>>,
+    teller: Mutex<Option<Teller>>,
     pub(crate) provisioning: tokio::sync::Mutex<()>,
     /// Where a backup is taken from; nothing for a journal without files.
     pub(crate) source: Option<Source>,
@@ -140,6 +142,7 @@ impl Engine {
             dispatcher.stop();
         }
         drop(self.scrubber.lock().take());
+        drop(self.teller.lock().take());
         self.write_checkpoint();
         self.core.journal.close();
         if let Some(checkpointer) = self.checkpointer.lock().as_mut() {

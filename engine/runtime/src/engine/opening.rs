@@ -26,6 +26,7 @@ use crate::processes::Processes;
 use crate::recover::replay;
 use crate::scrub::Scrubber;
 use crate::state::{Checkpointer, State, StateError};
+use crate::telling::Teller;
 
 /// How an engine is opened.
 #[derive(Clone)]
@@ -199,6 +200,9 @@ impl Engine {
         let scrub = || Scrubber::start(Arc::clone(&core), Arc::clone(&processes));
         let scrubber = threads.then(scrub).transpose();
         let scrubber = scrubber.map_err(|source| OpenError::Io { what: "starting the scrub".into(), source })?;
+        let teller = || Teller::start(Arc::clone(&core), Arc::clone(&catalogue), Arc::clone(&processes));
+        let teller = threads.then(teller).transpose();
+        let teller = teller.map_err(|source| OpenError::Io { what: "starting what tells people".into(), source })?;
         Ok(Self {
             core,
             catalogue,
@@ -206,6 +210,7 @@ impl Engine {
             assets,
             dispatcher: Mutex::new(dispatcher),
             scrubber: Mutex::new(scrubber),
+            teller: Mutex::new(teller),
             people: People::default(),
             gate,
             interrupted: Mutex::new(interrupted),

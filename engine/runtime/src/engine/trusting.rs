@@ -2,10 +2,10 @@
 
 use interlink_model::event::Actor;
 use interlink_model::facts::InterlinkerRef;
-use interlink_model::signature::{KeyId, NamedKey};
+use interlink_model::signature::KeyId;
 
 use super::Engine;
-use crate::catalogue::{Made, Period, Trust, TrustedKey};
+use crate::catalogue::{Made, Period, Trust, TrustedKey, Vouched};
 use crate::error::Outcome;
 use crate::gate::{Answer, Permit};
 
@@ -19,17 +19,16 @@ impl Engine {
     pub async fn trust_key(
         &self,
         actor: Actor,
-        key: NamedKey,
-        owner: String,
+        vouched: Vouched,
         period: Period,
         answer: impl FnOnce(&TrustedKey) -> Answer,
         permit: &Permit,
     ) -> Outcome<Made<TrustedKey>> {
         let settle = |trusted: &TrustedKey| self.with_record(permit, || answer(trusted));
-        self.catalogue.trust_key(&self.core, actor, key, owner, period, settle).await
+        self.catalogue.trust_key(&self.core, actor, vouched, period, settle).await
     }
 
-    /// Trusts a key no more.
+    /// Trusts a key no more. Those for which it vouched stay trusted.
     pub async fn distrust_key(&self, actor: Actor, id: &KeyId, answer: &Answer, permit: &Permit) -> Outcome<()> {
         let record = permit.record(&self.core, answer);
         self.catalogue.distrust_key(&self.core, actor, id, record).await

@@ -7,6 +7,7 @@ use crate::catalogue::{InterlinkerVersion, Made, Withdrawn};
 use crate::error::Outcome;
 use crate::gate::{Answer, Permit};
 use crate::people::Caller;
+use crate::telling::Teller;
 
 impl Engine {
     /// Deprecates a version of an Interlinker, `name@version`, or revokes it.
@@ -20,7 +21,9 @@ impl Engine {
         permit: &Permit,
     ) -> Outcome<Made<InterlinkerVersion>> {
         let settle = |version: &InterlinkerVersion| self.with_record(permit, || answer(version));
-        self.catalogue.withdraw(&self.core, caller, wanted, how, reason, settle).await
+        let made = self.catalogue.withdraw(&self.core, caller, wanted, how, reason, settle).await?;
+        self.teller.lock().iter().for_each(Teller::wake);
+        Ok(made)
     }
 
     /// Assets on a task of a process whose version was deprecated or revoked. Reads assets only where a version of their

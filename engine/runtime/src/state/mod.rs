@@ -77,6 +77,8 @@ pub mod table {
     pub const ALARM: u8 = b'l';
     /// What somebody was told, by person and position.
     pub const NOTICE: u8 = b't';
+    /// Withdrawn versions of which people have been told.
+    pub const TOLD: u8 = b'j';
     /// What the state says of itself.
     pub const META: u8 = b'm';
 }

@@ -213,7 +213,7 @@ fn a_key_is_trusted_by_an_operator_and_one_that_is_removed_keeps_what_it_signed(
     put(&member, path, &body).refused(403, "forbidden");
     put(&operator, path, &json!({})).points_at(422, "invalid-input", &["/public_key", "/owner"]);
     let none = json!({"public_key": "AAAA", "owner": "x", "from": "soon"});
-    put(&operator, path, &none).points_at(422, "invalid-input", &["/from", "/public_key"]);
+    put(&operator, path, &none).points_at(422, "invalid-input", &["/public_key", "/from"]);
     put(&operator, &format!("/v1/trust/keys/{}", "k".repeat(65)), &body).refused(422, "invalid-input");
     put(&operator, path, &body).is(201);
     let position = server.position();
@@ -240,6 +240,58 @@ fn a_key_is_trusted_by_an_operator_and_one_that_is_removed_keeps_what_it_signed(
     assert!(listed.contains("Town hall") && listed.contains("require_signatures: true"), "{listed}");
     member.get("/v1/trust/keys/nobody").refused(404, "not-found");
     assert_eq!(member.get(path).is(200)["removed_at"], Value::Null);
+}
+
+#[test]
+fn a_key_that_is_trusted_vouches_for_its_successor_and_nobody_else_does() {
+    let (mut server, desk) = (Server::start(), Desk::new());
+    let operator = server.operator().clone();
+    let (old, next) = (desk.key("town-2027"), desk.path("town-2028.key"));
+    succeeds(&interlink(&["interlinker", "keygen", &next, "--succeeds", &old]));
+    let (said, line) = (format!("{next}.succession"), desk.line("town-2028.key.succession"));
+    assert!(!line.contains(desk.line("town-2028.key").split_once("private=").expect("it signs").1), "{line}");
+    let early = server.cli(&["trust", "add", &said]);
+    assert!(
+        !early.status.success() && printed(&early).contains("`town-2027` is not on the list"),
+        "{}",
+        printed(&early)
+    );
+
+    trust(&server, &desk, "town-2027", "Town hall");
+    succeeds(&server.cli(&["trust", "require", "on"]));
+    let (path, ana) = ("/v1/trust/keys/town-2028", server.member("ana"));
+    ana.id();
+    operator.id();
+    let position = server.position();
+    let body = |line: &str| json!({ "succession": line });
+    put(&operator, path, &body("town")).points_at(422, "invalid-input", &["/succession"]);
+    put(&operator, "/v1/trust/keys/mine", &body(&line)).points_at(422, "invalid-input", &["/succession"]);
+    put(&operator, path, &json!({"succession": 7})).points_at(422, "invalid-input", &["/succession"]);
+    put(&operator, path, &json!({"succession": line, "owner": "Me"})).points_at(422, "invalid-input", &["/owner"]);
+    desk.key("mine");
+    let forged = line.replace(&desk.public("town-2028"), &desk.public("mine"));
+    let refused = put(&operator, path, &body(&forged)).refused(422, "signature-refused");
+    assert!(text(&refused["detail"]).contains("did not vouch"), "{refused}");
+    put(&ana, path, &body(&line)).refused(403, "forbidden");
+    assert_eq!(server.position(), position, "something was written");
+
+    let told = succeeds(&server.cli(&["trust", "add", &said]));
+    assert!(told.contains("trusted town-2028 of Town hall") && told.contains("town-2027 vouched"), "{told}");
+    let position = server.position();
+    succeeds(&server.cli(&["trust", "add", &said]));
+    assert_eq!(server.position(), position, "what is so already is not written again");
+    server.crash();
+    let component = desk.write("poll.wasm", &poll("1.1.0"));
+    succeeds(&publish(&server, &component, Some(&next)));
+    assert_eq!(signed_by(&operator, "1.1.0")["owner"], "Town hall");
+    assert_eq!(operator.get(path).is(200)["succeeds"], "town-2027");
+    let told = succeeds(&server.cli(&["trust", "remove", "town-2027"]));
+    assert!(told.contains("town-2028 is trusted because town-2027 vouched for it"), "{told}");
+    let next = desk.write("next.wasm", &poll("1.2.0"));
+    let refused = publish(&server, &next, Some(&old));
+    assert!(printed(&refused).contains("not trusted any more"), "{}", printed(&refused));
+    let late = server.cli(&["trust", "add", &said]);
+    assert!(!late.status.success() && printed(&late).contains("not trusted any more"), "{}", printed(&late));
 }
 
 #[test]

@@ -141,6 +141,74 @@ fn a_revoked_version_is_looked_at_and_nothing_else_whatever_happens_to_the_serve
     server.audit();
 }
 
+/// What a person was told of withdrawn versions, the newest first: how, and why.
+fn told(client: &Client) -> Vec<(String, String)> {
+    let items = client.all("/v1/me/notifications", 10);
+    let of = |one: &Value| (text(&one["kind"]).to_owned(), one["text"].as_str().unwrap_or_default().to_owned());
+    items.iter().filter(|one| one["interlinker"] == "poll").map(of).collect()
+}
+
+#[test]
+fn whoever_takes_part_is_told_once_that_the_version_of_an_asset_was_withdrawn_whatever_happens_to_the_server() {
+    let mut server = library();
+    let (operator, ana, bea, out) =
+        (server.operator().clone(), server.member("ana"), server.member("bea"), server.member("out"));
+    let process = running(&ana, "Told");
+    let asked = poll(&ana, &process, "find-room", 5);
+    vote(&bea, &asked, "Monday").is(200);
+    let elsewhere = running(&out, "Elsewhere");
+    publish_poll(&server, "0.9.0");
+    asset(&out, &elsewhere, "find-room", "poll@0.9.0", &wanted("poll")["input"]);
+    let until = |server: &Server, many: usize| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while [&ana, &bea].iter().any(|person| told(person).len() < many) {
+            assert!(std::time::Instant::now() < deadline, "{:?}", told(&ana));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        // A second telling would come with the walk of the next start.
+        server.position()
+    };
+    operator.post(DEPRECATE, &json!({"reason": "worse"})).is(200);
+    until(&server, 1);
+    assert_eq!(told(&bea), [("deprecated".to_owned(), "worse".to_owned())]);
+    // The kill may come before anybody is told, or while they are.
+    operator.post(REVOKE, &json!({"reason": LEAK})).is(200);
+    server.crash();
+    until(&server, 2);
+    let all = [("revoked".to_owned(), LEAK.to_owned()), ("deprecated".to_owned(), String::new())];
+    let holds = |server: &Server| {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(until(server, 2) > 0 && [&ana, &bea].iter().all(|person| told(person) == all), "{:?}", told(&ana));
+        assert_eq!(told(&out), [], "nothing was withdrawn where they take part");
+    };
+    holds(&server);
+    let first = ana.all("/v1/me/notifications", 10)[0].clone();
+    assert_eq!((&first["title"], &first["task"]), (&json!("poll 1.0.0 was revoked"), &json!("find-room")), "{first}");
+    assert_eq!(
+        (&first["asset"], text(&first["process"])),
+        (&ana.get(&asked).is(200)["id"], process.rsplit('/').next().expect("an id"))
+    );
+    let events = ana.all(&format!("{process}/events"), 100);
+    let how: Vec<_> =
+        events.iter().filter(|one| one["kind"] == "AssetWithdrawn").map(|one| one["data"]["how"].clone()).collect();
+    assert_eq!(how, ["deprecated", "revoked"], "it stands in the history");
+    operator.post(REVOKE, &json!({"reason": "it was stolen, too"})).is(200);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(told(&bea)[0].1, "it was stolen, too", "the reason is the one that holds now, and nobody is told again");
+    operator.post(REVOKE, &json!({"reason": LEAK})).is(200);
+    for _ in 0..2 {
+        server.stop();
+        server.launch();
+        holds(&server);
+    }
+    server.stop();
+    let rebuilt = server.on_data(&["state", "rebuild"]);
+    assert!(rebuilt.status.success(), "{}", printed(&rebuilt));
+    server.launch();
+    holds(&server);
+    server.audit();
+}
+
 #[test]
 fn where_every_version_is_revoked_a_bare_name_says_so_and_nothing_recommends_it() {
     let server = library();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::facts::{Choice, Resolution};
-use crate::id::{AssetId, IncidentId, Micros, ProcessId};
+use crate::facts::{Choice, InterlinkerRef, Resolution, Withdrawn};
+use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
 use crate::process::effects::AttemptFailure;
 use crate::process::{Mapping, Plan, SetDates};
 
@@ -111,6 +111,17 @@ pub enum Command {
     },
     /// An Interlinker of a task declared an outcome.
     NoteOutcome(AssetId),
+    /// Tell people that the version on which an asset stands was withdrawn.
+    NoteWithdrawn {
+        /// The asset.
+        asset: AssetId,
+        /// The version.
+        interlinker: InterlinkerRef,
+        /// How.
+        how: Withdrawn,
+        /// Whom.
+        to: Vec<PersonId>,
+    },
     /// Deal with an incident.
     CloseIncident {
         /// Which.

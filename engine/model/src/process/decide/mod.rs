@@ -24,7 +24,7 @@ use super::effects;
 use super::{Mapping, Plan, Process, ProcessStatus, Stage, votes};
 use crate::event::Actor;
 use crate::facts::*;
-use crate::id::{AssetId, Micros};
+use crate::id::{AssetId, Micros, PersonId};
 use crate::schema::outline::ItemRef;
 use crate::sealed::Sealed;
 use crate::time::zone::Zone;
@@ -164,6 +164,9 @@ fn follow(
         Command::Compensate => vec![within::want_compensation(process)?],
         Command::SubprocessCompensated { task, process: sub } => within::subprocess_compensated(process, task, *sub)?,
         Command::NoteOutcome(asset) => note_outcome(process, *asset).into_iter().collect(),
+        Command::NoteWithdrawn { asset, interlinker, how, to } => {
+            vec![note_withdrawn(process, *asset, interlinker, *how, to)?]
+        }
         Command::CloseIncident { incident, resolution } => {
             return effects::close_incident(draft, *incident, *resolution, note);
         }
@@ -328,6 +331,22 @@ fn note_outcome(process: &Process, asset: AssetId) -> Option<ProcessEvent> {
     let held = process.assets.get(&asset).filter(|held| held.is_work && !held.outcome)?;
     let task = process.plan.outline.tasks[held.task as usize].id.clone();
     Some(OutcomeNoted { task, asset }.into())
+}
+
+/// Noted whatever the process's status, once of each version and what weighs more again.
+fn note_withdrawn(
+    process: &Process,
+    asset: AssetId,
+    interlinker: &InterlinkerRef,
+    how: Withdrawn,
+    to: &[PersonId],
+) -> Result<ProcessEvent, Rejection> {
+    let held = process.assets.get(&asset).ok_or_else(old_news)?;
+    if held.told.as_ref().is_some_and(|(version, told)| version == interlinker && *told >= how) {
+        return Err(old_news());
+    }
+    let task = process.plan.outline.tasks[held.task as usize].id.clone();
+    Ok(AssetWithdrawn { task, asset, interlinker: interlinker.clone(), how, to: to.to_vec() }.into())
 }
 
 fn retry_task(draft: &mut Draft<'_>, task: &str, note: Option<Sealed<String>>) -> Result<(), Rejection> {
