@@ -1,5 +1,6 @@
 //! `cargo xtask …`: what this repository needs done that cargo alone does not do.
 
+mod bench;
 mod demo;
 mod fuzz;
 mod guests;
@@ -14,6 +15,7 @@ const PUBLISHED_DATA: &str = "INTERLINK_DATA";
 const USAGE: &str = "\
 cargo xtask demo [--exit]                        a real process from nothing to its end; keeps serving
 cargo xtask test                                 run every test
+cargo xtask bench [--short | --full]             the numbers of this machine, an Interlinker of each language included
 cargo xtask fuzz [TARGET…] [--seconds N]         hostile bytes for every reader, led by coverage; a minute each
 cargo xtask simulate [--seeds N] [--first S]     the runtime on a simulated clock, scheduler and journal: N orders of events
 cargo xtask guests [--ship] [--toolchain NAME]   build interlinkers/* into target/guests; --ship: into interlinkers/dist, too
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         ["guests", options @ ..] => guests::run(options),
         ["demo", options @ ..] => demo::run(options),
         ["test"] => test(),
+        ["bench", options @ ..] => bench::run(options),
         ["fuzz", options @ ..] => fuzz::run(options),
         ["simulate", options @ ..] => simulate(options),
         _ => Err(USAGE.into()),

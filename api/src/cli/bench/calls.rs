@@ -40,7 +40,7 @@ impl Outbound for AtOnce {
     }
 }
 
-async fn new_asset(engine: &Engine, caller: &Caller, interlinker: &str, input: Value) -> Outcome<AssetId> {
+pub async fn new_asset(engine: &Engine, caller: &Caller, interlinker: &str, input: Value) -> Outcome<AssetId> {
     let text = |trouble: interlink_runtime::Trouble| trouble.to_string();
     let process = new_process(engine, caller, "calls").await?;
     let interlinker = engine.interlinker(interlinker).map_err(text)?.reference;
@@ -57,7 +57,7 @@ async fn new_asset(engine: &Engine, caller: &Caller, interlinker: &str, input: V
 }
 
 /// Has an action done again and again.
-async fn acted(
+pub async fn acted(
     engine: &Engine,
     caller: &Caller,
     asset: AssetId,

@@ -8,6 +8,7 @@ mod calls;
 mod commands;
 mod disk;
 mod engine;
+mod guests;
 mod killed;
 mod long;
 mod measured;
@@ -50,6 +51,12 @@ pub struct Bench {
     /// Measures with a million processes and a million events as well, and kills a server under load.
     #[arg(long, conflicts_with = "short")]
     full: bool,
+    /// Measures these Interlinkers as well: components that offer the actions `fill` and `touch` (`cargo xtask bench`).
+    #[arg(long = "guest")]
+    guests: Vec<PathBuf>,
+    /// Measures nothing but those Interlinkers, beside a file.
+    #[arg(long, requires = "guests")]
+    only_guests: bool,
     /// Does one part in the directory itself, and prints JSON: what is looked at is looked at in a process of its own.
     #[arg(long, hide = true, requires = "count")]
     part: Option<Part>,
@@ -65,6 +72,7 @@ enum Part {
     LookAtMany,
     MakeLong,
     LookAtLong,
+    Guest,
 }
 
 type Outcome<T> = Result<T, String>;
@@ -92,11 +100,20 @@ pub fn run(bench: &Bench, output: Output) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     if let (Some(part), Some(count)) = (bench.part, bench.count) {
-        println!("{}", runtime.block_on(one_part(part, &bench.directory, count))?);
+        println!("{}", runtime.block_on(one_part(part, bench, count))?);
         return Ok(());
     }
     let length = Duration::from_secs(bench.seconds);
     let place = |name| Place::new(&bench.directory, name);
+    let mut guests = Vec::new();
+    for file in &bench.guests {
+        guests.push(in_a_process_of_its_own(&place("guest")?.0, Part::Guest, 0, Some(file.as_path()))?);
+    }
+    if bench.only_guests {
+        let file = runtime.block_on(commands::raw_file(&place("file")?.0, 1, length))?;
+        report::print_guests(&guests, file, output);
+        return Ok(());
+    }
     let mut commands = Vec::new();
     for writers in WRITERS {
         let raw = runtime.block_on(commands::raw_file(&place("file")?.0, writers, length))?;
@@ -116,33 +133,41 @@ pub fn run(bench: &Bench, output: Output) -> Outcome<()> {
         }
     }
     let killed = bench.full.then(|| killed::killed(&place("killed")?.0, length)).transpose()?;
-    Report { commands, calls, disk, timers, scales, long, killed }.print(output);
+    Report { commands, calls, guests, disk, timers, scales, long, killed }.print(output);
     Ok(())
 }
 
-async fn one_part(part: Part, place: &Path, count: usize) -> Outcome<Value> {
+async fn one_part(part: Part, bench: &Bench, count: usize) -> Outcome<Value> {
+    let place = &bench.directory;
     match part {
         Part::MakeMany => scale::make(place, count).await,
         Part::LookAtMany => scale::look(place, count).await,
         Part::MakeLong => long::make(place, count).await,
         Part::LookAtLong => long::look(place).await,
+        Part::Guest => {
+            let file = bench.guests.first().ok_or("a guest is measured of a file")?;
+            Ok(guests::guest(place, file).await?.json())
+        }
     }
 }
 
 /// Makes something in one process and looks at it in another, so that the memory of the second is its own.
 fn made_and_looked_at(bench: &Bench, make: Part, look: Part, count: usize) -> Outcome<Value> {
     let place = Place::new(&bench.directory, "part")?;
-    let made = in_a_process_of_its_own(&place.0, make, count)?;
-    let mut looked = in_a_process_of_its_own(&place.0, look, count)?;
+    let made = in_a_process_of_its_own(&place.0, make, count, None)?;
+    let mut looked = in_a_process_of_its_own(&place.0, look, count, None)?;
     looked["made_per_second"] = made["made_per_second"].clone();
     Ok(looked)
 }
 
-fn in_a_process_of_its_own(place: &Path, part: Part, count: usize) -> Outcome<Value> {
+fn in_a_process_of_its_own(place: &Path, part: Part, count: usize, guest: Option<&Path>) -> Outcome<Value> {
     let binary = std::env::current_exe().map_err(|error| error.to_string())?;
     let name = part.to_possible_value().ok_or("a part has a name")?;
     let mut child = std::process::Command::new(binary);
     child.args(["bench", "--part", name.get_name(), "--count", &count.to_string(), "--directory"]).arg(place);
+    if let Some(guest) = guest {
+        child.arg("--guest").arg(guest);
+    }
     let output = child.output().map_err(|error| error.to_string())?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());

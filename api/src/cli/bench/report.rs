@@ -15,6 +15,8 @@ pub struct Report {
     pub commands: Vec<(usize, Measured, Measured)>,
     /// Calls of Interlinkers.
     pub calls: Calls,
+    /// Interlinkers, one of each language.
+    pub guests: Vec<Value>,
     /// Bytes of a process.
     pub disk: Disk,
     /// Timers.
@@ -44,6 +46,50 @@ fn circumstances() -> Value {
     })
 }
 
+/// Prints what Interlinkers cost, beside one write and sync of a file.
+pub fn print_guests(guests: &[Value], file: Measured, output: Output) {
+    match output {
+        Output::Json => print_json(&json!({"circumstances": circumstances(), "file": file.json(), "guests": guests})),
+        Output::Table => guests_table(guests, file),
+    }
+}
+
+fn guests_table(guests: &[Value], file: Measured) {
+    if guests.is_empty() {
+        return;
+    }
+    println!("\nInterlinkers, one of each language: they read an entry and write a number; one caller\n");
+    let row = |guest: &Value, state: &Value| {
+        let committed = state["with_commit"]["p50_us"].as_f64().unwrap_or_default();
+        vec![
+            guest["name"].as_str().unwrap_or_default().to_owned(),
+            state["state_kib"].to_string(),
+            figure(&state["call"]["p50_us"], 0),
+            figure(&state["call"]["p99_us"], 0),
+            format!("{committed:.0}"),
+            figure(&state["with_commit"]["p99_us"], 0),
+            format!("{:.2}", committed / file.p50_us),
+        ]
+    };
+    let states = |guest: &Value| guest["states"].as_array().cloned().unwrap_or_default();
+    let rows = guests.iter().flat_map(|guest| states(guest).iter().map(|state| row(guest, state)).collect::<Vec<_>>());
+    let header = ["", "state KiB", "call p50 µs", "p99 µs", "committed p50 µs", "p99 µs", "of a file's sync"];
+    print_table(&header, &rows.collect::<Vec<_>>());
+    println!("\nA write of 300 bytes and its sync take {:.0} µs (p99 {:.0})\n", file.p50_us, file.p99_us);
+    let row = |guest: &Value| {
+        vec![
+            guest["name"].as_str().unwrap_or_default().to_owned(),
+            format!("{:.0}", guest["component_bytes"].as_f64().unwrap_or_default() / 1024.0),
+            format!("{:.0}", guest["published"]["p50_us"].as_f64().unwrap_or_default() / 1e3),
+            format!("{:.0}", guest["ready"]["p50_us"].as_f64().unwrap_or_default() / 1e3),
+            format!("{:.1}", guest["idle_bytes"].as_f64().unwrap_or_default() / 1e6),
+            figure(&guest["instances_per_second"], 0),
+        ]
+    };
+    let header = ["", "component KiB", "published ms", "then ready ms", "idle MB", "instances and calls/s"];
+    print_table(&header, &guests.iter().map(row).collect::<Vec<_>>());
+}
+
 fn figure(value: &Value, digits: usize) -> String {
     format!("{:.digits$}", value.as_f64().unwrap_or_default())
 }
@@ -71,6 +117,7 @@ impl Report {
             "commands": commands.collect::<Vec<_>>(),
             "calls": {"instantiate": calls.instantiate.json(), "call": calls.call.json(), "both": calls.both.json(),
                 "with_commit": calls.with_commit.json(), "with_request": calls.with_request.json()},
+            "guests": self.guests,
             "disk": {"journal_bytes": disk.journal, "state_bytes": disk.state, "commands": disk.commands},
             "timers": {"armed": timers.armed.json(), "fired_per_second": timers.fired_per_second},
             "archived": timers.archived.json(),
@@ -86,6 +133,7 @@ impl Report {
         }
         self.commands_table();
         self.calls_table();
+        guests_table(&self.guests, self.commands[0].2);
         println!(
             "\nA process of {:.0} commands driven to its end: {:.0} bytes of journal, {:.0} of state",
             self.disk.commands, self.disk.journal, self.disk.state

@@ -87,7 +87,7 @@ fn written(packed: &Packed, path: &Path) -> Outcome<()> {
 }
 
 /// Memory that this process holds, in bytes.
-fn resident_bytes() -> u64 {
+pub fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
     pages * 4_096
