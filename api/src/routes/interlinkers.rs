@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use interlink_model::facts::InterlinkerRef;
 use interlink_model::schema::{Text, digest};
 use interlink_model::signature::Signature;
-use interlink_runtime::Answer;
 use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, ProblemProfile, Withdrawn};
+use interlink_runtime::{Answer, not_granted};
 use serde_json::{Value, json};
 
 use super::listed;
@@ -63,7 +63,7 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
 }
 
 /// Publishes a component (`application/wasm`, its signature in the header `Interlink-Signature: keyid=…; sig=…`), or describes
-/// an Interlinker that does not run here (JSON).
+/// an Interlinker that does not run here (JSON). The answer of a component says what it asks for and has not been granted.
 #[utoipa::path(post, path = "/v1/interlinkers", tag = "interlinkers",
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses((status = 201, description = "Published"), (status = 200, description = "It was there"),
@@ -79,7 +79,7 @@ async fn run_publish(app: &App, command: Command) -> Result<Answer, Problem> {
     command.asked.known.operator("publishing an Interlinker")?;
     let actor = command.caller.actor();
     let wanted = &command.asked.wanted;
-    let created = |version: &InterlinkerVersion| shown(StatusCode::CREATED, version, wanted);
+    let created = |version: &InterlinkerVersion| published(app, StatusCode::CREATED, version, wanted);
     let made = match command.content_type.as_str() {
         "application/wasm" => {
             let signature = signature(&command)?;
@@ -99,7 +99,7 @@ async fn run_publish(app: &App, command: Command) -> Result<Answer, Problem> {
         }
     };
     let status = if made.new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(shown(status, &made.thing, wanted))
+    Ok(published(app, status, &made.thing, wanted))
 }
 
 /// The signature that a request carries.
@@ -112,9 +112,14 @@ fn signature(command: &Command) -> Result<Option<Signature>, Problem> {
     read.transpose()
 }
 
-fn shown(status: StatusCode, version: &InterlinkerVersion, wanted: &Wanted) -> Answer {
+/// A version that was published, with what it asks for and has not been granted: a new wish needs a new consent.
+fn published(app: &App, status: StatusCode, version: &InterlinkerVersion, wanted: &Wanted) -> Answer {
     let location = Some(format!("/v1/interlinkers/{}", version.reference.name));
-    Answer { location, ..answer(status, &views::interlinker(version, wanted)) }
+    let mut shown = views::interlinker(version, wanted);
+    if let CatalogueEntry::Software(manifest) = &version.entry {
+        shown["not_granted"] = json!(not_granted(&manifest.grants, &app.engine.grants(&manifest.name)));
+    }
+    Answer { location, ..answer(status, &shown) }
 }
 
 /// Reads the description of an Interlinker that does not run here. What it says beyond the catalogue's fields is kept.

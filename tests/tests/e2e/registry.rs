@@ -1,5 +1,6 @@
 //! The registry of Interlinkers: what becomes of a version after it was published.
 
+mod consent;
 pub mod oci;
 mod provenance;
 mod signing;
@@ -17,7 +18,12 @@ fn shipped(name: &str) -> Vec<u8> {
 
 /// The poll that ships, in another version.
 fn poll(version: &str) -> Vec<u8> {
-    let mut component = shipped("poll");
+    in_version("poll", version)
+}
+
+/// An Interlinker that ships, in another version.
+fn in_version(name: &str, version: &str) -> Vec<u8> {
+    let mut component = shipped(name);
     let before = b"\"version\":\"1.0.0\"";
     let after = format!("\"version\":\"{version}\"");
     assert_eq!(before.len(), after.len(), "the manifest keeps its length");

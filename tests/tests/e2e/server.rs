@@ -256,6 +256,23 @@ impl Server {
             .expect("the binary runs")
     }
 
+    /// The same, with what is typed.
+    pub fn cli_typing(&self, arguments: &[&str], typed: &str) -> Output {
+        use std::io::Write;
+        let mut child = Command::new(BINARY)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .env("INTERLINK_SERVER", self.address.read().as_str())
+            .env("INTERLINK_TOKEN", self.operator().token())
+            .spawn()
+            .expect("the binary runs");
+        // One that reads nothing has ended before.
+        let _ = child.stdin.take().expect("it reads").write_all(typed.as_bytes());
+        child.wait_with_output().expect("it ends")
+    }
+
     /// Runs a command on the data directory.
     pub fn on_data(&self, command: &[&str]) -> Output {
         let data = self.data().to_str().expect("a path of letters");

@@ -1,5 +1,6 @@
 //! `interlink interlinker`: writing one, and looking at what they did.
 
+mod consent;
 mod oci;
 mod registry;
 mod rerun;
@@ -13,6 +14,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use interlink_author::{Built, Language, Project, create};
 use serde_json::{Value, json};
 
+use self::consent::Granting;
 use crate::cli::{Output, print_json, print_table, text};
 use crate::client::Client;
 
@@ -46,6 +48,28 @@ pub enum Command {
         /// Signs it with the key in this file, and leaves the signature beside the component.
         #[arg(long)]
         key: Option<PathBuf>,
+        /// Grants what it asks for; at a terminal it is asked.
+        #[arg(long)]
+        grant: bool,
+    },
+    /// Grants an Interlinker what it asks for beyond its own state, after showing what that is, and why.
+    Grant {
+        /// `NAME`, or `NAME@VERSION`.
+        name: String,
+        /// Grants it without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Says how many assets of an Interlinker there may be, and what they may hold together; what is left out is as for any.
+    Quota {
+        /// Its name.
+        name: String,
+        /// Assets.
+        #[arg(long)]
+        assets: Option<u64>,
+        /// Bytes of state and blobs.
+        #[arg(long)]
+        state_bytes: Option<u64>,
     },
     /// Makes a key that signs components: its private half in a file, its public half beside it.
     Keygen {
@@ -158,8 +182,16 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
             Ok(())
         }
         Command::Test(Folder { path }) => test(&open(&path)?),
-        Command::Publish { path, watch: false, key } => publish(&path, key.as_deref(), &client()?, output),
-        Command::Publish { path, watch: true, key } => watch(&open(&path)?, key.as_deref(), &client()?, output),
+        Command::Publish { path, watch: false, key, grant } => {
+            let client = client()?;
+            let published = publish(&path, key.as_deref(), &client, output)?;
+            consent::after_publishing(&published, Granting::of(grant), &client)
+        }
+        Command::Publish { path, watch: true, key, grant } => {
+            watch(&open(&path)?, key.as_deref(), grant, &client()?, output)
+        }
+        Command::Grant { name, yes } => consent::grant(&name, yes, &client()?, output),
+        Command::Quota { name, assets, state_bytes } => registry::quota(&name, assets, state_bytes, &client()?, output),
         Command::Keygen { file, id, succeeds } => signing::keygen(&file, id.as_deref(), succeeds.as_deref()),
         Command::Export { name, file } => signing::export(&name, &file, &client()?),
         Command::Push(wanted) => oci::push(&wanted, &client()?, output),
@@ -217,7 +249,7 @@ fn show_built(built: &Built, output: Output) {
 }
 
 /// Publishes a component, or what is built of a folder.
-fn publish(path: &Path, key: Option<&Path>, client: &Client, output: Output) -> Result<(), String> {
+fn publish(path: &Path, key: Option<&Path>, client: &Client, output: Output) -> Result<Value, String> {
     let is_file = path.extension().is_some_and(|extension| extension == "wasm");
     let component = if is_file {
         path.to_owned()
@@ -247,17 +279,20 @@ fn publish(path: &Path, key: Option<&Path>, client: &Client, output: Output) -> 
         };
         println!("published {} {} on {}{by}", text(&published["name"]), text(&published["version"]), client.server());
     }
-    Ok(())
+    Ok(published)
 }
 
 /// Builds and publishes again and again. What does not build is told, and the next change is waited for.
-fn watch(project: &Project, key: Option<&Path>, client: &Client, output: Output) -> Result<(), String> {
+fn watch(project: &Project, key: Option<&Path>, grant: bool, client: &Client, output: Output) -> Result<(), String> {
     let mut seen = None;
+    // Nobody is asked the same at every change.
+    let granting = if grant { Granting::All } else { Granting::Told };
     loop {
         let now = newest(project);
         if seen != Some(now) {
             seen = Some(now);
-            match publish(&project.folder, key, client, output) {
+            let published = publish(&project.folder, key, client, output);
+            match published.and_then(|published| consent::after_publishing(&published, granting, client)) {
                 Ok(()) => println!("waiting for a change"),
                 Err(message) => println!("{message}\nwaiting for a change"),
             }

@@ -75,6 +75,24 @@ pub fn reset(name: &str, client: &Client, output: Output) -> Result<(), String> 
     Ok(())
 }
 
+/// Sets the quota of an Interlinker's assets.
+pub fn quota(
+    name: &str,
+    assets: Option<u64>,
+    state_bytes: Option<u64>,
+    client: &Client,
+    output: Output,
+) -> Result<(), String> {
+    let body = json!({"assets": assets, "state_bytes": state_bytes});
+    let quota = client.put(&format!("/v1/interlinkers/{name}/quota"), &body)?;
+    if output == Output::Json {
+        print_json(&quota);
+    } else {
+        println!("{name}  at most {} assets with {} bytes together", quota["assets"], quota["state_bytes"]);
+    }
+    Ok(())
+}
+
 /// Deprecates a version, or revokes it.
 pub fn withdraw(how: &str, wanted: &Withdrawing, client: &Client, output: Output) -> Result<(), String> {
     let Withdrawing { name, version, reason } = wanted;

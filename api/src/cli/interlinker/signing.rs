@@ -79,16 +79,19 @@ pub fn signature_beside(component: &Path) -> Result<Option<String>, String> {
     Ok(Some(signature.to_string()))
 }
 
-/// The entry of `NAME` or `NAME@VERSION` on a server, and its component, which has the digest that the entry says.
-pub fn component_of(wanted: &str, client: &Client) -> Result<(Value, Vec<u8>), String> {
-    let entry = match wanted.split_once('@') {
-        None => client.get(&format!("/v1/interlinkers/{wanted}"))?,
-        Some((name, version)) => {
-            let versions = every(&format!("/v1/interlinkers/{name}/versions"), client)?;
-            let found = versions.into_iter().find(|one| one["version"] == version);
-            found.ok_or_else(|| format!("there is no version {version} of `{name}`"))?
-        }
+/// The entry of `NAME` or `NAME@VERSION` on a server.
+pub fn entry_of(wanted: &str, client: &Client) -> Result<Value, String> {
+    let Some((name, version)) = wanted.split_once('@') else {
+        return client.get(&format!("/v1/interlinkers/{wanted}"));
     };
+    let versions = every(&format!("/v1/interlinkers/{name}/versions"), client)?;
+    let found = versions.into_iter().find(|one| one["version"] == version);
+    found.ok_or_else(|| format!("there is no version {version} of `{name}`"))
+}
+
+/// The same, and its component, which has the digest that the entry says.
+pub fn component_of(wanted: &str, client: &Client) -> Result<(Value, Vec<u8>), String> {
+    let entry = entry_of(wanted, client)?;
     let [name, version, wanted_digest] = ["name", "version", "digest"].map(|field| text(&entry[field]));
     let body = client.download(&format!("/v1/interlinkers/{name}/versions/{version}/component"))?;
     let mut bytes = Vec::new();
