@@ -66,7 +66,7 @@ pub struct Asset {
     /// Versions of its Interlinker that it had before, the last one last.
     #[serde(default)]
     pub earlier: Vec<Earlier>,
-    /// How many bytes of state it has, or had when it was removed.
+    /// How many bytes of state and blobs it has, or had when it was removed.
     #[serde(default)]
     pub bytes: u64,
 }

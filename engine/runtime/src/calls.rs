@@ -49,6 +49,8 @@ pub(crate) struct Calling {
     pub answer: Option<AnswerScope>,
     /// Whether `action` names an alarm.
     pub alarm: bool,
+    /// What it is besides an instantiation, an action or an alarm.
+    pub aside: Option<Aside>,
     /// The settings and grants that it began with, where there were any.
     pub given: Option<Json>,
     /// The service at whose door it is made.
@@ -182,6 +184,7 @@ impl Recorder {
             answer: calling.answer,
             service: calling.service,
             alarm: calling.alarm,
+            aside: calling.aside,
             given: calling.given.map(Sealed::Open),
         }
     }
@@ -327,6 +330,7 @@ pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
         effect: started.effect,
         answer: started.answer,
         alarm: started.alarm,
+        aside: started.aside,
         given: started.given.and_then(|given| given.opened().cloned()),
         service: started.service,
     };

@@ -63,3 +63,31 @@ fn an_interlinker_has_a_quota_that_is_kept_and_says_how_far_it_was_crossed() {
     make();
     server.audit();
 }
+
+#[test]
+fn blobs_count_towards_a_quota_and_are_given_back_with_their_asset() {
+    let mut server = library();
+    let (ana, operator) = (server.member("ana"), server.operator().clone());
+    let process = running(&ana, "Blobs");
+    let first = asset(&ana, &process, "find-room", "document", &json!({"title": "Minutes"}));
+    let held = |server: &Server| entry(server)["held"]["state_bytes"].as_u64().expect("a number");
+    let before = held(&server);
+    let put = |bytes: usize, letter: u8| ana.send(&format!("{first}/blobs"), "text/plain", vec![letter; bytes]);
+    put(1_000, b'a').is(201);
+    assert_eq!(held(&server), before + 1_000);
+    put(1_000, b'a').is(200);
+    assert_eq!(held(&server), before + 1_000, "what is there is there once");
+    set(&operator, &json!({"state_bytes": before + 1_500})).is(200);
+    let refused = put(501, b'b').refused(409, "quota-exceeded");
+    assert_eq!((&refused["limit"], &refused["wanted"]), (&json!("state_bytes"), &json!(before + 1_501)), "{refused}");
+    put(500, b'c').is(201);
+    server.crash();
+    assert_eq!(held(&server), before + 1_500);
+    server.stop();
+    std::fs::remove_dir_all(server.place("state")).expect("it was there");
+    server.launch();
+    assert_eq!(held(&server), before + 1_500, "it is counted again from the journal");
+    ana.ask(&Ask::new("DELETE", &first)).is(204);
+    assert_eq!(held(&server), 0);
+    server.audit();
+}

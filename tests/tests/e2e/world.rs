@@ -318,6 +318,13 @@ fn an_asset_moves_to_a_newer_version_after_a_look_and_goes_back_to_what_it_was()
     assert_eq!((&look["migrates"], &look["keys_changed"]), (&json!(true), &json!(1)));
     assert_eq!(operator.get(&probe).is(200)["interlinker"]["version"], "1.0.0");
     server.member("ana").post(&format!("{probe}/upgrade"), &json!({"version": "1.1.0"})).refused(403, "forbidden");
+    // What the migration leaves has to have room.
+    let quota =
+        |quota: Value| Ask::new("PUT", "/v1/interlinkers/probe/quota").body("application/json", quota.to_string());
+    operator.ask(&quota(json!({"state_bytes": 0}))).is(200);
+    upgrade(json!({"version": "1.1.0", "without_grants": true})).refused(409, "quota-exceeded");
+    assert_eq!(operator.get(&probe).is(200)["interlinker"]["version"], "1.0.0");
+    operator.ask(&quota(json!({}))).is(200);
     upgrade(json!({"version": "1.1.0", "without_grants": true})).is(200);
     server.crash();
     assert_eq!(operator.get(&probe).is(200)["interlinker"]["version"], "1.1.0");
@@ -449,5 +456,78 @@ fn a_call_that_failed_is_kept_for_whoever_writes_the_interlinker_and_fails_on_th
     server.stop();
     assert_eq!(in_clear(server.data(), &["what-ana-wrote", "it-stood-there"]), []);
     server.launch();
+    server.audit();
+}
+
+/// What running a recorded call again on another machine says.
+#[track_caller]
+fn rerun(server: &Server, call: &str) -> String {
+    let place = tempfile::tempdir().expect("a directory");
+    let [file, component] = ["call.json", "probe.wasm"].map(|name| place.path().join(name).display().to_string());
+    std::fs::write(&component, PROBE).expect("written");
+    let fetched = server.cli(&["interlinker", "fetch", call, &file]);
+    assert!(fetched.status.success(), "{fetched:?}");
+    let rerun = crate::server::interlink(&["interlinker", "rerun", &file, &component]);
+    assert!(rerun.status.success(), "{rerun:?}");
+    String::from_utf8_lossy(&rerun.stdout).into_owned()
+}
+
+/// The record of the last failure of an asset.
+#[track_caller]
+fn last_failure(server: &Server, asset: &str) -> (String, Value) {
+    let uses = server.operator().all(&format!("/v1/usage?asset={}", id_of(asset)), 100);
+    let failed = uses.iter().rfind(|used| used["kind"] == "failure").expect("it is in the registry");
+    let call = text(&failed["call"]).to_owned();
+    let taken = server.operator().get(&format!("/v1/calls/{call}")).is(200);
+    (call, taken)
+}
+
+#[test]
+fn a_view_or_a_migration_that_failed_is_kept_and_fails_on_another_machine_too() {
+    let (mut server, process) = town();
+    publish(&server, "1.1.0");
+    let (operator, ana) = (server.operator().clone(), server.member("ana"));
+    let (large, stays) = (made(&operator, &process), made(&operator, &process));
+    // More than a view may hand over at once.
+    for number in 0..20 {
+        done(&ana, &large, "keep", &json!({"text": format!("part-{number}"), "value": "x".repeat(60_000)}));
+    }
+    ana.get(&format!("{large}/view")).refused(502, "interlinker-failed");
+    done(&ana, &stays, "keep", &json!({"text": "migration", "value": "trap"}));
+    let upgrade = json!({"version": "1.1.0", "without_grants": true});
+    operator.post(&format!("{stays}/upgrade"), &upgrade).refused(502, "interlinker-failed");
+    server.crash();
+
+    let (call, taken) = last_failure(&server, &large);
+    assert_eq!((&taken["do"], &taken["action"]), (&json!("view"), &Value::Null), "{}", taken["failure"]);
+    assert_eq!((&taken["input"], taken["state"].as_object().map(serde_json::Map::len)), (&json!({}), Some(21)));
+    let (said, detail) = (rerun(&server, &call), text(&taken["failure"]["detail"]).to_owned());
+    assert!(said.contains(&format!("failed: {detail}")), "{said}");
+    let again = operator.post(&format!("{large}/calls/{call}/replay"), &json!({})).is(200);
+    assert_eq!(again["failure"], detail.as_str());
+
+    let (call, taken) = last_failure(&server, &stays);
+    assert_eq!((&taken["do"], &taken["input"]), (&json!("migrate"), &json!("1.0.0")));
+    assert_eq!(taken["interlinker"]["version"], "1.1.0", "it is the newer one that failed");
+    let said = rerun(&server, &call);
+    assert!(said.contains("failed: it trapped") && said.contains("src/lib.rs:"), "{said}");
+    let listed = crate::server::printed(&server.cli(&["interlinker", "failures", "probe"]));
+    assert!(listed.contains(&call), "{listed}");
+    server.audit();
+}
+
+#[test]
+fn a_call_that_is_taken_along_has_the_blobs_that_it_read() {
+    let (mut server, process) = town();
+    let probe = made(server.operator(), &process);
+    let ana = server.member("ana");
+    let digest = done(&ana, &probe, "put-blob", &json!({"text": "kept aside"}));
+    act(&ana, &probe, "fail", &json!({"text": "trap"})).refused(502, "interlinker-failed");
+    done(&ana, &probe, "put-blob", &json!({"text": "put since"}));
+    let (call, taken) = last_failure(&server, &probe);
+    let blobs = taken["blobs"].as_object().expect("by digest").clone();
+    assert_eq!((blobs.len(), &taken["blobs_left"]), (1, &json!(0)), "{taken}");
+    assert_eq!(blobs[text(&digest)], "a2VwdCBhc2lkZQ==", "those that were there when it was made");
+    assert!(rerun(&server, &call).contains("failed: it trapped"));
     server.audit();
 }

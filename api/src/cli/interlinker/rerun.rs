@@ -67,6 +67,12 @@ pub fn rerun(file: &Path, component: &Path) -> Result<(), String> {
     if of["digest"] != interlinker.digest() {
         println!("{} is another build than the one that was called", component.display());
     }
+    if taken.blobs_left > 0 {
+        println!(
+            "{} of its blobs are larger than what is taken along: for this run they are not there",
+            taken.blobs_left
+        );
+    }
     let (call, recorded) = taken.call(context(taken.context()))?;
     let nothing = Arc::new(Nothing);
     let durable = Durable {

@@ -223,9 +223,10 @@ impl AssetEvent {
         }
     }
 
-    /// By how many bytes the asset's state is larger afterwards.
+    /// By how many bytes what the asset holds is larger afterwards, its blobs included.
     pub fn grown_bytes(&self) -> i64 {
         match self {
+            Self::BlobKept(event) => i64::try_from(event.size_bytes).unwrap_or(i64::MAX),
             Self::InterlinkerInstantiated(event) => event.grown_bytes,
             Self::ActionPerformed(event) => event.grown_bytes,
             Self::AlarmRang(event) => event.grown_bytes,

@@ -27,6 +27,16 @@ pub struct AnswerScope {
     pub key: u64,
 }
 
+/// What a call is that is no instantiation, no action and no alarm. It asks nobody outside, and is recorded only where it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aside {
+    /// It shows the asset; its input is the query.
+    View,
+    /// It brings the asset's state to what this version reads; its input is the version that left it.
+    Migration,
+}
+
 events! {
     /// What happens to a call.
     CallEvent {
@@ -65,6 +75,9 @@ events! {
             /// Whether `action` is the name of an alarm that rings.
             #[serde(default, skip_serializing_if = "std::ops::Not::not")]
             pub alarm: bool,
+            /// What it is besides; absent for an instantiation, an action and an alarm.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub aside: Option<Aside>,
             /// The settings and grants that the call began with, where there were any.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub given: Option<Sealed<Value>>,

@@ -9,14 +9,14 @@ use interlink_host::{
 };
 use interlink_model::asset::Asset;
 use interlink_model::event::Actor;
-use interlink_model::facts::InterlinkerRef;
+use interlink_model::facts::{Aside, InterlinkerRef};
 use interlink_model::id::{AssetId, Micros};
 use interlink_model::keyvalues::KeyValues;
 use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 
 use super::{AssetCell, Assets, blobs, company};
-use crate::calls::{Recorder, durable};
+use crate::calls::{Calling, Recorder, durable};
 use crate::core::Core;
 use crate::error::{Outcome, Trouble};
 use crate::guard::breaker::Pass;
@@ -150,6 +150,38 @@ impl Assets {
             let logs = logs.iter().map(|line| json!([line.level, line.message])).collect();
             recorder.note_failure(fault.limit(), fault.to_string(), logs);
         }
+    }
+
+    /// The record of a call that asks nobody outside and failed: what it was, with which input, of which version, at whose
+    /// door.
+    pub(super) fn failed_aside(
+        &self,
+        process: &ProcessCell,
+        asset: &Asset,
+        actor: Actor,
+        language: &str,
+        (aside, input, interlinker, service): (Aside, Json, InterlinkerRef, Option<String>),
+        (failure, logs): (&Failure, &[interlink_host::LogLine]),
+    ) -> Arc<Recorder> {
+        let calling = Calling {
+            given: self.given(&interlinker.name),
+            interlinker,
+            task: asset.task.clone(),
+            asset: asset.id,
+            version: Some(asset.version),
+            action: None,
+            input,
+            name: None,
+            language: language.to_owned(),
+            effect: None,
+            answer: None,
+            alarm: false,
+            aside: Some(aside),
+            service,
+        };
+        let recorder = Recorder::new(&self.core, process, actor, calling);
+        self.keep_failure(failure, logs, &recorder);
+        recorder
     }
 
     /// The blobs of an asset, and its alarms, as a call sees them.

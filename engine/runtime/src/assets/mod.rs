@@ -19,7 +19,7 @@ mod written;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use interlink_host::{CallContext, Entry, Failure, Fault, Interlinker};
+use interlink_host::{Besides, CallContext, Entry, Failure, Fault, Interlinker};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
@@ -153,6 +153,11 @@ pub(crate) struct Assets {
     reserved: Reserved,
 }
 
+/// Bytes of the blobs that a call keeps.
+fn kept_bytes(besides: &Besides) -> i64 {
+    besides.blobs.iter().fold(0, |bytes, (_, put)| bytes + i64::try_from(put.content.len()).unwrap_or(i64::MAX))
+}
+
 impl Assets {
     pub fn new(processes: Arc<Processes>, world: Arc<World>) -> Arc<Self> {
         let core = Arc::clone(&world.core);
@@ -232,6 +237,7 @@ impl Assets {
                     effect,
                     answer: permit.scope(),
                     alarm: false,
+                    aside: None,
                     given: self.given(&new.interlinker.name),
                     service: None,
                 };
@@ -265,8 +271,8 @@ impl Assets {
             }
         };
         let grown_bytes = i64::try_from(done.state.bytes()).unwrap_or(i64::MAX);
-        let room =
-            if is_new { self.room(process.id, &new.interlinker.name, 1, grown_bytes).map(Some) } else { Ok(None) };
+        let more = grown_bytes.saturating_add(kept_bytes(&done.besides));
+        let room = if is_new { self.room(process.id, &new.interlinker.name, 1, more).map(Some) } else { Ok(None) };
         let _room = match room {
             Ok(room) => room,
             Err(trouble) => return self.end_over_quota(process, actor, trouble, used, &recorder).await,
@@ -327,8 +333,8 @@ impl Assets {
         }
     }
 
-    /// Room for more assets of an Interlinker on a process, and for so much more state; what shrinks needs none.
-    fn room(&self, process: ProcessId, name: &str, assets: u64, grown_bytes: i64) -> Outcome<Room<'_>> {
+    /// Room for more assets of an Interlinker on a process, and for so much more state and blobs; what shrinks needs none.
+    pub(crate) fn room(&self, process: ProcessId, name: &str, assets: u64, grown_bytes: i64) -> Outcome<Room<'_>> {
         let more = HeldBytes { assets, state_bytes: u64::try_from(grown_bytes).unwrap_or(0) };
         self.reserved.room(&self.core.state, name, self.world.catalogue.quota(name), process, more)
     }
@@ -426,6 +432,7 @@ impl Assets {
                         effect: asked.effect,
                         answer: permit.scope(),
                         alarm,
+                        aside: None,
                         given: self.given(&asset.interlinker.name),
                         service: asked.service.clone(),
                     };
@@ -472,8 +479,9 @@ impl Assets {
                 Ok(done) => {
                     let bytes = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
                     let grown_bytes = bytes(done.state.bytes()) - bytes(held_bytes);
+                    let more = grown_bytes.saturating_add(kept_bytes(&done.besides));
                     let of = &asset.interlinker.name;
-                    let room = if is_new { self.room(process.id, of, 0, grown_bytes).map(Some) } else { Ok(None) };
+                    let room = if is_new { self.room(process.id, of, 0, more).map(Some) } else { Ok(None) };
                     let room = match room {
                         Ok(room) => room,
                         Err(trouble) => {
@@ -689,19 +697,23 @@ impl Assets {
         let context = call_context(actor, process, &asset.task, asset.id, language, self.core.now());
         let kept = blobs::Kept { core: Arc::clone(&self.core), asset: Arc::clone(&asset), key: process.key.clone() };
         let seen = Seen { values, given: given_of(self.given(&asset.interlinker.name).as_ref(), Some(kept)) };
+        let asked = query.clone();
         let called = self.run_guarded(guest, seen.called(Entry::View { query }, context), None).await?;
         log(&called, &asset.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::View, &asset.interlinker, &asset.task, duration_us);
         let used = InterlinkerUsed { asset: Some(asset.id), service: service.map(str::to_owned), ..used };
-        let (shown, used) = match called.result {
-            Ok(done) => (Ok((asset, done.output)), used),
+        let (shown, used, recorder) = match called.result {
+            Ok(done) => (Ok((asset, done.output)), used, None),
             Err(failure) => {
+                let service = service.map(str::to_owned);
+                let aside = (Aside::View, asked, asset.interlinker.clone(), service);
+                let recorder = self.failed_aside(process, &asset, actor, language, aside, (&failure, &called.logs));
                 let (trouble, used) = failed(used, failure);
-                (Err(trouble), used)
+                (Err(trouble), used, Some(recorder))
             }
         };
-        drop(self.processes.record_use(process, actor, used, None, None, Permit::default()));
+        drop(self.processes.record_use(process, actor, used, recorder.as_ref(), None, Permit::default()));
         shown
     }
 }

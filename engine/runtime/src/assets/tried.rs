@@ -137,6 +137,7 @@ impl Tried {
                     answer: None,
                     service: None,
                     alarm: false,
+                    aside: None,
                     given: given.map(Sealed::Open),
                 };
                 let answered = answered.into_iter().map(CallEvent::from);

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use interlink_host::{Entry, Failure, Grants, Interlinker};
 use interlink_model::event::Actor;
-use interlink_model::facts::{AssetRolledBack, AssetUpgraded, InterlinkerRef};
+use interlink_model::facts::{Aside, AssetRolledBack, AssetUpgraded, InterlinkerRef, InterlinkerUsed, UseKind};
 use interlink_model::id::AssetId;
 use interlink_model::keyvalues::{CHANGES_BYTES_MAX, KeyValues, prefixes};
 use interlink_model::manifest::{Asked, Manifest};
 use serde_json::json;
 
 use super::lane::{Place, Snapshot};
-use super::written::changes_of;
+use super::written::{changes_of, failed, used};
 use super::{AssetCell, Assets, Seen, call_context, given_of};
 use crate::archive;
 use crate::core::settled;
@@ -153,17 +153,28 @@ impl Assets {
         if guest.migrates() {
             let language = process.process().language.clone().unwrap_or_else(|| "en".into());
             let context = call_context(actor, process, &asset.task, cell.id, &language, self.core.now());
-            let entry = Entry::Migrate { version: asset.interlinker.version.clone() };
+            let version = asset.interlinker.version.clone();
+            let entry = Entry::Migrate { version: version.clone() };
             let given = given_of(self.given(&manifest.name).as_ref(), Some(self.kept(cell, &asset)));
             let values = values.clone();
             let called = self.run_guarded(guest, Seen { values, given }.called(entry, context), None).await?;
             super::log(&called, &moved.to);
             duration_us = called.cost.instantiate_us + called.cost.call_us;
-            let done = called.result.map_err(|failure| match failure {
-                Failure::Refused(problem) => Trouble::Refused(problem),
-                Failure::Failed(fault) => Trouble::Failed(fault),
-                Failure::NotBegun => unreachable!("told as what stood in its way"),
-            })?;
+            let done = match called.result {
+                Ok(done) => done,
+                Err(Failure::NotBegun) => unreachable!("told as what stood in its way"),
+                Err(Failure::Refused(problem)) => return Err(Trouble::Refused(problem)),
+                Err(failure) => {
+                    let aside = (Aside::Migration, json!(version), guest.reference(), None);
+                    let recorder =
+                        self.failed_aside(process, &asset, actor, &language, aside, (&failure, &called.logs));
+                    let used = used(UseKind::Failure, &guest.reference(), &asset.task, duration_us);
+                    let (trouble, used) = failed(InterlinkerUsed { asset: Some(cell.id), ..used }, failure);
+                    let permit = Permit::default();
+                    settled(self.processes.record_use(process, actor, used, Some(&recorder), None, permit)).await?;
+                    return Err(trouble);
+                }
+            };
             (after, changes, counts) = (done.state, done.changes, done.counts);
         }
         moved.keys_changed = changes.len();
@@ -172,6 +183,7 @@ impl Assets {
             return Ok(answer);
         }
         let grown_bytes = grown(&values, &after);
+        let _room = self.room(process.id, &manifest.name, 0, grown_bytes)?;
         let upgraded = AssetUpgraded {
             interlinker: guest.reference(),
             changes: changes_of(&changes),

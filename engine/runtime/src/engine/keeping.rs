@@ -61,6 +61,8 @@ impl Engine {
             let detail = format!("the blobs of an asset have at most {BLOBS_BYTES_MAX} bytes together");
             return Err(Trouble::InTheWay { slug: "too-many-blobs", detail });
         }
+        let more = i64::try_from(size).unwrap_or(i64::MAX);
+        let _room = self.assets.room(process.id, &asset.interlinker.name, 0, more)?;
         let events: Vec<AssetEvent> = events_of(&digest, put).collect();
         let mut fate = None;
         for chunk in events.chunks(PARTS_AT_ONCE) {

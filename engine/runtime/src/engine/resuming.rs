@@ -1,11 +1,13 @@
 //! Calls that ask the world outside: those that a crash interrupted go on, and recorded ones are looked at.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use interlink_host::{CallContext, Entry as HostEntry, Grants};
-use interlink_model::asset::Asset;
+use interlink_model::asset::{Asset, Blob};
 use interlink_model::event::Actor;
+use interlink_model::facts::Aside;
 use interlink_model::id::{AssetId, CallId};
 use serde_json::Value as Json;
 
@@ -18,6 +20,9 @@ use crate::core::Core;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Gate, Permit};
 use crate::people::Caller;
+
+/// What the blobs that a recorded call takes along have together, in bytes.
+pub const TAKEN_BLOBS_BYTES_MAX: u64 = 16 << 20;
 
 impl Engine {
     /// Lets the calls that a crash interrupted go on, side by side; `answers` says how what came of them looks to whoever
@@ -128,6 +133,10 @@ impl Engine {
         let (actor, at) = (call.stamp.actor, call.stamp.at);
         let context = crate::assets::call_context(actor, &cell, &calling.task, calling.asset, &calling.language, at);
         let entry = match &calling.action {
+            _ if calling.aside == Some(Aside::View) => HostEntry::View { query: calling.input.clone() },
+            _ if calling.aside == Some(Aside::Migration) => {
+                HostEntry::Migrate { version: calling.input.as_str().unwrap_or_default().to_owned() }
+            }
             Some(name) if calling.alarm => HostEntry::Ring { name: name.clone(), input: calling.input.clone() },
             Some(name) => HostEntry::Action { name: name.clone(), input: calling.input.clone() },
             None => HostEntry::Instantiate { input: calling.input.clone() },
@@ -135,12 +144,24 @@ impl Engine {
         Ok((entry, seen, context))
     }
 
-    /// A recorded call with all that it saw, but for the contents of blobs: whoever writes its Interlinker runs it again on
-    /// their machine.
+    /// A recorded call with all that it saw: whoever writes its Interlinker runs it again on their machine. Of its blobs the
+    /// smallest are taken along, as many as fit.
     pub fn taken_call(&self, id: CallId) -> Outcome<TakenCall> {
         let (call, has_ended) = crate::calls::read(&self.core, id)?;
         let (entry, Seen { values, given }, context) = self.seen_by(&call)?;
-        Ok(TakenCall { call: CallView::of(call, has_ended), entry, values, given, context })
+        let calling = &call.calling;
+        let then = calling.version.map(|version| self.snapshot_at(calling.asset, version)).transpose()?;
+        let (mut blobs, mut blobs_left) = (BTreeMap::new(), 0);
+        if let Some(asset) = then.map(|then| then.asset) {
+            let key = self.processes.cell(call.process)?.key.clone();
+            let kept = Kept { core: Arc::clone(&self.core), asset: Arc::clone(&asset), key };
+            let (taken, left) = that_fit(&asset.blobs, TAKEN_BLOBS_BYTES_MAX);
+            blobs_left = left;
+            for (digest, blob) in taken {
+                blobs.insert(digest.clone(), kept.part(blob, 0, blob.size_bytes as usize)?);
+            }
+        }
+        Ok(TakenCall { call: CallView::of(call, has_ended), entry, values, given, context, blobs, blobs_left })
     }
 
     /// Grants an Interlinker what it may ask the world outside for.
@@ -198,6 +219,24 @@ pub struct TakenCall {
     pub given: interlink_host::Given,
     /// Who called, when, and on what.
     pub context: CallContext,
+    /// Blobs that it could read, by digest.
+    pub blobs: BTreeMap<String, Vec<u8>>,
+    /// How many there are besides, which were not taken along.
+    pub blobs_left: usize,
+}
+
+/// The smallest of all blobs, as many as have so many bytes together; and how many are left.
+fn that_fit(all: &BTreeMap<String, Blob>, bytes_max: u64) -> (Vec<(&String, &Blob)>, usize) {
+    let mut sorted: Vec<_> = all.iter().collect();
+    sorted.sort_by_key(|(_, blob)| blob.size_bytes);
+    let mut bytes = 0;
+    let fits = |(_, blob): &(&String, &Blob)| {
+        bytes += blob.size_bytes;
+        bytes <= bytes_max
+    };
+    let taken: Vec<_> = sorted.into_iter().take_while(fits).collect();
+    let left = all.len() - taken.len();
+    (taken, left)
 }
 
 /// What came of running a recorded call again.
@@ -239,4 +278,23 @@ pub(super) fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -
         found.push((call, permit.unwrap_or_default()));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_blobs_are_taken_along_as_many_as_fit() {
+        let blob = |size_bytes| Blob { media_type: "text/plain".into(), size_bytes, first: 0, parts: 1 };
+        let all = [("a", 7), ("b", 3), ("c", 5)].map(|(digest, bytes)| (digest.to_owned(), blob(bytes)));
+        let all = BTreeMap::from(all);
+        let taken = |max| {
+            let (taken, left) = that_fit(&all, max);
+            (taken.iter().map(|(digest, _)| digest.as_str()).collect::<String>(), left)
+        };
+        assert_eq!(taken(15), ("bca".into(), 0));
+        assert_eq!(taken(14), ("bc".into(), 1));
+        assert_eq!(taken(2), (String::new(), 3));
+    }
 }

@@ -19,19 +19,19 @@ use crate::state::{State, Value, key, table};
 
 /// Assets of one Interlinker, where its operator says nothing else.
 pub const ASSETS_OF_INTERLINKER_MAX: u64 = 10_000_000;
-/// Bytes of state of all of them.
+/// Bytes of state and blobs of all of them.
 pub const STATE_BYTES_OF_INTERLINKER_MAX: u64 = 64 << 30;
 /// Assets of one process.
 pub const ASSETS_OF_PROCESS_MAX: u64 = 10_000;
-/// Bytes of state of all of them.
+/// Bytes of state and blobs of all of them.
 pub const STATE_BYTES_OF_PROCESS_MAX: u64 = 1 << 30;
 
-/// How many assets there are, and how many bytes of state they have.
+/// How many assets there are, and how many bytes they hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// Assets.
     pub assets: u64,
-    /// Bytes of state, keys included.
+    /// Bytes of state, keys included, and of blobs.
     pub state_bytes: u64,
 }
 
@@ -40,7 +40,7 @@ pub struct Held {
 pub struct Quota {
     /// Assets.
     pub assets: u64,
-    /// Bytes of state, keys included.
+    /// Bytes of state, keys included, and of blobs.
     pub state_bytes: u64,
 }
 
