@@ -34,6 +34,6 @@ fn in_version(name: &str, version: &str) -> Vec<u8> {
 
 /// Publishes the poll that ships in another version.
 #[track_caller]
-fn publish_poll(server: &Server, version: &str) {
+pub fn publish_poll(server: &Server, version: &str) {
     server.operator().send("/v1/interlinkers", WASM, poll(version)).is(201);
 }

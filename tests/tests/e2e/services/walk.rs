@@ -9,7 +9,7 @@ use crate::client::Answer;
 use crate::given::{becomes, text};
 
 #[test]
-fn a_service_is_provisioned_from_one_file_used_by_fifty_paused_opened_again_and_ended() {
+fn a_service_is_provisioned_from_one_file_used_by_fifty_while_it_is_upgraded_paused_opened_again_and_ended() {
     const PEOPLE: usize = 50;
     let mut server = prepared();
     let operator = server.operator().clone();
@@ -18,10 +18,19 @@ fn a_service_is_provisioned_from_one_file_used_by_fifty_paused_opened_again_and_
     let process = format!("/v1/processes/{}", text(&applied["process"]));
     operator.post(&format!("{DOOR}/activate"), &json!({"reason": "the desk is set up"})).is(200);
 
-    let barrier = Barrier::new(PEOPLE);
+    let asset = text(&operator.get(DOOR).is(200)["assets"]["evening"]).to_owned();
+    crate::registry::publish_poll(&server, "1.1.0");
+
+    let barrier = Barrier::new(PEOPLE + 1);
     let answers: Vec<[Answer; 3]> = std::thread::scope(|scope| {
+        // In the midst of them its Interlinker moves to a newer version.
+        let (own, barrier, path) = (&operator, &barrier, format!("/v1/assets/{asset}/upgrade"));
+        scope.spawn(move || {
+            barrier.wait();
+            own.post(&path, &json!({"version": "1.1.0"})).is(200);
+        });
         let using = (0..PEOPLE).map(|number| {
-            let (server, barrier) = (&server, &barrier);
+            let server = &server;
             scope.spawn(move || {
                 barrier.wait();
                 let guest = visitor(server);
@@ -39,7 +48,13 @@ fn a_service_is_provisioned_from_one_file_used_by_fifty_paused_opened_again_and_
     }
     let view = server.nobody().get(&format!("{DOOR}/evening/view")).is(200);
     assert_eq!(view["votes"], json!({"Monday": 25, "Thursday": 25}));
-    let asset = text(&operator.get(DOOR).is(200)["assets"]["evening"]).to_owned();
+    assert_eq!(operator.get(&format!("/v1/assets/{asset}")).is(200)["interlinker"]["version"], "1.1.0");
+    let versions: std::collections::BTreeSet<_> = operator
+        .all("/v1/usage?service=tool-desk", 100)
+        .iter()
+        .map(|used| text(&used["interlinker"]["version"]).to_owned())
+        .collect();
+    assert!(versions.contains("1.1.0"), "some came after it had moved: {versions:?}");
     assert!(!operator.get(&format!("/v1/assets/{asset}")).is(200)["outcome"].is_null(), "the quorum of 40 was reached");
 
     operator.post(&format!("{DOOR}/pause"), &json!({"reason": "we count"})).is(200);
