@@ -129,7 +129,7 @@ mod tests {
             failed: 1,
             not_made: [("busy", 3)].into(),
             crossed: [("fuel", 1)].into(),
-            breaker: BreakerView { status: Status::Open, failures: 5, retry_at: None, last: None },
+            breaker: BreakerView { status: Status::Open, failures: 5, retry_at: None, last: None, held_off: 0 },
         }
     }
 

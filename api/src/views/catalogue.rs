@@ -147,12 +147,13 @@ pub fn put_withdrawal(shown: &mut Value, withdrawal: Option<&Withdrawal>) {
 
 /// Shows how the breaker of a version stands.
 pub fn put_breaker(shown: &mut Value, breaker: &BreakerView) {
-    let BreakerView { status, failures, retry_at, last } = breaker;
+    let BreakerView { status, failures, retry_at, last, held_off } = breaker;
     shown["breaker"] = json!({
         "status": status.as_str(),
         "failures": failures,
         "retry_at": retry_at.map(time),
         "last": last_failure(last),
+        "held_off": held_off,
     });
 }
 

@@ -140,8 +140,9 @@ fn an_interlinker_that_fails_again_and_again_is_let_alone_for_a_while_and_an_ope
     let process = running(&ana, "Failing");
     let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
     let trap = format!("{brittle}/actions/trap");
-    for _ in 0..5 {
+    for _ in 0..3 {
         ana.tell(&trap).refused(502, "interlinker-failed");
+        operator.tell(&trap).refused(502, "interlinker-failed");
     }
     let refused = ana.tell(&trap);
     let problem = refused.refused(503, "interlinker-failing");
@@ -157,7 +158,7 @@ fn an_interlinker_that_fails_again_and_again_is_let_alone_for_a_while_and_an_ope
             break;
         }
         assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{shown}");
-        ana.tell(&trap);
+        operator.tell(&trap);
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     let shown = ana.get("/v1/interlinkers/brittle").is(200)["breaker"].clone();
@@ -173,8 +174,8 @@ fn an_interlinker_that_fails_again_and_again_is_let_alone_for_a_while_and_an_ope
     let metrics = String::from_utf8_lossy(&metrics).into_owned();
     for line in [
         "interlink_interlinker_breaker{interlinker=\"brittle\",version=\"1.0.0\",status=\"open\"} 1",
-        "interlink_interlinker_calls_total{interlinker=\"brittle\",version=\"1.0.0\",outcome=\"failed\"} 7",
-        "interlink_limit_crossed_total{limit=\"trap\"} 7",
+        "interlink_interlinker_calls_total{interlinker=\"brittle\",version=\"1.0.0\",outcome=\"failed\"} 8",
+        "interlink_limit_crossed_total{limit=\"trap\"} 8",
         "interlink_interlinker_waiting{interlinker=\"brittle\",version=\"1.0.0\"} 0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
@@ -189,6 +190,26 @@ fn an_interlinker_that_fails_again_and_again_is_let_alone_for_a_while_and_an_ope
     assert!(reset.contains("closed"), "{reset}");
     ana.tell(&trap).refused(502, "interlinker-failed");
     operator.tell("/v1/interlinkers/nothing/reset").refused(404, "not-found");
+}
+
+#[test]
+fn whoever_makes_an_interlinker_fail_again_and_again_stops_their_own_calls_and_nobody_elses() {
+    let server = library();
+    let (ana, bea, operator) = (server.member("ana"), server.member("bea"), server.operator());
+    operator.send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "On purpose");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    let trap = format!("{brittle}/actions/trap");
+    for _ in 0..5 {
+        ana.tell(&trap).refused(502, "interlinker-failed");
+    }
+    ana.tell(&trap).refused(503, "interlinker-failing");
+    let shown = operator.get("/v1/interlinkers/brittle").is(200)["breaker"].clone();
+    assert_eq!((&shown["status"], &shown["held_off"]), (&json!("closed"), &json!(1)), "{shown}");
+    asset(&bea, &process, "find-room", "brittle", &json!({}));
+    ana.tell(&trap).refused(503, "interlinker-failing");
+    operator.tell("/v1/interlinkers/brittle/reset").is(200);
+    ana.tell(&trap).refused(502, "interlinker-failed");
 }
 
 #[test]
@@ -229,9 +250,10 @@ fn what_is_automatic_waits_for_a_breaker_and_uses_up_no_attempt() {
     operator.send("/v1/interlinkers", "application/wasm", failing()).is(201);
     let process = running(&ana, "Breaking");
     let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
-    for _ in 0..5 {
-        ana.tell(&format!("{brittle}/actions/trap")).refused(502, "interlinker-failed");
+    for client in [&ana, operator].repeat(3) {
+        client.tell(&format!("{brittle}/actions/trap")).refused(502, "interlinker-failed");
     }
+    assert_eq!(ana.get("/v1/interlinkers/brittle").is(200)["breaker"]["status"], "open");
     let task = "          - { id: ask, kind: interlinker, interlinker: brittle, retry: { attempts: 1 } }\n";
     let automatic = crate::automation::started(&ana, "automatic", task);
     let begun = std::time::Instant::now();

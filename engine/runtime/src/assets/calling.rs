@@ -19,8 +19,7 @@ use super::{AssetCell, Assets, blobs, company};
 use crate::calls::{Calling, Recorder, durable};
 use crate::core::Core;
 use crate::error::{Outcome, Trouble};
-use crate::guard::breaker::Pass;
-use crate::guard::is_not_made;
+use crate::guard::{Passed, Who, is_not_made};
 use crate::processes::ProcessCell;
 
 /// What a call sees of its asset.
@@ -67,7 +66,7 @@ impl Assets {
             }
             None => {
                 let durable = durable(&self.world, grants, recorder, Vec::new(), company);
-                self.run_guarded(guest, call, Some(durable)).await
+                self.run_guarded(guest, Who::of(recorder.actor()), call, Some(durable)).await
             }
         }
     }
@@ -100,21 +99,22 @@ impl Assets {
     pub(super) async fn run_guarded(
         &self,
         guest: &Arc<Interlinker>,
+        who: Who,
         call: Call,
         durable: Option<DurableCall>,
     ) -> Outcome<Called> {
         let of = guest.reference();
         let is_view = matches!(call.entry, Entry::View { .. });
-        self.core.guards.admit(&of, self.core.now())?;
+        self.core.guards.admit(&of, who, self.core.now())?;
         // What was decided when the turn came: let through, or why not.
-        let turn: Arc<Mutex<Option<Outcome<Pass>>>> = Arc::default();
+        let turn: Arc<Mutex<Option<Outcome<Passed>>>> = Arc::default();
         let may_begin = {
             let (turn, core, catalogue, of) =
                 (Arc::clone(&turn), Arc::clone(&self.core), Arc::clone(&self.world.catalogue), of.clone());
             move || {
                 let may_be = if is_view { catalogue.not_paused(&of.name) } else { catalogue.may_be_called(&of) };
                 let may_be = may_be.inspect_err(|_| core.guards.not_made(&of, "withdrawn"));
-                let passed = may_be.and_then(|()| core.guards.pass(&of, core.now()));
+                let passed = may_be.and_then(|()| core.guards.pass(&of, who, core.now()));
                 let may = passed.is_ok();
                 *turn.lock() = Some(passed);
                 may
@@ -126,7 +126,7 @@ impl Assets {
             // Here, whether whoever asked still waits or has gone.
             move |called: Called| {
                 let pass = turn.lock().as_ref().and_then(|passed| passed.as_ref().ok().copied());
-                core.guards.ended(&of, pass, &called, core.now());
+                core.guards.ended(&of, who, pass, &called, core.now());
                 drop(tell.send(called));
             }
         };

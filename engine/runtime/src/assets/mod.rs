@@ -53,6 +53,7 @@ use crate::core::{Core, Fate, settled};
 use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
+use crate::guard::Who;
 use crate::processes::{Ask, Beside, ProcessCell, Processes, RefusedAhead};
 use crate::state::Value;
 use crate::usage;
@@ -466,7 +467,7 @@ impl Assets {
             };
             let seen = Seen { values, given: given_of(recorder.given(), Some(self.kept(cell, &asset))) };
             let called = match asked.by {
-                Some(_) => self.run_guarded(guest, seen.called(entry, context), None).await?,
+                Some(_) => self.run_guarded(guest, Who::of(actor), seen.called(entry, context), None).await?,
                 None => {
                     let company = self.company(process, cell.id, actor, &recorder, asked.language);
                     self.call(guest, entry, seen, context, &recorder, recorded, company).await?
@@ -698,7 +699,7 @@ impl Assets {
         let kept = blobs::Kept { core: Arc::clone(&self.core), asset: Arc::clone(&asset), key: process.key.clone() };
         let seen = Seen { values, given: given_of(self.given(&asset.interlinker.name).as_ref(), Some(kept)) };
         let asked = query.clone();
-        let called = self.run_guarded(guest, seen.called(Entry::View { query }, context), None).await?;
+        let called = self.run_guarded(guest, Who::of(actor), seen.called(Entry::View { query }, context), None).await?;
         log(&called, &asset.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let used = used(UseKind::View, &asset.interlinker, &asset.task, duration_us);

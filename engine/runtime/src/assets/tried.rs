@@ -25,6 +25,7 @@ use crate::calls::kind_word;
 use crate::core::Core;
 use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
+use crate::guard::Who;
 use crate::keys::SealingKey;
 
 /// What a guest asked and was answered, kept until it is written.
@@ -101,7 +102,7 @@ impl Assets {
         };
         let entry = Entry::Instantiate { input: new.input.clone() };
         let seen = Seen { values: KeyValues::default(), given: given_of(given.as_ref(), None) };
-        let called = self.run_guarded(guest, seen.called(entry, context), Some(durable)).await?;
+        let called = self.run_guarded(guest, Who::of(actor), seen.called(entry, context), Some(durable)).await?;
         log(&called, &new.interlinker);
         let duration_us = called.cost.instantiate_us + called.cost.call_us;
         let done = called.result.map_err(|failure| match failure {

@@ -22,6 +22,7 @@ use crate::archive;
 use crate::core::settled;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
+use crate::guard::Who;
 use crate::processes::ProcessCell;
 
 /// What moving an asset would do, or did.
@@ -157,7 +158,8 @@ impl Assets {
             let entry = Entry::Migrate { version: version.clone() };
             let given = given_of(self.given(&manifest.name).as_ref(), Some(self.kept(cell, &asset)));
             let values = values.clone();
-            let called = self.run_guarded(guest, Seen { values, given }.called(entry, context), None).await?;
+            let called =
+                self.run_guarded(guest, Who::of(actor), Seen { values, given }.called(entry, context), None).await?;
             super::log(&called, &moved.to);
             duration_us = called.cost.instantiate_us + called.cost.call_us;
             let done = match called.result {

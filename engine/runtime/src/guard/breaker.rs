@@ -48,7 +48,7 @@ enum State {
 }
 
 /// A call that was let through; it says how it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Pass {
     /// How often the breaker had changed its state when it was let through.
     era: u64,

@@ -1,5 +1,8 @@
 //! What stands between a call and its Interlinker: a [breaker] for each version, and a tally of what came of calls.
 //!
+//! A breaker that anybody could open by failing on purpose would stop everybody's work. So failures in a row count for a
+//! version only when they are not all one person's; whoever fails alone is let alone by a breaker of their own.
+//!
 //! It is memory only. What failed before a restart may work after it, and where it does not, so many calls find out again; a
 //! breaker that were an event would make every failure of a stranger's code a write. Whether a call may be made is asked
 //! twice: when it comes, so that nobody waits in vain, and when its turn has come, because much may have happened meanwhile.
@@ -10,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use interlink_host::{Called, Failure, Fault};
+use interlink_model::event::Actor;
 use interlink_model::facts::InterlinkerRef;
 use interlink_model::id::Micros;
 use parking_lot::Mutex;
@@ -53,7 +57,51 @@ pub struct BreakerView {
     pub retry_at: Option<Micros>,
     /// What failed last, whatever came after it.
     pub last: Option<LastFailure>,
+    /// People whose own calls are refused for now, because theirs alone failed again and again; all visitors of services are
+    /// one.
+    pub held_off: usize,
 }
+
+/// Who made a call, as far as breakers tell people apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Who {
+    /// What happens by itself: nobody makes it fail on purpose.
+    System,
+    /// A person.
+    Person([u8; 16]),
+    /// Visitors of services, all of them: anybody can be several.
+    Visitors,
+}
+
+impl Who {
+    /// Who acts.
+    pub fn of(actor: Actor) -> Self {
+        match actor {
+            Actor::System => Self::System,
+            Actor::Person(person) | Actor::Operator(person) => Self::Person(person.bytes()),
+            Actor::Pseudonym(id) => Self::Person(*id.as_bytes()),
+            Actor::Visitor(_) => Self::Visitors,
+        }
+    }
+}
+
+/// By whom the failures in a row were, before they count for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Row {
+    Nobody,
+    One(Who),
+    Several,
+}
+
+/// A call that was let through, by the breaker of its version and by its caller's own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passed {
+    version: Pass,
+    own: Option<Pass>,
+}
+
+/// People of whom a breaker of their own is kept, for each version: beyond them failures count for everybody.
+pub const HELD_OFF_MAX: usize = 1_000;
 
 /// What came of the calls of a version since the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +125,9 @@ pub struct Tally {
 struct Guarded {
     interlinker: InterlinkerRef,
     breaker: Breaker,
+    row: Row,
+    /// Breakers of people whose own calls failed last.
+    of_one: HashMap<Who, Breaker>,
     last: Option<LastFailure>,
     done: u64,
     refused: u64,
@@ -89,7 +140,8 @@ impl Guarded {
     fn new(interlinker: &InterlinkerRef) -> Self {
         let (not_made, crossed) = (BTreeMap::new(), BTreeMap::new());
         let (interlinker, breaker) = (interlinker.clone(), Breaker::default());
-        Self { interlinker, breaker, last: None, done: 0, refused: 0, failed: 0, not_made, crossed }
+        let (row, of_one) = (Row::Nobody, HashMap::new());
+        Self { interlinker, breaker, row, of_one, last: None, done: 0, refused: 0, failed: 0, not_made, crossed }
     }
 
     fn view(&self, now: Micros) -> BreakerView {
@@ -98,6 +150,7 @@ impl Guarded {
             failures: self.breaker.failures(),
             retry_at: self.breaker.retry_at(now),
             last: self.last.clone(),
+            held_off: self.of_one.values().filter(|own| own.status() != Status::Closed).count(),
         }
     }
 
@@ -108,11 +161,55 @@ impl Guarded {
         Tally { interlinker, done, refused, failed, not_made, crossed, breaker }
     }
 
-    fn failing(&self, now: Micros) -> Trouble {
+    /// Why a call is not made, counted.
+    fn failing(&mut self, by: &Breaker, now: Micros) -> Trouble {
+        *self.not_made.entry("failing").or_default() += 1;
         let name = format!("{}@{}", self.interlinker.name, self.interlinker.version);
-        let retry_at = self.breaker.retry_at(now).unwrap_or(now);
+        let retry_at = by.retry_at(now).unwrap_or(now);
         let retry_after_s = u32::try_from((retry_at.0 - now.0).max(0) / 1_000_000 + 1).unwrap_or(u32::MAX);
-        Trouble::Failing { name, failures: self.breaker.failures(), last: self.last.clone(), retry_after_s }
+        Trouble::Failing { name, failures: by.failures(), last: self.last.clone(), retry_after_s }
+    }
+
+    /// Refuses whom a breaker refuses.
+    fn admit(&mut self, who: Who, now: Micros) -> Outcome<()> {
+        let own = self.of_one.get(&who).copied().filter(|own| !own.admits(now));
+        match own.or_else(|| Some(self.breaker).filter(|breaker| !breaker.admits(now))) {
+            Some(refusing) => Err(self.failing(&refusing, now)),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the breakers how a call ended that they let through.
+    fn ended(&mut self, passed: Passed, who: Who, how: Ended, now: Micros) {
+        let is_counted = match how {
+            Ended::Otherwise => true,
+            Ended::Well => {
+                self.row = Row::Nobody;
+                true
+            }
+            Ended::Badly => self.counts_for_all(who),
+        };
+        self.breaker.ended(passed.version, if is_counted { how } else { Ended::Otherwise }, now);
+        let is_kept = self.of_one.contains_key(&who);
+        if is_kept || how == Ended::Badly && who != Who::System && self.of_one.len() < HELD_OFF_MAX {
+            let own = self.of_one.entry(who).or_default();
+            // One that is new has let everything through.
+            own.ended(passed.own.unwrap_or_default(), how, now);
+            if *own == Breaker::default() || own.status() == Status::Closed && own.failures() == 0 {
+                self.of_one.remove(&who);
+            }
+        }
+    }
+
+    /// Whether a failure counts for everybody: not while all in a row are one person's. What a trial shows, counts.
+    fn counts_for_all(&mut self, who: Who) -> bool {
+        let is_full = self.of_one.len() >= HELD_OFF_MAX && !self.of_one.contains_key(&who);
+        self.row = match self.row {
+            Row::Nobody if who != Who::System => Row::One(who),
+            Row::One(before) if before == who => self.row,
+            _ => Row::Several,
+        };
+        self.row == Row::Several || is_full || self.breaker.status() != Status::Closed
     }
 }
 
@@ -172,23 +269,19 @@ impl Guards {
     }
 
     /// Refuses a call of a version whose breaker is open.
-    pub fn admit(&self, interlinker: &InterlinkerRef, now: Micros) -> Outcome<()> {
-        self.with(interlinker, |guarded| {
-            if guarded.breaker.admits(now) {
-                return Ok(());
-            }
-            *guarded.not_made.entry("failing").or_default() += 1;
-            Err(guarded.failing(now))
-        })
+    pub fn admit(&self, interlinker: &InterlinkerRef, who: Who, now: Micros) -> Outcome<()> {
+        self.with(interlinker, |guarded| guarded.admit(who, now))
     }
 
     /// Lets a call through whose turn has come, or refuses it.
-    pub fn pass(&self, interlinker: &InterlinkerRef, now: Micros) -> Outcome<Pass> {
+    pub fn pass(&self, interlinker: &InterlinkerRef, who: Who, now: Micros) -> Outcome<Passed> {
         self.with(interlinker, |guarded| {
-            guarded.breaker.pass(now).ok_or_else(|| {
-                *guarded.not_made.entry("failing").or_default() += 1;
-                guarded.failing(now)
-            })
+            guarded.admit(who, now)?;
+            let own = guarded.of_one.get_mut(&who).and_then(|own| own.pass(now));
+            let version = guarded.breaker.pass(now);
+            let breaker = guarded.breaker;
+            let version = version.ok_or_else(|| guarded.failing(&breaker, now))?;
+            Ok(Passed { version, own })
         })
     }
 
@@ -198,7 +291,7 @@ impl Guards {
     }
 
     /// Takes in what came of a call. One that was not let through says nothing to the breaker.
-    pub fn ended(&self, interlinker: &InterlinkerRef, pass: Option<Pass>, called: &Called, now: Micros) {
+    pub fn ended(&self, interlinker: &InterlinkerRef, who: Who, passed: Option<Passed>, called: &Called, now: Micros) {
         self.with(interlinker, |guarded| {
             let how = match &called.result {
                 Ok(_) => {
@@ -226,8 +319,8 @@ impl Guards {
                     }
                 }
             };
-            if let Some(pass) = pass {
-                guarded.breaker.ended(pass, how, now);
+            if let Some(passed) = passed {
+                guarded.ended(passed, who, how, now);
             }
         });
     }
@@ -236,7 +329,7 @@ impl Guards {
     pub fn view(&self, interlinker: &InterlinkerRef, now: Micros) -> BreakerView {
         let inner = self.inner.lock();
         let found = inner.by_digest.get(&interlinker.digest).map(|number| inner.all[*number].view(now));
-        found.unwrap_or(BreakerView { status: Status::Closed, failures: 0, retry_at: None, last: None })
+        found.unwrap_or(BreakerView { status: Status::Closed, failures: 0, retry_at: None, last: None, held_off: 0 })
     }
 
     /// Whether calls of a version wait for its breaker.
@@ -256,7 +349,12 @@ impl Guards {
             let of_name = inner.all.iter().filter(|guarded| guarded.interlinker.name == name);
             of_name.map(|guarded| guarded.interlinker.clone()).collect()
         };
-        all.iter().for_each(|interlinker| self.with(interlinker, |guarded| guarded.breaker.reset()));
+        let reset = |guarded: &mut Guarded| {
+            guarded.breaker.reset();
+            guarded.of_one.clear();
+            guarded.row = Row::Nobody;
+        };
+        all.iter().for_each(|interlinker| self.with(interlinker, reset));
     }
 
     /// What came of the calls of every version, in the order of their first calls.
@@ -286,8 +384,79 @@ mod tests {
     }
 
     fn call(guards: &Guards, of: &InterlinkerRef, called: &Called, now: Micros) {
-        let pass = guards.pass(of, now).expect("it is let through");
-        guards.ended(of, Some(pass), called, now);
+        call_by(guards, of, Who::System, called, now);
+    }
+
+    #[track_caller]
+    fn call_by(guards: &Guards, of: &InterlinkerRef, who: Who, called: &Called, now: Micros) {
+        let passed = guards.pass(of, who, now).expect("it is let through");
+        guards.ended(of, who, Some(passed), called, now);
+    }
+
+    fn person(number: usize) -> Who {
+        Who::Person((number as u128).to_be_bytes())
+    }
+
+    fn trap() -> Called {
+        failed(Fault::Trap { message: "it fell".into() })
+    }
+
+    fn done() -> Called {
+        let problem = Problem { code: "closed".into(), detail: "it is closed".into(), pointer: None, data: None };
+        Called { result: Err(Failure::Refused(problem)), ..failed(Fault::ViewChanges) }
+    }
+
+    #[test]
+    fn whoever_fails_alone_is_let_alone_and_nobody_else() {
+        for alone in [person(1), Who::Visitors] {
+            let (guards, of, other) = (Guards::default(), interlinker("one"), person(2));
+            (0..FAILURES_IN_A_ROW_MAX).for_each(|_| call_by(&guards, &of, alone, &trap(), Micros(0)));
+            let refused = guards.admit(&of, alone, Micros(0));
+            let Err(Trouble::Failing { failures, retry_after_s, .. }) = refused else { panic!("theirs are refused") };
+            assert_eq!((failures, retry_after_s), (FAILURES_IN_A_ROW_MAX, 2));
+            let view = guards.view(&of, Micros(0));
+            assert_eq!((view.status, view.failures, view.held_off), (Status::Closed, 0, 1));
+            assert!(guards.admit(&of, other, Micros(0)).is_ok() && !guards.any_not_closed());
+            call_by(&guards, &of, other, &done(), Micros(0));
+            // Once it works for them again they are as everybody.
+            call_by(&guards, &of, alone, &done(), Micros(1_000_000));
+            assert_eq!(guards.view(&of, Micros(1_000_000)).held_off, 0);
+            (1..FAILURES_IN_A_ROW_MAX).for_each(|_| call_by(&guards, &of, alone, &trap(), Micros(1_000_000)));
+            assert!(guards.admit(&of, alone, Micros(1_000_000)).is_ok());
+            guards.reset("one");
+        }
+    }
+
+    #[test]
+    fn what_fails_for_several_in_a_row_opens_the_breaker_for_all() {
+        let (guards, of) = (Guards::default(), interlinker("one"));
+        (0..3).for_each(|_| call_by(&guards, &of, person(1), &trap(), Micros(0)));
+        (0..FAILURES_IN_A_ROW_MAX - 1).for_each(|number| {
+            call_by(&guards, &of, person(2 + number as usize), &trap(), Micros(0));
+        });
+        assert_eq!(guards.view(&of, Micros(0)).status, Status::Closed);
+        call_by(&guards, &of, person(1), &trap(), Micros(0));
+        assert_eq!(guards.view(&of, Micros(0)).status, Status::Open);
+        assert!(guards.admit(&of, person(99), Micros(0)).is_err());
+        // A trial that fails counts, whoever makes it.
+        call_by(&guards, &of, person(99), &trap(), Micros(1_000_000));
+        assert_eq!(guards.view(&of, Micros(1_000_000)).status, Status::Open);
+        call_by(&guards, &of, person(99), &done(), Micros(4_000_000));
+        assert_eq!(guards.view(&of, Micros(4_000_000)).status, Status::Closed);
+    }
+
+    #[test]
+    fn of_so_many_people_a_breaker_of_their_own_is_kept() {
+        let (guards, of) = (Guards::default(), interlinker("one"));
+        for number in 0..HELD_OFF_MAX + 5 {
+            call_by(&guards, &of, person(number), &trap(), Micros(0));
+            // So that the row is never of several.
+            call_by(&guards, &of, Who::System, &done(), Micros(0));
+        }
+        assert_eq!(guards.with(&of, |guarded| guarded.of_one.len()), HELD_OFF_MAX);
+        let stranger = person(HELD_OFF_MAX + 9);
+        (0..FAILURES_IN_A_ROW_MAX).for_each(|_| call_by(&guards, &of, stranger, &trap(), Micros(0)));
+        assert_eq!(guards.view(&of, Micros(0)).status, Status::Open, "beyond them failures count for everybody");
     }
 
     #[test]
@@ -295,15 +464,15 @@ mod tests {
         let (guards, bad, good) = (Guards::default(), interlinker("bad"), interlinker("good"));
         let trap = failed(Fault::Trap { message: "about Ana".into() });
         (0..FAILURES_IN_A_ROW_MAX).for_each(|_| call(&guards, &bad, &trap, Micros(0)));
-        let Err(Trouble::Failing { name, last, retry_after_s, .. }) = guards.admit(&bad, Micros(0)) else {
+        let Err(Trouble::Failing { name, last, retry_after_s, .. }) = guards.admit(&bad, Who::System, Micros(0)) else {
             panic!("its breaker is open");
         };
         let last = last.expect("it failed");
         assert_eq!((name.as_str(), last.limit, retry_after_s), ("bad@1.0.0", "trap", 2));
         assert!(!last.detail.contains("Ana"), "what it said is for who called: {last:?}");
-        assert!(guards.admit(&good, Micros(0)).is_ok() && guards.any_not_closed());
+        assert!(guards.admit(&good, Who::System, Micros(0)).is_ok() && guards.any_not_closed());
         guards.reset("bad");
-        assert!(guards.admit(&bad, Micros(0)).is_ok() && !guards.any_not_closed());
+        assert!(guards.admit(&bad, Who::System, Micros(0)).is_ok() && !guards.any_not_closed());
     }
 
     #[test]
