@@ -12,6 +12,7 @@ mod guests;
 mod killed;
 mod long;
 mod measured;
+mod pressure;
 mod report;
 mod scale;
 mod timers;
@@ -73,6 +74,7 @@ enum Part {
     MakeLong,
     LookAtLong,
     Guest,
+    Pressure,
 }
 
 type Outcome<T> = Result<T, String>;
@@ -107,7 +109,10 @@ pub fn run(bench: &Bench, output: Output) -> Outcome<()> {
     let place = |name| Place::new(&bench.directory, name);
     let mut guests = Vec::new();
     for file in &bench.guests {
-        guests.push(in_a_process_of_its_own(&place("guest")?.0, Part::Guest, 0, Some(file.as_path()))?);
+        let in_its_own = |part| in_a_process_of_its_own(&place("guest")?.0, part, 0, Some(file.as_path()));
+        let mut guest = in_its_own(Part::Guest)?;
+        guest["pressure"] = in_its_own(Part::Pressure)?;
+        guests.push(guest);
     }
     if bench.only_guests {
         let file = runtime.block_on(commands::raw_file(&place("file")?.0, 1, length))?;
@@ -144,6 +149,10 @@ async fn one_part(part: Part, bench: &Bench, count: usize) -> Outcome<Value> {
         Part::LookAtMany => scale::look(place, count).await,
         Part::MakeLong => long::make(place, count).await,
         Part::LookAtLong => long::look(place).await,
+        Part::Pressure => {
+            let file = bench.guests.first().ok_or("pressure is measured with a file")?;
+            Ok(pressure::pressure(place, file).await?.unwrap_or_default())
+        }
         Part::Guest => {
             let file = bench.guests.first().ok_or("a guest is measured of a file")?;
             Ok(guests::guest(place, file).await?.json())

@@ -86,6 +86,21 @@ fn guests_table(guests: &[Value], file: Measured) {
             figure(&guest["instances_per_second"], 0),
         ]
     };
+    for guest in guests.iter().filter(|guest| guest["pressure"].is_object()) {
+        let pressure = &guest["pressure"];
+        let of = |what: &str| {
+            format!("p50 {} µs, p99 {} µs", figure(&pressure[what]["p50_us"], 0), figure(&pressure[what]["p99_us"], 0))
+        };
+        println!(
+            "A thousand assets of a hundred {}, with commits: alone {}; while thirty of the hundred never end {} ({} hostile calls \
+             ended at a limit, {} were refused)\n",
+            guest["name"].as_str().unwrap_or_default(),
+            of("alone"),
+            of("attacked"),
+            pressure["hostile_calls"],
+            pressure["hostile_refused"]
+        );
+    }
     let header = ["", "component KiB", "published ms", "then ready ms", "idle MB", "instances and calls/s"];
     print_table(&header, &guests.iter().map(row).collect::<Vec<_>>());
 }

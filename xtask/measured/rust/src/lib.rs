@@ -48,6 +48,14 @@ impl Ledger {
         Ok(self.shown())
     }
 
+    /// Does harm: it never ends.
+    #[action(title(en = "Spin"))]
+    fn spin(&mut self, _input: Nothing) -> Result<()> {
+        loop {
+            std::hint::black_box(0);
+        }
+    }
+
     #[view]
     fn show(&self) -> Result<Shown> {
         Ok(self.shown())
