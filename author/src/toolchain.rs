@@ -100,6 +100,9 @@ impl Toolchain {
         let mut cut = vec![format!("--remap-path-prefix={}=.", root.display())];
         if let Some(home) = cargo_home() {
             cut.push(format!("--remap-path-prefix={}=cargo", home.display()));
+            // Where a crate came from is in no component either. What comes last holds.
+            let sources = std::fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
+            cut.extend(sources.map(|source| format!("--remap-path-prefix={}=crates", source.path().display())));
         }
         let mut command = match self {
             Self::Rustup => cargo(),
