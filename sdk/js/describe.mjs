@@ -21,7 +21,7 @@ const DEPTH_MAX = 32;
 
 /** Constraints that stand at the end of a comment: `How many. {minimum: 1, maximum: 1000}`. */
 const CONSTRAINTS = /\{([^{}]*)\}\s*$/;
-const KNOWN = ["minimum", "maximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems", "pattern", "format", "title", "default"];
+const KNOWN = ["minimum", "maximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems", "pattern", "format", "title", "default", "contentMediaType"];
 
 const mistakes = [];
 
@@ -85,14 +85,16 @@ function constraints(written, symbol) {
   return read;
 }
 
-/** Whether a declared type names the SDK's `Integer`: to the compiler that is any number. */
-function isInteger(node) {
-  if (!node) return false;
+/** What a declared type is called: to the compiler the SDK's `Integer` is any number, and its `Markdown` and `Html` are any text. */
+function named(node) {
+  if (!node) return "";
   const type = node.typeExpression?.type ?? node.type ?? node;
-  const name = type?.kind === ts.SyntaxKind.TypeReference ? type.typeName.getText() : "";
-  const imported = type?.kind === ts.SyntaxKind.ImportType ? type.qualifier?.getText() : "";
-  return name === "Integer" || imported === "Integer";
+  if (type?.kind === ts.SyntaxKind.TypeReference) return type.typeName.getText();
+  return (type?.kind === ts.SyntaxKind.ImportType && type.qualifier?.getText()) || "";
 }
+
+/** What a text is, besides text. */
+const MEDIA_TYPES = { Markdown: { contentMediaType: "text/markdown" }, Html: { contentMediaType: "text/html" } };
 
 /** The declared type of an array's elements, where it is written as `Integer[]` or `Array<Integer>`. */
 function elementOf(node) {
@@ -115,8 +117,8 @@ function schema(type, node, at, depth = 0) {
   if (flags & ts.TypeFlags.NumberLiteral) return { const: type.value };
   if (flags & ts.TypeFlags.BooleanLiteral) return { const: checker.typeToString(type) === "true" };
   if (flags & ts.TypeFlags.BooleanLike) return { type: "boolean" };
-  if (flags & ts.TypeFlags.StringLike) return { type: "string" };
-  if (flags & ts.TypeFlags.NumberLike) return { type: isInteger(node) ? "integer" : "number" };
+  if (flags & ts.TypeFlags.StringLike) return { type: "string", ...MEDIA_TYPES[named(node)] };
+  if (flags & ts.TypeFlags.NumberLike) return { type: named(node) === "Integer" ? "integer" : "number" };
   if (type.isUnion()) return union(type, node, at, depth);
   if (checker.isTupleType(type)) {
     const items = checker.getTypeArguments(type).map((item) => schema(item, undefined, at, depth + 1));

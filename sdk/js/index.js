@@ -27,6 +27,17 @@ const PART_BYTES = 64 * 1024;
  */
 
 /**
+ * A text in Markdown. Whoever reads an answer has it as it is, and beside it the safe HTML that the server makes of it.
+ * @typedef {string} Markdown
+ */
+
+/**
+ * A text in HTML. In an answer, the server leaves of it what is safe: no scripts, styles, forms or images. A test of the code
+ * itself sees it as it was written.
+ * @typedef {string} Html
+ */
+
+/**
  * What `static about` says of an Interlinker.
  * @typedef {object} About
  * @property {string} name The name that it is published under.

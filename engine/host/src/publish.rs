@@ -7,6 +7,7 @@ use wasmparser::{Parser, Payload};
 
 use crate::asking::check_grants;
 use crate::limits::Limits;
+use crate::markup::{Kinds, said_kinds};
 
 /// The newest world that this host speaks.
 pub const WORLD: &str = "interlink:interlinker@1.0.0";
@@ -230,6 +231,12 @@ pub(crate) fn compile(place: &str, schema: &Value) -> Result<Option<jsonschema::
     let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
     let built = options.build(schema);
     built.map(Some).map_err(|error| wrong(format!("has no JSON Schema at {place}: {error}")))
+}
+
+/// Whether a JSON Schema of an answer says that HTML or Markdown is in it. One that does so where the host could not follow is
+/// refused: what nobody finds nobody makes safe.
+pub(crate) fn markup_in(place: &str, schema: &Value) -> Result<Kinds, PublishError> {
+    said_kinds(schema).map_err(|reason| wrong(format!("has a JSON Schema at {place} that {reason}")))
 }
 
 /// Whether a schema stays within its bounds once its references are followed. Definitions that each refer twice to the next

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, NoReturn, Protocol, TypeVar
+from typing import Annotated, Any, Callable, NoReturn, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 from interlink._json import decode, encode
@@ -20,7 +20,9 @@ from interlink._json import decode, encode
 __all__ = [
     "Call",
     "Field",
+    "Html",
     "Interlinker",
+    "Markdown",
     "Person",
     "Refusal",
     "Response",
@@ -64,6 +66,14 @@ class Field:
     max_items: int | None = None
     pattern: str | None = None
     format: str | None = None
+    media_type: str | None = None
+
+
+#: A text in Markdown. Whoever reads an answer has it as it is, and beside it the safe HTML that the server makes of it.
+Markdown = Annotated[str, Field(media_type="text/markdown")]
+#: A text in HTML. In an answer, the server leaves of it what is safe: no scripts, styles, forms or images. A test of the code
+#: itself sees it as it was written.
+Html = Annotated[str, Field(media_type="text/html")]
 
 
 class Refusal(Exception):

@@ -37,6 +37,7 @@ WORDS = {
     "maxItems": "max_items",
     "pattern": "pattern",
     "format": "format",
+    "contentMediaType": "media_type",
 }
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 

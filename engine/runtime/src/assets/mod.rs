@@ -19,7 +19,7 @@ mod written;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use interlink_host::{CallContext, Entry, Failure, Fault, Interlinker};
+use interlink_host::{CallContext, Entry, Failure, Fault, Interlinker, Rendered};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
@@ -65,6 +65,8 @@ pub struct Acted<'a> {
     pub asset: &'a Asset,
     /// What the Interlinker answered.
     pub output: &'a Json,
+    /// What the Markdown in it comes to.
+    pub rendered: &'a Rendered,
 }
 
 /// What is asked of an asset.
@@ -509,6 +511,7 @@ impl Assets {
                         events: with_besides(&self.core, performed, done.outcome, done.besides),
                         values: done.state,
                         output: done.output,
+                        rendered: done.rendered,
                         recorder: Some(Arc::clone(&recorder)),
                     };
                     match self.hand_over(process, cell, &mut lane, call, actor, with, answer, permit) {
@@ -553,7 +556,7 @@ impl Assets {
     ) -> Result<(Fate, Answer), RefusedAhead> {
         let core = &self.core;
         let at = stream(StreamKind::Asset, cell.id.bytes());
-        let Performed { before, events, values, output, recorder } = call;
+        let Performed { before, events, values, output, rendered, recorder } = call;
         let prepare = |stamp: Stamp| {
             let (mut written, asset) = written_events(core, at, Some(&before), process.id, &cell.key, stamp, events);
             let snapshot = Snapshot { asset: Arc::clone(&asset), values };
@@ -577,7 +580,7 @@ impl Assets {
         let Some(command) = with else {
             let stamp = core.stamp(lane.time(core.now()), actor);
             let (written, asset, ahead, settle) = prepare(stamp);
-            let (answer, record) = answer(Ok(&Acted { asset: &asset, output: &output }));
+            let (answer, record) = answer(Ok(&Acted { asset: &asset, output: &output, rendered: &rendered }));
             lane.ahead = ahead;
             let fate = core.commit(&written, record, move |first| {
                 settle(first);
@@ -595,7 +598,7 @@ impl Assets {
         // `beside` runs before `answer`: the asset is there.
         let answer = |_: &crate::processes::Done<'_>| {
             let (asset, _) = made.get().expect("made beside");
-            answer(Ok(&Acted { asset, output: &output }))
+            answer(Ok(&Acted { asset, output: &output, rendered: &rendered }))
         };
         let ask = Ask { command: &command, note: None, expected: None };
         let handed = self.processes.hand_over(process, actor, &ask, beside, answer, permit)?;
@@ -618,7 +621,8 @@ impl Assets {
         permit: Permit,
     ) -> (Fate, Answer) {
         let before = Arc::clone(&lane.ahead.asset);
-        let performed = Performed { before, events, values, output: Json::Null, recorder: None };
+        let (output, rendered) = (Json::Null, Rendered::new());
+        let performed = Performed { before, events, values, output, rendered, recorder: None };
         let record = permit.record(&self.core, &answer);
         let answer = |_: Result<&Acted<'_>, &Trouble>| (answer, record);
         let Ok(handed) = self.hand_over(process, cell, lane, performed, actor, None, answer, permit) else {
@@ -726,6 +730,7 @@ struct Performed {
     /// The state that it left.
     values: KeyValues,
     output: Json,
+    rendered: Rendered,
     /// The record of the call; nothing where no call did it.
     recorder: Option<Arc<Recorder>>,
 }

@@ -15,7 +15,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use interlink_host::{Host, Interlinker};
+use interlink_host::{Host, Interlinker, Rendered};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::Actor;
@@ -584,6 +584,14 @@ impl Engine {
         self.catalogue.not_paused(&asset.interlinker.name)?;
         let snapshot = cell.snapshot();
         self.assets.view(&process, &guest, snapshot, actor, query, language, service).await
+    }
+
+    /// Renders the Markdown in what an asset showed, where its schema marks any.
+    pub async fn rendered(&self, asset: &Asset, shown: &Json) -> Outcome<Rendered> {
+        let guest = guest_of(&self.core, &self.catalogue, asset).await?;
+        let shown = shown.clone();
+        let rendering = tokio::task::spawn_blocking(move || guest.render_view(&shown));
+        rendering.await.map_err(|_| Trouble::Unknown("what it shows could not be rendered".into()))
     }
 
     /// Removes an asset.
