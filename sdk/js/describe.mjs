@@ -242,7 +242,7 @@ function manifest(declared, about) {
       input: action.input,
       output: action.output,
       allow: says.allow ?? [],
-      anonymous: false,
+      anonymous: says.anonymous ?? false,
     };
   });
   const alarms = about.alarms ?? [];

@@ -47,7 +47,8 @@ const PART_BYTES = 64 * 1024;
  * @property {string} [licence] Its licence, as SPDX identifier.
  * @property {string[]} [problems] The problem profiles that it helps with.
  * @property {{title?: Text}} [instantiate] The title of its first form.
- * @property {Record<string, {title?: Text, help?: Text, allow?: string[]}>} actions Its actions: methods of these names.
+ * @property {Record<string, {title?: Text, help?: Text, allow?: string[], anonymous?: boolean}>} actions Its actions: methods of these
+ *   names. In an anonymous one `this.person` is a pseudonym: the same for one person in one asset, and no other's.
  * @property {string[]} [alarms] Its alarms: methods of these names, called when an alarm rings that was set under theirs.
  * @property {Grants} [grants] What it asks the operator for, each with a reason in plain words.
  */

@@ -204,10 +204,6 @@ fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
             return Err(wrong(format!("has an action {:?} that is twice there or no name", action.name)));
         }
     }
-    if let Some(action) = manifest.actions.iter().find(|action| action.anonymous) {
-        let reason = "is anonymous; this server does not record actions under a pseudonym yet, and does not pretend to";
-        return Err(wrong(format!("has an action `{}` that {reason}", action.name)));
-    }
     let is_address = ["https://", "http://"].iter().any(|scheme| manifest.source.starts_with(scheme));
     if !manifest.source.is_empty() && !is_address {
         return Err(wrong(format!(

@@ -378,11 +378,14 @@ class Says:
     title: Text
     help: Text | None
     allow: list[str]
+    anonymous: bool = False
 
 
-def _method(what: str, title: Text | None, help: Text | None, allow: list[str] | None) -> Callable[[Callable], Callable]:
+def _method(
+    what: str, title: Text | None, help: Text | None, allow: list[str] | None, anonymous: bool = False
+) -> Callable[[Callable], Callable]:
     def mark(function: Callable) -> Callable:
-        function.__interlink__ = Says(what, title or {}, help, allow or [])  # type: ignore[attr-defined]
+        function.__interlink__ = Says(what, title or {}, help, allow or [], anonymous)  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -395,10 +398,16 @@ def instantiate(function: Callable | None = None, *, title: Text | None = None) 
 
 
 def action(
-    function: Callable | None = None, *, title: Text | None = None, help: Text | None = None, allow: list[str] | None = None
+    function: Callable | None = None,
+    *,
+    title: Text | None = None,
+    help: Text | None = None,
+    allow: list[str] | None = None,
+    anonymous: bool = False,
 ) -> Any:
-    """A method that people can run; ``allow`` names the roles that may, all where it is left out."""
-    mark = _method("action", title, help, allow)
+    """A method that people can run; ``allow`` names the roles that may, all where it is left out. In an ``anonymous`` one
+    ``self.person`` is a pseudonym: the same for one person in one asset, and no other's."""
+    mark = _method("action", title, help, allow, anonymous)
     return mark if function is None else mark(function)
 
 

@@ -171,7 +171,7 @@ def manifest(kind: Any) -> dict[str, Any]:
                 "input": input_of(method),
                 "output": output_of(method),
                 "allow": list(says.allow),
-                "anonymous": False,
+                "anonymous": says.anonymous,
             }
         )
     alarms = list(methods(kind, "alarm"))

@@ -6,6 +6,7 @@
 //! lanes, on what is durable.
 
 mod alarms;
+pub(crate) mod anonymous;
 pub(crate) mod blobs;
 mod calling;
 mod company;
@@ -19,7 +20,7 @@ mod written;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use interlink_host::{CallContext, Entry, Failure, Fault, Interlinker, Rendered};
+use interlink_host::{CallContext, Entry, Failure, Fault, Interlinker, Problem, Rendered};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
@@ -379,9 +380,16 @@ impl Assets {
         answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
+        let mut actor = actor;
         if let Deed::Action { name, input } = &deed {
-            may_run(guest, actor, name, asked.service.as_deref())?;
+            let is_anonymous = may_run(guest, actor, name, &asked)?;
+            if asked.resumed.is_none() {
+                anonymous::check_permit(&permit, is_anonymous)?;
+            }
             guest.check_action(name, input).map_err(Trouble::Input)?;
+            if is_anonymous {
+                actor = anonymous::pseudonym(&cell.key, cell.id, actor);
+            }
         }
         let (fate, answer, _room) = {
             let _place = Place::take(&cell.waiting)?;
@@ -709,18 +717,25 @@ impl Assets {
     }
 }
 
-/// Checks that an action is there, and that somebody has a role that may run it.
-fn may_run(guest: &Interlinker, actor: Actor, name: &str, service: Option<&str>) -> Outcome<()> {
+/// Checks that an action is there, and that somebody has a role that may run it; says whether it is anonymous.
+fn may_run(guest: &Interlinker, actor: Actor, name: &str, asked: &Use<'_>) -> Outcome<bool> {
     let Some(declared) = guest.action(name) else {
         return Err(Trouble::NotFound { what: "action", id: name.into() });
     };
     let allowed = |role: &String| declared.allow.contains(role);
     // What a service's file opens is open to everybody: an operator said so.
-    let is_open = service.is_some() || actor == Actor::System || declared.allow.is_empty();
+    let is_open = asked.service.is_some() || actor == Actor::System || declared.allow.is_empty();
+    // A call that goes on was let in as who its person is, which is no longer known.
+    let is_open = is_open || asked.resumed.is_some();
     if !is_open && !roles_of(actor).iter().any(allowed) {
         return Err(Trouble::Forbidden { what: name.into(), roles: declared.allow.clone() });
     }
-    Ok(())
+    if declared.anonymous && asked.by.is_some() {
+        // The other asset's call is recorded with its person, at the same time.
+        let detail = format!("`{name}` is anonymous: a person runs it, and no other asset does so for them");
+        return Err(Trouble::Refused(Problem { code: "not-allowed".into(), detail, pointer: None, data: None }));
+    }
+    Ok(declared.anonymous)
 }
 
 /// What a call did, before it is written.

@@ -32,11 +32,13 @@ pub(crate) use self::opening::lock;
 pub use self::opening::{Drive, OpenError, Opened, Options};
 pub use self::resuming::{Answers, Replayed, TakenCall};
 pub(crate) use self::signed::Checkpoint;
-use crate::assets::{Acted, AssetCell, Assets, Deed, For, Instantiation, NewAsset, Use as AssetUse, guest_of};
+use crate::assets::{
+    Acted, AssetCell, Assets, Deed, For, Instantiation, NewAsset, Use as AssetUse, anonymous, guest_of,
+};
 use crate::backup::Source;
 use crate::calls::Interrupted;
 use crate::catalogue::{
-    Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, Withdrawal, events_of,
+    Catalogue, CatalogueEntry, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, Withdrawal, events_of,
 };
 use crate::core::Core;
 use crate::dispatch::{ByHand, Dispatcher};
@@ -534,6 +536,17 @@ impl Engine {
     ) -> Outcome<Answer> {
         let asked = AssetUse { language, expected, effect: None, resumed: None, with: None, service: None, by: None };
         self.act_as(caller.actor(), id, action, input, asked, answer, permit).await
+    }
+
+    /// Whom the answer to an action is remembered for, where that is not who asks: the pseudonym, where it is anonymous.
+    pub fn remembered_as(&self, caller: &Caller, id: AssetId, action: &str) -> Option<Caller> {
+        let cell = self.asset_cell(id).ok()?;
+        let InterlinkerRef { name, version, .. } = &cell.snapshot().asset.interlinker;
+        let CatalogueEntry::Software(manifest) = self.interlinker(&format!("{name}@{version}")).ok()?.entry else {
+            return None;
+        };
+        let is_anonymous = manifest.actions.iter().any(|declared| declared.name == action && declared.anonymous);
+        is_anonymous.then(|| anonymous::remembered_as(&cell.key, id, caller))
     }
 
     /// The same, in the process or at a service's door.

@@ -17,7 +17,7 @@ use crate::calls::{CallView, Interrupted};
 use crate::core::Core;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Gate, Permit};
-use crate::people::Caller;
+use crate::people::{Caller, CallerKind};
 
 impl Engine {
     /// Lets the calls that a crash interrupted go on, side by side; `answers` says how what came of them looks to whoever
@@ -234,7 +234,7 @@ pub(super) fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -
         }
         let permit = call.calling.answer.as_ref().and_then(|scope| {
             let key = core.keys.key(scope.key).ok()?;
-            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, visitor: false, key })
+            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, kind: CallerKind::Member, key })
         });
         found.push((call, permit.unwrap_or_default()));
     }
