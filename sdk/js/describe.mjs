@@ -218,6 +218,11 @@ function grants(declared, asked) {
   return { http: [], secrets: [], ...asked };
 }
 
+/** What can be tried of a form, where there is something. */
+function examples(says) {
+  return says.examples?.length > 0 ? { examples: says.examples } : {};
+}
+
 function help(found) {
   const symbol = found.symbol && ts.displayPartsToString(found.symbol.getDocumentationComment(checker)).replace(/\s+/g, " ").trim();
   return symbol ? { en: symbol } : {};
@@ -243,6 +248,7 @@ function manifest(declared, about) {
       output: action.output,
       allow: says.allow ?? [],
       anonymous: says.anonymous ?? false,
+      ...examples(says),
     };
   });
   const alarms = about.alarms ?? [];
@@ -262,7 +268,7 @@ function manifest(declared, about) {
     languages: [...languages],
     licence: about.licence ?? "",
     problem_profiles: about.problems ?? [],
-    instantiate: { title: about.instantiate?.title ?? {}, input: instantiate?.input ?? {} },
+    instantiate: { title: about.instantiate?.title ?? {}, input: instantiate?.input ?? {}, ...examples(about.instantiate ?? {}) },
     actions: actions.filter((action) => action !== undefined),
     view: { query: view?.input ?? {}, output: view?.output ?? {} },
     grants: grants(declared, about.grants ?? {}),

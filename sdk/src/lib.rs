@@ -208,6 +208,8 @@ pub mod __private {
     pub use crate::manifest::write as write_manifest;
     pub use crate::manifest::{self, Manifest, text};
     pub use crate::session::Session;
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::test_host::run_examples;
     pub use schemars;
     pub use serde;
     #[cfg(target_arch = "wasm32")]

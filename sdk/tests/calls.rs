@@ -61,13 +61,23 @@ struct Room {
     problems("talk-together", "decide-together")
 )]
 impl Room {
-    #[instantiate(title(en = "Open a room", es = "Abrir una sala"))]
+    #[instantiate(title(en = "Open a room", es = "Abrir una sala"), example("A room", input({})))]
     fn open(&mut self, cx: &Call) -> Result<()> {
         ensure!(cx.caller().is_none(), "the server opens rooms");
         Ok(())
     }
 
-    #[action(title(en = "Say", es = "Decir"), help(en = "Out loud."), allow(contributor, "town crier"))]
+    #[action(
+        title(en = "Say", es = "Decir"),
+        help(en = "Out loud."),
+        allow(contributor, "town crier"),
+        example("A greeting", input({"lines": [{"text": "Oyez"}]})),
+        example(
+            "Shouted",
+            input({"lines": [{"text": "Fire", "tone": "very-loud"}]}),
+            output({"by": "person-somebody", "roles": [], "at": "2026-01-01T09:00:01Z", "lines": 1, "loud": true})
+        ),
+    )]
     fn say_lines(&mut self, input: Say, cx: &Call) -> Result<Said> {
         log::info!("{} says {} lines", cx.person(), input.lines.len());
         let loud = input.lines.iter().any(|line| matches!(line.tone, Tone::VeryLoud));
@@ -191,6 +201,12 @@ fn the_manifest_says_what_the_macros_were_told() {
         (action.allow.as_slice(), action.anonymous, manifest.actions[1].anonymous),
         (&["contributor".to_owned(), "town crier".to_owned()][..], false, true)
     );
+    let titles = |examples: &[interlink_sdk::manifest::Example]| {
+        examples.iter().map(|one| one.title.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(titles(&manifest.instantiate.examples), ["A room"]);
+    assert_eq!(titles(&action.examples), ["A greeting", "Shouted"]);
+    assert_eq!((&action.examples[0].output, &action.examples[1].output["loud"]), (&json!(null), &json!(true)));
     assert_eq!(action.input["properties"]["lines"]["items"]["additionalProperties"], json!(false));
     assert_eq!(
         action.input["properties"]["lines"]["items"]["properties"]["tone"]["enum"],

@@ -28,7 +28,7 @@ fn shown(app: &App, at_door: &AtDoor, service: &Service, file: &AssetFile) -> Op
     let all = views::actions(manifest, wanted);
     let actions = all["items"].as_array().into_iter().flatten().filter(is_open).map(|action| {
         json!({"name": action["name"], "title": action["title"], "help": action["help"], "input": action["input"],
-            "output": action["output"]})
+            "output": action["output"], "examples": action["examples"]})
     });
     Some(json!({
         "id": file.id,

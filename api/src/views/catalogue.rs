@@ -174,6 +174,7 @@ pub fn actions(manifest: &Manifest, wanted: &Wanted) -> Value {
             "output": action.output,
             "allow": action.allow,
             "anonymous": action.anonymous,
+            "examples": action.examples,
         })
     });
     json!({
@@ -181,6 +182,7 @@ pub fn actions(manifest: &Manifest, wanted: &Wanted) -> Value {
         "instantiate": {
             "title": wanted.text(&manifest.instantiate.title, languages),
             "input": manifest.instantiate.input,
+            "examples": manifest.instantiate.examples,
         },
         "view": manifest.view,
     })

@@ -18,6 +18,7 @@ mod besides;
 mod budget;
 mod call;
 mod durable;
+mod examples;
 mod fault;
 mod grants;
 mod guest;
@@ -41,6 +42,7 @@ pub use besides::{
 };
 pub use call::{Call, CallContext, Called, Change, Cost, Done, Entry, Failure, LogLine, Problem};
 pub use durable::{Ambience, Company, Durable, Kind, Record, RecordFault, Recorded};
+pub use examples::check_examples;
 pub use fault::{Fault, HttpPart};
 pub use grants::{AssetGrant, Grants, HttpGrant};
 pub use interlinker::{InputError, Interlinker};

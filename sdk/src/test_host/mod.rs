@@ -8,6 +8,7 @@
 
 mod clock;
 mod component;
+mod examples;
 mod memory;
 mod town;
 
@@ -24,6 +25,7 @@ use crate::manifest::Manifest;
 use crate::problem::{Problem, Result};
 use crate::session::Session;
 use component::Component;
+pub use examples::run_examples;
 use memory::Memory;
 pub use town::Message;
 use town::Town;
