@@ -85,16 +85,21 @@ function constraints(written, symbol) {
   return read;
 }
 
-/** What a declared type is called: to the compiler the SDK's `Integer` is any number, and its `Markdown` and `Html` are any text. */
-function named(node) {
-  if (!node) return "";
+/** Whether a declared type names the SDK's `Integer`: to the compiler that is any number. */
+function isInteger(node) {
+  if (!node) return false;
   const type = node.typeExpression?.type ?? node.type ?? node;
-  if (type?.kind === ts.SyntaxKind.TypeReference) return type.typeName.getText();
-  return (type?.kind === ts.SyntaxKind.ImportType && type.qualifier?.getText()) || "";
+  const name = type?.kind === ts.SyntaxKind.TypeReference ? type.typeName.getText() : "";
+  const imported = type?.kind === ts.SyntaxKind.ImportType ? type.qualifier?.getText() : "";
+  return name === "Integer" || imported === "Integer";
 }
 
-/** What a text is, besides text. */
-const MEDIA_TYPES = { Markdown: { contentMediaType: "text/markdown" }, Html: { contentMediaType: "text/html" } };
+/** What a text is besides text: the SDK's `Markdown` and `Html` say so in a property that no text has. */
+function mediaType(type, at) {
+  const said = type.isIntersection() && type.getProperty("__mediaType");
+  const kinds = said ? checker.getTypeOfSymbolAtLocation(said, at) : undefined;
+  return [kinds, ...(kinds?.types ?? [])].find((kind) => kind?.isStringLiteral())?.value;
+}
 
 /** The declared type of an array's elements, where it is written as `Integer[]` or `Array<Integer>`. */
 function elementOf(node) {
@@ -110,6 +115,8 @@ function schema(type, node, at, depth = 0) {
     mistake(at, "this type contains itself: a form cannot");
     return {};
   }
+  const contentMediaType = mediaType(type, at);
+  if (contentMediaType) return { type: "string", contentMediaType };
   const flags = type.getFlags();
   if (flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) return {};
   if (flags & ts.TypeFlags.Null) return { type: "null" };
@@ -117,8 +124,8 @@ function schema(type, node, at, depth = 0) {
   if (flags & ts.TypeFlags.NumberLiteral) return { const: type.value };
   if (flags & ts.TypeFlags.BooleanLiteral) return { const: checker.typeToString(type) === "true" };
   if (flags & ts.TypeFlags.BooleanLike) return { type: "boolean" };
-  if (flags & ts.TypeFlags.StringLike) return { type: "string", ...MEDIA_TYPES[named(node)] };
-  if (flags & ts.TypeFlags.NumberLike) return { type: named(node) === "Integer" ? "integer" : "number" };
+  if (flags & ts.TypeFlags.StringLike) return { type: "string" };
+  if (flags & ts.TypeFlags.NumberLike) return { type: isInteger(node) ? "integer" : "number" };
   if (type.isUnion()) return union(type, node, at, depth);
   if (checker.isTupleType(type)) {
     const items = checker.getTypeArguments(type).map((item) => schema(item, undefined, at, depth + 1));

@@ -28,13 +28,13 @@ const PART_BYTES = 64 * 1024;
 
 /**
  * A text in Markdown. Whoever reads an answer has it as it is, and beside it the safe HTML that the server makes of it.
- * @typedef {string} Markdown
+ * @typedef {string & {__mediaType?: "text/markdown"}} Markdown
  */
 
 /**
  * A text in HTML. In an answer, the server leaves of it what is safe: no scripts, styles, forms or images. A test of the code
  * itself sees it as it was written.
- * @typedef {string} Html
+ * @typedef {string & {__mediaType?: "text/html"}} Html
  */
 
 /**

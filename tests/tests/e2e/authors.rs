@@ -228,6 +228,8 @@ fn runs_its_errands(language: &'static str, file: &str, example: [&str; 3]) {
     let made = asset(&ana, &process, "find-room", "errands", &json!({}));
     let shown = ana.get(&format!("{made}/view?rendered=true")).is(200);
     assert_eq!(shown["output"]["papers"], json!([{"text": "*a*", "page": "<b>a</b>"}]), "the page is safe");
+    let output = &shown["output"];
+    assert_eq!((&output["asides"], &output["pages"]), (&json!(["<b>a</b>", null]), &json!({"first": "<b>a</b>"})));
     assert_eq!(shown["rendered"], json!({"/papers/0/text": "<p><em>a</em></p>\n"}));
 
     let [right, wrong, unfit] = example;
