@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use interlink_model::asset::BLOB_BYTES_MAX;
+use interlink_model::id::AssetId;
 use interlink_runtime::{Answer, Caller, Entry, Permit, Request as KeyedRequest};
 use serde::Serialize;
 use serde_json::Value;
@@ -257,7 +258,8 @@ async fn enter(
     let placed = place.map(|place| format!("{path} from {place}"));
     let path = placed.as_deref().unwrap_or(path);
     let request = KeyedRequest { method: parts.method.as_str(), path, key, body };
-    match app.engine.enter(caller, request).await {
+    let pseudonym = pseudonym(app, caller, parts.uri.path());
+    match app.engine.enter(pseudonym.as_ref().unwrap_or(caller), request).await {
         Ok(Entry::New(permit)) => Ok(permit),
         Ok(Entry::Answered(answer)) => {
             let mut response = respond(answer);
@@ -271,6 +273,20 @@ async fn enter(
         }
         Err(trouble) => Err(Problem::from(trouble).into_response()),
     }
+}
+
+/// Whom an answer is remembered for, where the path is that of an anonymous action: what that leaves names no person.
+fn pseudonym(app: &App, caller: &Caller, path: &str) -> Option<Caller> {
+    let segments: Vec<_> = path.split('/').collect();
+    let (asset, action) = match segments[..] {
+        ["", "v1", "assets", asset, "actions", action] => (AssetId::parse(asset)?, action),
+        ["", "v1", "services", service, asset, "actions", action] => {
+            let service = app.engine.open_service(service).ok()?;
+            (app.engine.opened_at(&service, asset, Some(action)).ok()?.0, action)
+        }
+        _ => return None,
+    };
+    app.engine.remembered_as(caller, asset, action)
 }
 
 impl Command {

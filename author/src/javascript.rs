@@ -49,14 +49,20 @@ pub(crate) fn test(folder: &Path, runner: &Runner, tell: &mut dyn FnMut(&str)) -
     let kept = folder.join(sdk::FOLDER);
     sdk::write_js(&kept)?;
     let npm = Npm::find(tell)?;
-    let manifest = describe(folder, &main_of(folder)?, &npm)?.manifest();
+    let main = main_of(folder)?;
+    let manifest = describe(folder, &main, &npm)?.manifest();
     let manifest_path = kept.join("manifest.json");
     fs::write(&manifest_path, manifest).map_err(AuthorError::writing(&manifest_path))?;
     let tests = || {
         let mut tests = Command::new("node");
-        tests.args(["--test", "--test-reporter=spec"]).current_dir(folder).env("INTERLINK_TEST_AJV", npm.ajv());
-        tests.env("INTERLINK_TEST_MANIFEST", &manifest_path);
-        tests
+        tests.args(["--test", "--test-reporter=spec"]);
+        let mut examples = Command::new("node");
+        examples.arg(Path::new(sdk::FOLDER).join("js/examples.mjs")).arg(&main);
+        let mut all = vec![tests, examples];
+        for one in &mut all {
+            one.current_dir(folder).env("INTERLINK_TEST_AJV", npm.ajv()).env("INTERLINK_TEST_MANIFEST", &manifest_path);
+        }
+        all
     };
     runner.twice(tell, tests)
 }

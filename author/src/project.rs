@@ -84,13 +84,17 @@ pub(crate) struct Runner<'a> {
 
 impl Runner<'_> {
     /// Runs tests with the code as it is, then with the component that is built of it.
-    pub fn twice(&self, tell: &mut dyn FnMut(&str), tests: impl Fn() -> Command) -> Outcome<()> {
-        watched(&mut tests(), "its tests failed")?;
+    pub fn twice(&self, tell: &mut dyn FnMut(&str), tests: impl Fn() -> Vec<Command>) -> Outcome<()> {
+        for mut one in tests() {
+            watched(&mut one, "its tests failed")?;
+        }
         let built = self.project.build(tell)?;
         tell("the same tests in the component");
-        let mut again = tests();
-        under(&mut again, &built.path, self.binary, &self.project.folder);
-        watched(&mut again, "its tests failed in the component")
+        for mut again in tests() {
+            under(&mut again, &built.path, self.binary, &self.project.folder);
+            watched(&mut again, "its tests failed in the component")?;
+        }
+        Ok(())
     }
 }
 

@@ -50,13 +50,18 @@ pub(crate) fn test(folder: &Path, runner: &Runner, tell: &mut dyn FnMut(&str)) -
     let kept = folder.join(sdk::FOLDER);
     sdk::write_python(&kept)?;
     let pip = Pip::find(tell)?;
-    let manifest = describe(folder, &module_of(folder)?, &pip)?.manifest();
+    let module = module_of(folder)?;
+    let manifest = describe(folder, &module, &pip)?.manifest();
     let manifest_path = kept.join("manifest.json");
     fs::write(&manifest_path, manifest).map_err(AuthorError::writing(&manifest_path))?;
     let tests = || {
-        let mut tests = python(folder, &pip);
-        tests.args(["-m", "unittest"]).env("INTERLINK_TEST_MANIFEST", &manifest_path);
-        tests
+        let all: [&[&str]; 2] = [&["-m", "unittest"], &["-m", "interlink._examples", &module]];
+        let command = |arguments: &[&str]| {
+            let mut command = python(folder, &pip);
+            command.args(arguments).env("INTERLINK_TEST_MANIFEST", &manifest_path);
+            command
+        };
+        all.map(command).into()
     };
     runner.twice(tell, tests)
 }

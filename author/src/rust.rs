@@ -66,7 +66,7 @@ pub(crate) fn test(folder: &Path, runner: &Runner<'_>, tell: &mut dyn FnMut(&str
     let tests = || {
         let mut tests = cargo();
         tests.arg("test").current_dir(folder).env_remove("RUSTFLAGS");
-        tests
+        vec![tests]
     };
     runner.twice(tell, tests)
 }

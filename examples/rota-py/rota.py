@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from interlink import Field, Interlinker, action, alarm, ensure, instantiate, interlinker, migrate, view
+from interlink import Example, Field, Interlinker, action, alarm, ensure, instantiate, interlinker, migrate, view
 
 
 @dataclass
@@ -91,7 +91,10 @@ class Rota(Interlinker):
     def reminded(self):
         return self.state.map("reminded", bool)
 
-    @instantiate(title={"en": "Make a rota", "es": "Crear turnos"})
+    @instantiate(
+        title={"en": "Make a rota", "es": "Crear turnos"},
+        examples=[Example("A Saturday", Open("Repair café", [Shift("saturday", "2027-05-01T10:00:00Z", 2)]))],
+    )
     def open(self, input: Open) -> None:
         seen = set()
         for number, shift in enumerate(input.shifts):
@@ -101,7 +104,13 @@ class Rota(Interlinker):
             seen.add(shift.id)
         self.state.set("open", input)
 
-    @action(title={"en": "Take a shift", "es": "Apuntarse a un turno"})
+    @action(
+        title={"en": "Take a shift", "es": "Apuntarse a un turno"},
+        examples=[
+            Example("Saturday", Which("saturday")),
+            Example("A day that is not there", Which("sunday"), problem="no-such-shift"),
+        ],
+    )
     def take(self, input: Which) -> None:
         """Takes a shift."""
         shift, takers = self.shift(input.shift), self.takers(input.shift)

@@ -3,6 +3,7 @@
 import { Interlinker, ensure } from "./.interlink/js/index.js";
 
 /** @typedef {import("./.interlink/js/index.js").Integer} Integer */
+/** @typedef {import("./.interlink/js/index.js").Markdown} Markdown */
 
 /**
  * What an operator sets.
@@ -29,7 +30,7 @@ import { Interlinker, ensure } from "./.interlink/js/index.js";
 /**
  * @typedef {object} Answer
  * @property {Integer} number The suggestion's number. {minimum: 1}
- * @property {string} text What is answered. {minLength: 1, maxLength: 2000}
+ * @property {string} text What is answered, in Markdown. {minLength: 1, maxLength: 2000}
  */
 
 /**
@@ -45,7 +46,7 @@ import { Interlinker, ensure } from "./.interlink/js/index.js";
  * @property {string} text
  * @property {Integer} supporters
  * @property {boolean} supported Whether whoever looks supports it.
- * @property {string} answer Empty until there is one.
+ * @property {Markdown} answer Empty until there is one.
  */
 
 /**
@@ -71,9 +72,18 @@ export default class Suggestions extends Interlinker {
     },
     licence: "EUPL-1.2",
     problems: ["collect-feedback"],
-    instantiate: { title: { en: "Open a box", es: "Abrir un buzón" } },
+    instantiate: {
+      title: { en: "Open a box", es: "Abrir un buzón" },
+      examples: [{ title: "A box for a square", input: { title: "The square" } }],
+    },
     actions: {
-      send: { title: { en: "Suggest something", es: "Sugerir algo" } },
+      send: {
+        title: { en: "Suggest something", es: "Sugerir algo" },
+        examples: [
+          { title: "A bench for a park", input: { category: "parks", text: "A bench" }, output: { number: 1 } },
+          { title: "About nothing that is asked", input: { category: "moon", text: "A bench" }, problem: "no-such-category" },
+        ],
+      },
       support: { title: { en: "Support it", es: "Apoyarla" } },
       answer: { title: { en: "Answer", es: "Responder" }, allow: ["operator"] },
     },

@@ -21,7 +21,7 @@ const DEPTH_MAX = 32;
 
 /** Constraints that stand at the end of a comment: `How many. {minimum: 1, maximum: 1000}`. */
 const CONSTRAINTS = /\{([^{}]*)\}\s*$/;
-const KNOWN = ["minimum", "maximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems", "pattern", "format", "title", "default"];
+const KNOWN = ["minimum", "maximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems", "pattern", "format", "title", "default", "contentMediaType"];
 
 const mistakes = [];
 
@@ -94,6 +94,13 @@ function isInteger(node) {
   return name === "Integer" || imported === "Integer";
 }
 
+/** What a text is besides text: the SDK's `Markdown` and `Html` say so in a property that no text has. */
+function mediaType(type, at) {
+  const said = type.isIntersection() && type.getProperty("__mediaType");
+  const kinds = said ? checker.getTypeOfSymbolAtLocation(said, at) : undefined;
+  return [kinds, ...(kinds?.types ?? [])].find((kind) => kind?.isStringLiteral())?.value;
+}
+
 /** The declared type of an array's elements, where it is written as `Integer[]` or `Array<Integer>`. */
 function elementOf(node) {
   const type = node?.typeExpression?.type ?? node?.type ?? node;
@@ -108,6 +115,8 @@ function schema(type, node, at, depth = 0) {
     mistake(at, "this type contains itself: a form cannot");
     return {};
   }
+  const contentMediaType = mediaType(type, at);
+  if (contentMediaType) return { type: "string", contentMediaType };
   const flags = type.getFlags();
   if (flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) return {};
   if (flags & ts.TypeFlags.Null) return { type: "null" };
@@ -216,6 +225,11 @@ function grants(declared, asked) {
   return { http: [], secrets: [], ...asked };
 }
 
+/** What can be tried of a form, where there is something. */
+function examples(says) {
+  return says.examples?.length > 0 ? { examples: says.examples } : {};
+}
+
 function help(found) {
   const symbol = found.symbol && ts.displayPartsToString(found.symbol.getDocumentationComment(checker)).replace(/\s+/g, " ").trim();
   return symbol ? { en: symbol } : {};
@@ -240,7 +254,8 @@ function manifest(declared, about) {
       input: action.input,
       output: action.output,
       allow: says.allow ?? [],
-      anonymous: false,
+      anonymous: says.anonymous ?? false,
+      ...examples(says),
     };
   });
   const alarms = about.alarms ?? [];
@@ -260,7 +275,7 @@ function manifest(declared, about) {
     languages: [...languages],
     licence: about.licence ?? "",
     problem_profiles: about.problems ?? [],
-    instantiate: { title: about.instantiate?.title ?? {}, input: instantiate?.input ?? {} },
+    instantiate: { title: about.instantiate?.title ?? {}, input: instantiate?.input ?? {}, ...examples(about.instantiate ?? {}) },
     actions: actions.filter((action) => action !== undefined),
     view: { query: view?.input ?? {}, output: view?.output ?? {} },
     grants: grants(declared, about.grants ?? {}),

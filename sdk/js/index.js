@@ -27,6 +27,17 @@ const PART_BYTES = 64 * 1024;
  */
 
 /**
+ * A text in Markdown. Whoever reads an answer has it as it is, and beside it the safe HTML that the server makes of it.
+ * @typedef {string & {__mediaType?: "text/markdown"}} Markdown
+ */
+
+/**
+ * A text in HTML. In an answer, the server leaves of it what is safe: no scripts, styles, forms or images. A test of the code
+ * itself sees it as it was written.
+ * @typedef {string & {__mediaType?: "text/html"}} Html
+ */
+
+/**
  * What `static about` says of an Interlinker.
  * @typedef {object} About
  * @property {string} name The name that it is published under.
@@ -35,10 +46,21 @@ const PART_BYTES = 64 * 1024;
  * @property {Text} [description] What it does.
  * @property {string} [licence] Its licence, as SPDX identifier.
  * @property {string[]} [problems] The problem profiles that it helps with.
- * @property {{title?: Text}} [instantiate] The title of its first form.
- * @property {Record<string, {title?: Text, help?: Text, allow?: string[]}>} actions Its actions: methods of these names.
+ * @property {{title?: Text, examples?: Example[]}} [instantiate] The title of its first form, and examples of it.
+ * @property {Record<string, {title?: Text, help?: Text, allow?: string[], anonymous?: boolean, examples?: Example[]}>} actions Its actions: methods of these
+ *   names. In an anonymous one `this.person` is a pseudonym: the same for one person in one asset, and no other's.
  * @property {string[]} [alarms] Its alarms: methods of these names, called when an alarm rings that was set under theirs.
  * @property {Grants} [grants] What it asks the operator for, each with a reason in plain words.
+ */
+
+/**
+ * What can be tried, and what comes of it: `interlink interlinker test` runs it on an asset of its own, which the first example of
+ * `instantiate` makes.
+ * @typedef {object} Example
+ * @property {string} title What it shows, in a line.
+ * @property {object} input What is given.
+ * @property {unknown} [output] What is answered.
+ * @property {string} [problem] The code with which it is refused.
  */
 
 /**

@@ -114,7 +114,8 @@ export class TestHost {
     if (roles && allow.length > 0 && !roles.some((role) => allow.includes(role))) {
       return Promise.reject(new Refusal(`\`${action}\` is for ${allow.join(", ")}`, { code: "not-allowed" }));
     }
-    return this.#call("call", action, person, input);
+    const isAnonymous = Boolean(this.#Kind.about.actions?.[action]?.anonymous);
+    return this.#call("call", action, person, input, isAnonymous);
   }
 
   /**
@@ -222,8 +223,8 @@ export class TestHost {
     return this.#runner.put(mediaType, typeof content === "string" ? new TextEncoder().encode(content) : content);
   }
 
-  async #call(what, name, person, input) {
-    const called = await this.#runner.call(what, name, input, this.#context(person));
+  async #call(what, name, person, input, isAnonymous = false) {
+    const called = await this.#runner.call(what, name, input, this.#context(person, isAnonymous));
     this.logs.push(...called.logs);
     if (called.refused) {
       const { code, detail, pointer, data } = called.refused;
@@ -250,10 +251,16 @@ export class TestHost {
     }
   }
 
-  #context(name) {
+  /** The id that an anonymous action sees of the person that tests name so. @param {string} name */
+  static pseudonym(name) {
+    return `pseudonym:${createHash("sha256").update(name).digest("hex").slice(0, 32)}`;
+  }
+
+  #context(name, isAnonymous) {
     this.#now += SECOND;
     const at = new Date((this.#now - SECOND) / 1000).toISOString();
-    const person = name === undefined ? null : { id: TestHost.person(name), roles: this.#roles.get(name) ?? [] };
+    const known = () => ({ id: TestHost.person(name), roles: this.#roles.get(name) ?? [] });
+    const person = name === undefined ? null : isAnonymous ? { id: TestHost.pseudonym(name), roles: [] } : known();
     return { person, process: "process-1", task: "task-1", asset: "asset-1", language: "en", at };
   }
 

@@ -162,6 +162,7 @@ pub mod key;
 pub mod log;
 pub mod manifest;
 pub mod map;
+pub mod markup;
 pub mod outside;
 pub mod problem;
 pub mod session;
@@ -176,6 +177,7 @@ pub use interlink_sdk_macros::{Input, Output, State, interlinker};
 pub use interlinker::{Interlinker, State};
 pub use key::MapKey;
 pub use map::Map;
+pub use markup::{Html, Markdown};
 pub use problem::{Problem, Result};
 #[cfg(not(target_arch = "wasm32"))]
 pub use test_host::TestHost;
@@ -187,7 +189,8 @@ pub mod prelude {
     pub use crate::TestHost;
     pub use crate::log;
     pub use crate::{
-        Call, Input, Map, MapKey, Nothing, Output, Participant, PersonId, Problem, Receipt, Result, State, Value,
+        Call, Html, Input, Map, MapKey, Markdown, Nothing, Output, Participant, PersonId, Problem, Receipt, Result,
+        State, Value,
     };
     pub use crate::{Request, Response};
     pub use crate::{ensure, interlinker, refuse};
@@ -205,6 +208,8 @@ pub mod __private {
     pub use crate::manifest::write as write_manifest;
     pub use crate::manifest::{self, Manifest, text};
     pub use crate::session::Session;
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::test_host::run_examples;
     pub use schemars;
     pub use serde;
     #[cfg(target_arch = "wasm32")]

@@ -127,6 +127,24 @@ pub struct Instantiate {
     pub title: Text,
     /// The schema of what it takes.
     pub input: Json,
+    /// What can be tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Example>,
+}
+
+/// What can be tried, and what comes of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Example {
+    /// What it shows, in a line.
+    pub title: String,
+    /// What is given.
+    pub input: Json,
+    /// What is answered; `null` where it does not say.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub output: Json,
+    /// The code with which it is refused; empty where it is done.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub problem: String,
 }
 
 /// Something to do with an asset.
@@ -146,6 +164,9 @@ pub struct Action {
     pub allow: Vec<String>,
     /// Whether it is recorded under a pseudonym.
     pub anonymous: bool,
+    /// What can be tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Example>,
 }
 
 /// How an asset is shown.

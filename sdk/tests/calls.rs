@@ -41,6 +41,12 @@ struct Query {
     length: Option<u32>,
 }
 
+#[derive(Output)]
+struct Letter {
+    body: Markdown,
+    footer: Html,
+}
+
 #[derive(State)]
 struct Room {
     lines: Map<u64, String>,
@@ -55,13 +61,23 @@ struct Room {
     problems("talk-together", "decide-together")
 )]
 impl Room {
-    #[instantiate(title(en = "Open a room", es = "Abrir una sala"))]
+    #[instantiate(title(en = "Open a room", es = "Abrir una sala"), example("A room", input({})))]
     fn open(&mut self, cx: &Call) -> Result<()> {
         ensure!(cx.caller().is_none(), "the server opens rooms");
         Ok(())
     }
 
-    #[action(title(en = "Say", es = "Decir"), help(en = "Out loud."), allow(contributor, "town crier"), anonymous)]
+    #[action(
+        title(en = "Say", es = "Decir"),
+        help(en = "Out loud."),
+        allow(contributor, "town crier"),
+        example("A greeting", input({"lines": [{"text": "Oyez"}]})),
+        example(
+            "Shouted",
+            input({"lines": [{"text": "Fire", "tone": "very-loud"}]}),
+            output({"by": "person-somebody", "roles": [], "at": "2026-01-01T09:00:01Z", "lines": 1, "loud": true})
+        ),
+    )]
     fn say_lines(&mut self, input: Say, cx: &Call) -> Result<Said> {
         log::info!("{} says {} lines", cx.person(), input.lines.len());
         let loud = input.lines.iter().any(|line| matches!(line.tone, Tone::VeryLoud));
@@ -70,6 +86,11 @@ impl Room {
         }
         let (by, roles, at) = (cx.person().clone(), cx.roles().to_vec(), cx.at().to_owned());
         Ok(Said { by, roles, at, lines: self.lines.len(), loud })
+    }
+
+    #[action(title(en = "Whisper", es = "Susurrar"), allow("town crier"), anonymous)]
+    fn whisper(&mut self, input: Say, cx: &Call) -> Result<Said> {
+        self.say_lines(input, cx)
     }
 
     #[view]
@@ -98,6 +119,30 @@ fn an_action_knows_who_calls_and_when() {
     });
     assert_eq!(said, expected);
     assert_eq!(room.logs(), [(Level::Info, "person-boris says 1 lines".to_owned())]);
+}
+
+#[test]
+fn an_anonymous_action_knows_a_pseudonym_and_no_roles() {
+    let mut room = room();
+    room.give_roles("boris", &["town crier"]);
+    let mut whisper = |name: &str| room.act_as(name, "whisper", json!({"lines": [{"text": "Psst"}]})).ok();
+    let [first, again, other] = ["boris", "boris", "eva"].map(|name| whisper(name)["by"].clone());
+    assert_eq!(first, json!(TestHost::pseudonym("boris")));
+    assert!(first == again && first != other && first != json!(TestHost::person("boris")));
+    assert_eq!(whisper("boris")["roles"], json!([]), "whether he may was checked before");
+    room.give_roles("eva", &["observer"]);
+    room.act_as("eva", "whisper", json!({"lines": [{"text": "?"}]})).refused("not-allowed");
+}
+
+#[test]
+fn texts_that_the_server_makes_safe_are_marked_in_the_schema() {
+    let schema = data::output_schema::<Letter>();
+    let of = |name: &str| schema["properties"][name].clone();
+    assert_eq!(of("body"), json!({"type": "string", "contentMediaType": "text/markdown"}));
+    assert_eq!(of("footer"), json!({"type": "string", "contentMediaType": "text/html"}));
+    let letter = Letter { body: "*a*".into(), footer: Html::from("<b>c</b>") };
+    assert_eq!(serde_json::to_value(&letter).expect("JSON"), json!({"body": "*a*", "footer": "<b>c</b>"}));
+    assert_eq!((letter.body.len(), letter.footer.to_string().as_str()), (3, "<b>c</b>"));
 }
 
 #[test]
@@ -153,9 +198,15 @@ fn the_manifest_says_what_the_macros_were_told() {
         ("say-lines", "Decir", "Out loud.")
     );
     assert_eq!(
-        (action.allow.as_slice(), action.anonymous),
-        (&["contributor".to_owned(), "town crier".to_owned()][..], true)
+        (action.allow.as_slice(), action.anonymous, manifest.actions[1].anonymous),
+        (&["contributor".to_owned(), "town crier".to_owned()][..], false, true)
     );
+    let titles = |examples: &[interlink_sdk::manifest::Example]| {
+        examples.iter().map(|one| one.title.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(titles(&manifest.instantiate.examples), ["A room"]);
+    assert_eq!(titles(&action.examples), ["A greeting", "Shouted"]);
+    assert_eq!((&action.examples[0].output, &action.examples[1].output["loud"]), (&json!(null), &json!(true)));
     assert_eq!(action.input["properties"]["lines"]["items"]["additionalProperties"], json!(false));
     assert_eq!(
         action.input["properties"]["lines"]["items"]["properties"]["tone"]["enum"],

@@ -95,7 +95,7 @@ pub async fn process(State(app): State<App>, Path(id): Path<String>, asked: Aske
         "status": process.status.as_str(),
         "progress": process.progress(),
         "tasks": {"done": done, "open": open, "stalled": if stalled { open } else { 0 }},
-        "people": {"active": people.len()},
+        "people": {"active": people.len(), "anonymous": reach.pseudonyms.len()},
         "uses": {"total": total, "by_interlinker": reach.uses, "by_word": reach.words},
     });
     Ok(asked.show(&body, None, None))
@@ -112,7 +112,7 @@ pub async fn interlinker(State(app): State<App>, Path(name): Path<String>, asked
     let body = json!({
         "interlinker": name,
         "uses": {"total": reach.uses.values().sum::<u64>(), "by_word": reach.words},
-        "people": {"active": reach.people.len()},
+        "people": {"active": reach.people.len(), "anonymous": reach.pseudonyms.len()},
         "processes": {"total": reach.processes.len()},
     });
     Ok(asked.show(&body, None, None))

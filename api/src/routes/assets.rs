@@ -55,7 +55,10 @@ pub fn instantiated(asset: &Asset, name: &str, withdrawal: Option<Withdrawal>) -
 
 /// The answer to an action.
 pub fn acted(done: &Acted<'_>) -> Answer {
-    let body = json!({"output": done.output, "state_version": done.asset.version});
+    let mut body = json!({"output": done.output, "state_version": done.asset.version});
+    if !done.rendered.is_empty() {
+        body["rendered"] = json!(done.rendered);
+    }
     Answer { etag: tag(done.asset.version), ..answer(StatusCode::OK, &body) }
 }
 
@@ -163,9 +166,24 @@ pub fn query(asked: &Asked) -> Result<Value, Problem> {
     }
 }
 
+/// Answers with what an asset showed: with `rendered=true`, beside the HTML that the Markdown in it comes to.
+pub async fn show_view(app: &App, asked: &Asked, asset: &Asset, shown: Value) -> Result<Response, Problem> {
+    let body = match asked.query("rendered") {
+        None | Some("false") => shown,
+        Some("true") => {
+            let rendered = app.engine.rendered(asset, &shown).await?;
+            json!({"output": shown, "rendered": rendered})
+        }
+        Some(_) => return Err(Problem::malformed("`rendered` is `true` or `false`")),
+    };
+    Ok(asked.show(&body, Some(asset.version), None))
+}
+
 /// Shows an asset. That it was looked at goes into the registry of usage, and changes no version.
-#[utoipa::path(get, path = "/v1/assets/{id}/view", tag = "assets", params(("id" = String, Path), ("query" = Option<String>, Query), ("as_of" = Option<String>, Query)),
-    responses((status = 200, description = "What the Interlinker shows"), (status = 404, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(get, path = "/v1/assets/{id}/view", tag = "assets", params(("id" = String, Path),
+        ("query" = Option<String>, Query), ("as_of" = Option<String>, Query), ("rendered" = Option<bool>, Query)),
+    responses((status = 200, description = "What the Interlinker shows; with `rendered`, `{output, rendered}`, where the latter is the \
+        safe HTML of the Markdown in it, by JSON pointer"), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn view(State(app): State<App>, Path(id): Path<String>, asked: Asked) -> Result<Response, Problem> {
     let id = asset_id(&id)?;
     let query = query(&asked)?;
@@ -175,13 +193,13 @@ pub async fn view(State(app): State<App>, Path(id): Path<String>, asked: Asked) 
         None => app.engine.view(caller, id, query, language).await?,
         Some(at) => app.engine.view_as_of(caller, id, at, query, language).await?,
     };
-    Ok(asked.show(&shown, Some(asset.version), None))
+    show_view(&app, &asked, &asset, shown).await
 }
 
 /// Runs an action of an asset; the body is the action's input.
 #[utoipa::path(post, path = "/v1/assets/{id}/actions/{action}", tag = "assets", request_body = Object,
     params(("id" = String, Path), ("action" = String, Path)),
-    responses((status = 200, description = "`{output, state_version}`"), (status = 404, body = Problem),
+    responses((status = 200, description = "`{output, state_version, rendered?}`"), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem), (status = 502, body = Problem)))]
 pub async fn act(State(app): State<App>, Path((id, action)): Path<(String, String)>, command: Command) -> Response {
     let permit = command.permit.clone();

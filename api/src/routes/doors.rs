@@ -28,7 +28,7 @@ fn shown(app: &App, at_door: &AtDoor, service: &Service, file: &AssetFile) -> Op
     let all = views::actions(manifest, wanted);
     let actions = all["items"].as_array().into_iter().flatten().filter(is_open).map(|action| {
         json!({"name": action["name"], "title": action["title"], "help": action["help"], "input": action["input"],
-            "output": action["output"]})
+            "output": action["output"], "examples": action["examples"]})
     });
     Some(json!({
         "id": file.id,
@@ -84,8 +84,9 @@ pub async fn visit(State(app): State<App>, place: Place, door: DoorCommand) -> R
 
 /// Shows an asset that a service opens; `asset` is its id in the service's file.
 #[utoipa::path(get, path = "/v1/services/{name}/{asset}/view", tag = "public",
-    params(("name" = String, Path), ("asset" = String, Path), ("query" = Option<String>, Query)),
-    responses((status = 200, description = "What the Interlinker shows"), (status = 404, body = Problem),
+    params(("name" = String, Path), ("asset" = String, Path), ("query" = Option<String>, Query),
+        ("rendered" = Option<bool>, Query)),
+    responses((status = 200, description = "What the Interlinker shows; with `rendered`, `{output, rendered}`"), (status = 404, body = Problem),
         (status = 410, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem),
         (status = 503, body = Problem)))]
 pub async fn view(
@@ -99,13 +100,13 @@ pub async fn view(
     let (id, _) = app.engine.opened_at(&service, &asset, None)?;
     let caller = asked.known.caller(&app.engine).await?;
     let (asset, shown) = app.engine.view_at(caller, &service.name, id, query, asked.wanted.first()).await?;
-    Ok(asked.show(&shown, Some(asset.version), None))
+    super::assets::show_view(&app, &asked, &asset, shown).await
 }
 
 /// Runs an action that a service opens; the body is the action's input.
 #[utoipa::path(post, path = "/v1/services/{name}/{asset}/actions/{action}", tag = "public", request_body = Object,
     params(("name" = String, Path), ("asset" = String, Path), ("action" = String, Path)),
-    responses((status = 200, description = "`{output, state_version}`"), (status = 404, body = Problem),
+    responses((status = 200, description = "`{output, state_version, rendered?}`"), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 410, body = Problem), (status = 422, body = Problem),
         (status = 429, body = Problem), (status = 503, body = Problem)))]
 pub async fn act(

@@ -175,6 +175,7 @@ pub fn actions(manifest: &Manifest, wanted: &Wanted) -> Value {
             "output": action.output,
             "allow": action.allow,
             "anonymous": action.anonymous,
+            "examples": action.examples,
         })
     });
     json!({
@@ -182,6 +183,7 @@ pub fn actions(manifest: &Manifest, wanted: &Wanted) -> Value {
         "instantiate": {
             "title": wanted.text(&manifest.instantiate.title, languages),
             "input": manifest.instantiate.input,
+            "examples": manifest.instantiate.examples,
         },
         "view": manifest.view,
     })

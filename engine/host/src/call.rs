@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::besides::{Besides, Given};
 use crate::fault::Fault;
+use crate::markup::Rendered;
 
 /// What is called.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,8 +98,10 @@ pub type Change = (String, Option<Arc<[u8]>>);
 /// A call that was done.
 #[derive(Debug, Clone)]
 pub struct Done {
-    /// What the guest answered.
+    /// What the guest answered, its HTML made safe.
     pub output: Value,
+    /// What the Markdown in an action's answer comes to; of a view it is asked for apart.
+    pub rendered: Rendered,
     /// The state afterwards.
     pub state: KeyValues,
     /// Keys whose value differs from before, in order, with their new value or nothing.

@@ -5,6 +5,7 @@ use std::fmt;
 use interlink_model::keyvalues::{CHANGES_BYTES_MAX, KeyFault, STATE_BYTES_MAX, VALUE_BYTES_MAX};
 
 use crate::durable::{Kind, RecordFault};
+use crate::markup::MarkupFault;
 
 /// A part of an HTTP request that has a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +126,9 @@ pub enum Fault {
         /// Why not.
         reason: String,
     },
+    /// The HTML or Markdown in its answer is more than is made safe.
+    #[error("its answer: {0}")]
+    Markup(MarkupFault),
     /// It trapped.
     #[error("it trapped: {message}")]
     Trap {
@@ -275,6 +279,7 @@ impl Fault {
             Self::ViewChanges => "view-changes",
             Self::MigrationWants => "migration-wants",
             Self::Output { .. } => "output",
+            Self::Markup(_) => "markup",
             Self::Trap { .. } => "trap",
             Self::NotGranted { .. } => "not-granted",
             Self::DurableCalls { .. } => "durable-calls",

@@ -8,8 +8,11 @@ use serde_json::Value;
 use wasmtime::component::types::{ComponentItem, Type};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
+use crate::call::Entry;
 use crate::guest::Guest;
-use crate::publish::{PublishError, compile, exported};
+use crate::limits::Limits;
+use crate::markup::{Kinds, MarkupFault, Rendered, make_safe, render};
+use crate::publish::{PublishError, compile, exported, markup_in};
 
 /// Places in an input that are told, at most.
 const ERRORS_MAX: usize = 50;
@@ -37,6 +40,10 @@ pub struct Interlinker {
     view_schema: Option<jsonschema::Validator>,
     settings_schema: Option<jsonschema::Validator>,
     action_schemas: HashMap<String, Option<jsonschema::Validator>>,
+    /// Whether its view, and which of its actions, answer with HTML or Markdown.
+    markup_of_view: Kinds,
+    markup_of_actions: HashMap<String, Kinds>,
+    limits: Limits,
 }
 
 impl std::fmt::Debug for Interlinker {
@@ -51,6 +58,7 @@ impl Interlinker {
         component: &Component,
         manifest: Manifest,
         digest: String,
+        limits: &Limits,
     ) -> Result<Self, PublishError> {
         let asset = Interface::of(component, "asset")?;
         let asset = asset.ok_or_else(|| PublishError::Export { reason: "it is missing".into() })?;
@@ -67,6 +75,12 @@ impl Interlinker {
             Ok((action.name.clone(), compile(&place, &action.input)?))
         });
         let action_schemas = actions.collect::<Result<_, PublishError>>()?;
+        let marked = manifest.actions.iter().map(|action| {
+            let place = format!("actions/{}/output", action.name);
+            Ok((action.name.clone(), markup_in(&place, &action.output)?))
+        });
+        let markup_of_actions = marked.collect::<Result<_, PublishError>>()?;
+        let markup_of_view = markup_in("view/output", &manifest.view.output)?;
         let instantiate_schema = compile("instantiate/input", &manifest.instantiate.input)?;
         let view_schema = compile("view/query", &manifest.view.query)?;
         let settings_schema = compile("settings", &manifest.settings)?;
@@ -83,6 +97,9 @@ impl Interlinker {
             view_schema,
             settings_schema,
             action_schemas,
+            markup_of_view,
+            markup_of_actions,
+            limits: limits.clone(),
         })
     }
 
@@ -115,6 +132,39 @@ impl Interlinker {
     /// An action of the manifest.
     pub fn action(&self, name: &str) -> Option<&Action> {
         self.manifest.actions.iter().find(|action| action.name == name)
+    }
+
+    /// The schema of what an entry answers, what it marks there, and how many bytes the answer has at most.
+    fn markup(&self, entry: &Entry) -> Option<(&Value, Kinds, usize)> {
+        match entry {
+            Entry::View { .. } => Some((&self.manifest.view.output, self.markup_of_view, self.limits.transfer_bytes)),
+            Entry::Action { name, .. } => {
+                let kinds = self.markup_of_actions.get(name).copied().unwrap_or_default();
+                self.action(name).map(|action| (&action.output, kinds, self.limits.output_bytes))
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes the HTML in what an entry answered safe.
+    pub(crate) fn make_safe(&self, entry: &Entry, output: &mut Value) -> Result<(), MarkupFault> {
+        match self.markup(entry) {
+            Some((schema, kinds, bytes_max)) if kinds.html => make_safe(schema, output, bytes_max),
+            _ => Ok(()),
+        }
+    }
+
+    /// Renders the Markdown in what its view answered.
+    pub fn render_view(&self, output: &Value) -> Rendered {
+        self.render(&Entry::View { query: Value::Null }, output)
+    }
+
+    /// Renders the Markdown in what an entry answered.
+    pub(crate) fn render(&self, entry: &Entry, output: &Value) -> Rendered {
+        match self.markup(entry) {
+            Some((schema, kinds, bytes_max)) if kinds.markdown => render(schema, output, bytes_max),
+            _ => Rendered::new(),
+        }
     }
 
     /// Checks what an asset is to be made with.

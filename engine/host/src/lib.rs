@@ -9,6 +9,8 @@
 //! What could be answered otherwise next time is recorded before the guest sees it, so that a call that a crash cut
 //! off is run again and comes to the same: see [`Durable`].
 //!
+//! What a schema says is HTML or Markdown is made safe before anybody sees it: see `markup`.
+//!
 //! This is the only crate that knows wasmtime.
 
 mod asking;
@@ -16,6 +18,7 @@ mod besides;
 mod budget;
 mod call;
 mod durable;
+mod examples;
 mod fault;
 mod grants;
 mod guest;
@@ -23,6 +26,7 @@ mod http;
 mod imports;
 mod interlinker;
 mod limits;
+mod markup;
 mod origin;
 mod outbound;
 mod outside;
@@ -38,10 +42,14 @@ pub use besides::{
 };
 pub use call::{Call, CallContext, Called, Change, Cost, Done, Entry, Failure, LogLine, Problem};
 pub use durable::{Ambience, Company, Durable, Kind, Record, RecordFault, Recorded};
+pub use examples::check_examples;
 pub use fault::{Fault, HttpPart};
 pub use grants::{AssetGrant, Grants, HttpGrant};
 pub use interlinker::{InputError, Interlinker};
 pub use limits::Limits;
+pub use markup::{
+    MARKUP_BYTES_MAX, MARKUP_PLACES_MAX, MARKUP_TOTAL_BYTES_MAX, MarkupFault, Rendered, safe_html, safe_markdown,
+};
 pub use origin::{Origin, OriginError};
 pub use outbound::{HttpRequest, HttpResponse, Outbound, OutboundError};
 pub use publish::{Inspected, PublishError, WORLD, digest};

@@ -6,7 +6,9 @@ use sha2::{Digest, Sha256};
 use wasmparser::{Parser, Payload};
 
 use crate::asking::check_grants;
+use crate::examples::check_examples;
 use crate::limits::Limits;
+use crate::markup::{Kinds, said_kinds};
 
 /// The newest world that this host speaks.
 pub const WORLD: &str = "interlink:interlinker@1.0.0";
@@ -203,10 +205,6 @@ fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
             return Err(wrong(format!("has an action {:?} that is twice there or no name", action.name)));
         }
     }
-    if let Some(action) = manifest.actions.iter().find(|action| action.anonymous) {
-        let reason = "is anonymous; this server does not record actions under a pseudonym yet, and does not pretend to";
-        return Err(wrong(format!("has an action `{}` that {reason}", action.name)));
-    }
     let is_address = ["https://", "http://"].iter().any(|scheme| manifest.source.starts_with(scheme));
     if !manifest.source.is_empty() && !is_address {
         return Err(wrong(format!(
@@ -215,6 +213,7 @@ fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
         )));
     }
     check_grants(&manifest.grants).map_err(wrong)?;
+    check_examples(&manifest)?;
     Ok(manifest)
 }
 
@@ -230,6 +229,12 @@ pub(crate) fn compile(place: &str, schema: &Value) -> Result<Option<jsonschema::
     let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
     let built = options.build(schema);
     built.map(Some).map_err(|error| wrong(format!("has no JSON Schema at {place}: {error}")))
+}
+
+/// Whether a JSON Schema of an answer says that HTML or Markdown is in it. One that does so where the host could not follow is
+/// refused: what nobody finds nobody makes safe.
+pub(crate) fn markup_in(place: &str, schema: &Value) -> Result<Kinds, PublishError> {
+    said_kinds(schema).map_err(|reason| wrong(format!("has a JSON Schema at {place} that {reason}")))
 }
 
 /// Whether a schema stays within its bounds once its references are followed. Definitions that each refer twice to the next

@@ -13,6 +13,7 @@ use crate::guest::{Changed, Guest};
 use crate::imports::WitProblem;
 use crate::interlinker::Interlinker;
 use crate::limits::Limits;
+use crate::markup::Rendered;
 use crate::outside::Outside;
 use crate::queue::Place;
 
@@ -71,10 +72,9 @@ pub(crate) fn run(
     });
     cost.fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     cost.call_us = micros(began).saturating_sub(cost.instantiate_us);
-    let is_view = matches!(call.entry, Entry::View { .. });
     let mut guest = store.into_data();
     let result = match answered {
-        Ok((answer,)) => came_to(answer, &mut guest, is_view),
+        Ok((answer,)) => came_to(answer, &mut guest, interlinker, &call.entry),
         Err(error) => Err(Failure::Failed(fault(&error, limits, &guest))),
     };
     cost.cpu_us = place.has_run();
@@ -83,18 +83,29 @@ pub(crate) fn run(
 
 /// What a guest's answer is: done, refused, or none that is taken. A guest that answers without having had all that its
 /// record has did not do what it did before, whatever it says.
-fn came_to(answer: Result<String, WitProblem>, guest: &mut Guest, is_view: bool) -> Result<Done, Failure> {
+fn came_to(
+    answer: Result<String, WitProblem>,
+    guest: &mut Guest,
+    interlinker: &Interlinker,
+    entry: &Entry,
+) -> Result<Done, Failure> {
     guest.finish().map_err(Failure::Failed)?;
     let output = answer.map_err(|problem| Failure::Refused(problem.into()))?;
-    let max = guest.limits.output_bytes;
-    if !is_view && output.len() > max {
+    let Limits { output_bytes, transfer_bytes, .. } = *guest.limits;
+    let max = if matches!(entry, Entry::View { .. }) { transfer_bytes } else { output_bytes };
+    if output.len() > max {
         return Err(Failure::Failed(Fault::Transfer { max }));
     }
-    let output: Value =
+    let mut output: Value =
         serde_json::from_str(&output).map_err(|error| Failure::Failed(Fault::Output { reason: error.to_string() }))?;
+    interlinker.make_safe(entry, &mut output).map_err(|fault| Failure::Failed(Fault::Markup(fault)))?;
+    let rendered = match entry {
+        Entry::Action { .. } => interlinker.render(entry, &output),
+        _ => Rendered::new(),
+    };
     let Changed { state, changes, counts } = guest.changes();
     let besides = std::mem::take(&mut guest.besides);
-    Ok(Done { output, state, changes, counts, outcome: guest.outcome.take(), besides })
+    Ok(Done { output, rendered, state, changes, counts, outcome: guest.outcome.take(), besides })
 }
 
 /// What an error of the engine is: a limit of ours, or a trap with what the guest said of it.

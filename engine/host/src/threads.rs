@@ -130,7 +130,7 @@ impl Host {
                 compiled
             }
         };
-        Interlinker::new(linker, &component, manifest, digest).map(Arc::new)
+        Interlinker::new(linker, &component, manifest, digest, limits).map(Arc::new)
     }
 
     /// Runs a call on a guest thread; `tell` is called there with what came of it, or here at once where too many wait.

@@ -11,6 +11,7 @@ mod host {
     mod fairness;
     mod given;
     mod guest;
+    mod markup;
     mod publication;
     mod state;
     mod thousand;

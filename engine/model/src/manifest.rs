@@ -9,6 +9,9 @@ use crate::schema::{Language, Text};
 /// Name of the custom section of a component that holds its manifest as JSON.
 pub const MANIFEST_SECTION: &str = "interlink:manifest";
 
+/// Examples of one action, or of how an Interlinker is instantiated.
+pub const EXAMPLES_MAX: usize = 20;
+
 /// The manifest of a component.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -149,6 +152,24 @@ pub struct Entrance {
     /// JSON Schema (2020-12) of the input.
     #[serde(default)]
     pub input: Value,
+    /// What can be tried. The first one makes the asset for those of actions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Example>,
+}
+
+/// What can be tried, and what comes of it. Tests of the Interlinker run it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Example {
+    /// What it shows, in a line.
+    pub title: String,
+    /// The input.
+    pub input: Value,
+    /// What is answered; null where it does not say.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub output: Value,
+    /// The code with which it is refused; empty where it is done.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub problem: String,
 }
 
 /// Something that can be done with an asset.
@@ -174,6 +195,9 @@ pub struct Action {
     /// Whether it is recorded under a pseudonym.
     #[serde(default)]
     pub anonymous: bool,
+    /// What can be tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Example>,
 }
 
 /// How an asset is looked at.

@@ -19,7 +19,7 @@ use crate::core::{Core, settled};
 use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::keys::{mac, mac_id};
-use crate::people::Caller;
+use crate::people::{Caller, CallerKind};
 use crate::state::{State, Value, key, table};
 use crate::usage::{bytes_of, position_of};
 
@@ -240,6 +240,11 @@ impl Permit {
             operator: held.caller.operator,
             key: held.caller.key.number,
         })
+    }
+
+    /// As what whoever asked did so; nothing for a request without a key.
+    pub(crate) fn kind(&self) -> Option<CallerKind> {
+        self.0.as_ref().map(|held| held.caller.kind)
     }
 
     /// Whether the request came with a key, and its answer has not been written.

@@ -121,6 +121,8 @@ pub struct SealingKey {
     /// Number of its slot.
     pub number: u64,
     cipher: Arc<XChaCha20Poly1305>,
+    /// Makes pseudonyms; derived from the key, and gone with it.
+    pseudonyms: Arc<[u8; 32]>,
 }
 
 impl std::fmt::Debug for SealingKey {
@@ -131,7 +133,13 @@ impl std::fmt::Debug for SealingKey {
 
 impl SealingKey {
     fn new(number: u64, key: &[u8; KEY_BYTES]) -> Self {
-        Self { number, cipher: Arc::new(XChaCha20Poly1305::new(&Key::from(*key))) }
+        let pseudonyms = Arc::new(mac(key, &[b"interlink 1 pseudonyms"]));
+        Self { number, cipher: Arc::new(XChaCha20Poly1305::new(&Key::from(*key))), pseudonyms }
+    }
+
+    /// An id that nobody can tell without the key.
+    pub fn pseudonym(&self, of: &[&[u8]]) -> [u8; 16] {
+        mac_id(&self.pseudonyms, of)
     }
 
     /// Seals: a random nonce, then the ciphertext. What it belongs to is bound to it.

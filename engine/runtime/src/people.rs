@@ -25,18 +25,29 @@ pub struct Caller {
     pub person: PersonId,
     /// Whether as an operator.
     pub operator: bool,
-    /// Whether at a service's door, as nobody who is known here.
-    pub(crate) visitor: bool,
+    pub(crate) kind: CallerKind,
     pub(crate) key: SealingKey,
+}
+
+/// As what somebody asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallerKind {
+    /// As somebody who is known here.
+    Member,
+    /// At a service's door, as nobody who is known here.
+    Visitor,
+    /// Under a pseudonym, for an anonymous action of one asset.
+    Pseudonym,
 }
 
 impl Caller {
     /// Who it is recorded as.
     pub fn actor(&self) -> Actor {
-        match (self.visitor, self.operator) {
-            (true, _) => Actor::Visitor(self.person),
-            (false, true) => Actor::Operator(self.person),
-            (false, false) => Actor::Person(self.person),
+        match (self.kind, self.operator) {
+            (CallerKind::Visitor, _) => Actor::Visitor(self.person),
+            (CallerKind::Pseudonym, _) => Actor::Pseudonym(uuid::Uuid::from_bytes(self.person.bytes())),
+            (CallerKind::Member, true) => Actor::Operator(self.person),
+            (CallerKind::Member, false) => Actor::Person(self.person),
         }
     }
 }
@@ -65,7 +76,7 @@ impl People {
         }
         let person = person_id(&*core.ambient);
         let key = core.keys.draw().map_err(key_trouble)?;
-        let caller = Caller { person, operator, visitor: false, key };
+        let caller = Caller { person, operator, kind: CallerKind::Member, key };
         let stamp = core.stamp(core.now(), Actor::Person(person));
         let person_stream = stream(StreamKind::Person, person.bytes());
         let registered = PersonRegistered { issuer: issuer.into(), login: Sealed::Open(login.into()) };
@@ -111,7 +122,7 @@ fn find(core: &Core, login: [u8; 16], operator: bool) -> Outcome<Option<Caller>>
     };
     let Some((person, number)) = known else { return Ok(None) };
     let key = core.keys.key(number).map_err(key_trouble)?;
-    Ok(Some(Caller { person, operator, visitor: false, key }))
+    Ok(Some(Caller { person, operator, kind: CallerKind::Member, key }))
 }
 
 fn from_journal(core: &Core, login: [u8; 16]) -> Outcome<Option<(PersonId, u64)>> {

@@ -81,8 +81,8 @@ struct Section {
 struct SectionView {
     id: String,
     heading: String,
-    /// Markdown.
-    text: String,
+    /// Its text.
+    text: Markdown,
     /// How often it was written.
     revision: u64,
     /// Who wrote it last; nobody where it is as the document began.
@@ -223,7 +223,7 @@ impl Document {
             .sections
             .iter()
             .map(|(id, Section { position, heading, text, revision, by })| {
-                (position, SectionView { id, heading, text, revision, by })
+                (position, SectionView { id, heading, text: text.into(), revision, by })
             })
             .collect();
         DocumentView { title: self.title.get(), sections: in_order.into_values().collect() }

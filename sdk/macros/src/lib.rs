@@ -46,7 +46,7 @@ pub fn derive_state(item: TokenStream) -> TokenStream {
 /// On its methods:
 ///
 /// - `#[instantiate(title(…))]`, once: `fn(&mut self [, cx: &Call] [, input: T]) -> Result<()>`
-/// - `#[action(title(…), help(…), allow(contributor), anonymous)]`: `fn(&mut self [, cx: &Call] [, input: T]) ->
+/// - `#[action(title(…), help(…), allow(contributor), anonymous, example(…))]`: `fn(&mut self [, cx: &Call] [, input: T]) ->
 ///   Result<O>`, or with `&self` where it changes nothing. Its name is the method's, with `-` for `_`.
 /// - `#[alarm]`: `fn(&mut self [, cx: &Call] [, input: T]) -> Result<O>`, called when an alarm rings that was set under its name
 /// - `#[migrate]`, once: `fn(&mut self [, cx: &Call] [, version: String]) -> Result<()>`, called when an asset moves from an

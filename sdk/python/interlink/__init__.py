@@ -12,15 +12,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, NoReturn, Protocol, TypeVar
+from typing import Annotated, Any, Callable, NoReturn, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 from interlink._json import decode, encode
 
 __all__ = [
     "Call",
+    "Example",
     "Field",
+    "Html",
     "Interlinker",
+    "Markdown",
     "Person",
     "Refusal",
     "Response",
@@ -64,6 +67,27 @@ class Field:
     max_items: int | None = None
     pattern: str | None = None
     format: str | None = None
+    media_type: str | None = None
+
+
+#: A text in Markdown. Whoever reads an answer has it as it is, and beside it the safe HTML that the server makes of it.
+Markdown = Annotated[str, Field(media_type="text/markdown")]
+#: A text in HTML. In an answer, the server leaves of it what is safe: no scripts, styles, forms or images. A test of the code
+#: itself sees it as it was written.
+Html = Annotated[str, Field(media_type="text/html")]
+
+
+@dataclass(frozen=True)
+class Example:
+    """What can be tried, and what comes of it: ``interlink interlinker test`` runs it on an asset of its own, which the first
+    example of ``@instantiate`` makes."""
+
+    title: str
+    input: Any = field(default_factory=dict)
+    #: What is answered; nothing where it does not say.
+    output: Any = None
+    #: The code with which it is refused.
+    problem: str = ""
 
 
 class Refusal(Exception):
@@ -368,27 +392,46 @@ class Says:
     title: Text
     help: Text | None
     allow: list[str]
+    anonymous: bool = False
+    examples: list[Example] = field(default_factory=list)
 
 
-def _method(what: str, title: Text | None, help: Text | None, allow: list[str] | None) -> Callable[[Callable], Callable]:
+def _method(
+    what: str,
+    title: Text | None,
+    help: Text | None,
+    allow: list[str] | None,
+    anonymous: bool = False,
+    examples: list[Example] | None = None,
+) -> Callable[[Callable], Callable]:
     def mark(function: Callable) -> Callable:
-        function.__interlink__ = Says(what, title or {}, help, allow or [])  # type: ignore[attr-defined]
+        says = Says(what, title or {}, help, allow or [], anonymous, examples or [])
+        function.__interlink__ = says  # type: ignore[attr-defined]
         return function
 
     return mark
 
 
-def instantiate(function: Callable | None = None, *, title: Text | None = None) -> Any:
+def instantiate(
+    function: Callable | None = None, *, title: Text | None = None, examples: list[Example] | None = None
+) -> Any:
     """The method that is called once, to make an asset."""
-    mark = _method("instantiate", title, None, None)
+    mark = _method("instantiate", title, None, None, examples=examples)
     return mark if function is None else mark(function)
 
 
 def action(
-    function: Callable | None = None, *, title: Text | None = None, help: Text | None = None, allow: list[str] | None = None
+    function: Callable | None = None,
+    *,
+    title: Text | None = None,
+    help: Text | None = None,
+    allow: list[str] | None = None,
+    anonymous: bool = False,
+    examples: list[Example] | None = None,
 ) -> Any:
-    """A method that people can run; ``allow`` names the roles that may, all where it is left out."""
-    mark = _method("action", title, help, allow)
+    """A method that people can run; ``allow`` names the roles that may, all where it is left out. In an ``anonymous`` one
+    ``self.person`` is a pseudonym: the same for one person in one asset, and no other's."""
+    mark = _method("action", title, help, allow, anonymous, examples)
     return mark if function is None else mark(function)
 
 

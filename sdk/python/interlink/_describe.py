@@ -17,7 +17,7 @@ import typing
 from typing import Any
 
 from interlink import Field, methods
-from interlink._json import alternatives, bare, hints
+from interlink._json import alternatives, bare, encode, hints
 from interlink._perform import kind_of, parameter
 
 #: The version of the manifest's shape.
@@ -37,6 +37,7 @@ WORDS = {
     "maxItems": "max_items",
     "pattern": "pattern",
     "format": "format",
+    "contentMediaType": "media_type",
 }
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
@@ -148,6 +149,12 @@ def settings_of(kind: Any) -> dict[str, Any]:
     return {"settings": {"$schema": DRAFT, **found}}
 
 
+def examples_of(says: Any) -> dict[str, Any]:
+    """What can be tried of a form, where there is something."""
+    told = [{word: value for word, value in encode(one).items() if word in ("title", "input") or value} for one in says.examples]
+    return {"examples": told} if told else {}
+
+
 def migrates(kind: Any) -> bool:
     """Whether there is a method under ``@migrate``, which is one at most."""
     return bool(methods(kind, "migrate")) and bool(one(kind, "migrate"))
@@ -170,7 +177,8 @@ def manifest(kind: Any) -> dict[str, Any]:
                 "input": input_of(method),
                 "output": output_of(method),
                 "allow": list(says.allow),
-                "anonymous": False,
+                "anonymous": says.anonymous,
+                **examples_of(says),
             }
         )
     alarms = list(methods(kind, "alarm"))
@@ -182,7 +190,7 @@ def manifest(kind: Any) -> dict[str, Any]:
         "sdk": SDK,
         "nature": "software",
         "languages": languages,
-        "instantiate": {"title": dict(make.__interlink__.title), "input": input_of(make)},
+        "instantiate": {"title": dict(make.__interlink__.title), "input": input_of(make), **examples_of(make.__interlink__)},
         "actions": actions,
         "view": {"query": input_of(show), "output": output_of(show)},
         **({"alarms": alarms} if alarms else {}),

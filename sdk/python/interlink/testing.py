@@ -143,7 +143,8 @@ class TestHost:
         roles = self._roles.get(person)
         if roles is not None and allow and not any(role in allow for role in roles):
             raise Refusal(f"`{action}` is for {', '.join(allow)}", code="not-allowed")
-        return self._call("call", action, person, {} if input is None else input)
+        anonymous = bool(method and method.__interlink__.anonymous)  # type: ignore[attr-defined]
+        return self._call("call", action, person, {} if input is None else input, anonymous)
 
     def view(self, query: Any = None, person: str | None = None) -> Any:
         """What the asset shows."""
@@ -170,6 +171,11 @@ class TestHost:
     def person(name: str) -> str:
         """The id of the person that tests name so."""
         return f"person-{name}"
+
+    @staticmethod
+    def pseudonym(name: str) -> str:
+        """The id that an anonymous action sees of the person that tests name so."""
+        return f"pseudonym:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
     def give_roles(self, person: str, *roles: str) -> None:
         """Gives someone these roles, and no others."""
@@ -207,8 +213,8 @@ class TestHost:
         """Someone puts a blob there, as the API lets them; answers what it is known by."""
         return self._runner.put(media_type, content.encode() if isinstance(content, str) else content)
 
-    def _call(self, what: str, name: str | None, person: str | None, given: Any) -> Any:
-        called = self._runner.call(what, name, encode(given), self._context(person))
+    def _call(self, what: str, name: str | None, person: str | None, given: Any, anonymous: bool = False) -> Any:
+        called = self._runner.call(what, name, encode(given), self._context(person, anonymous))
         self.logs.extend((level, message) for level, message in called["logs"])
         refused, failed = called.get("refused"), called.get("failed")
         if refused:
@@ -233,10 +239,12 @@ class TestHost:
                 self.alarms[name] = Alarm(**alarm)
         self.blobs.update({digest: Blob(**one) for digest, one in besides.get("blobs", {}).items()})
 
-    def _context(self, name: str | None) -> dict[str, Any]:
+    def _context(self, name: str | None, anonymous: bool) -> dict[str, Any]:
         at = EPOCH + timedelta(microseconds=self._now)
         self._now += SECOND
         person = None if name is None else {"id": self.person(name), "roles": self._roles.get(name, [])}
+        if name is not None and anonymous:
+            person = {"id": self.pseudonym(name), "roles": []}
         where = {"process": "process-1", "task": "task-1", "asset": "asset-1", "language": "en"}
         return {"person": person, **where, "at": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
 

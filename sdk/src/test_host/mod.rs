@@ -8,12 +8,14 @@
 
 mod clock;
 mod component;
+mod examples;
 mod memory;
 mod town;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 
 use crate::call::{Participant, PersonId};
 use crate::http::{Request as HttpRequest, Response};
@@ -23,6 +25,7 @@ use crate::manifest::Manifest;
 use crate::problem::{Problem, Result};
 use crate::session::Session;
 use component::Component;
+pub use examples::run_examples;
 use memory::Memory;
 pub use town::Message;
 use town::Town;
@@ -105,6 +108,14 @@ impl TestHost {
     #[must_use]
     pub fn person(name: &str) -> PersonId {
         PersonId::new(format!("person-{name}"))
+    }
+
+    /// The id that an anonymous action sees of the person that tests name so.
+    #[must_use]
+    pub fn pseudonym(name: &str) -> PersonId {
+        let digest = Sha256::digest(name.as_bytes());
+        let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        PersonId::new(format!("pseudonym:{digits}"))
     }
 
     /// Gives someone these roles, and no others.
@@ -314,7 +325,9 @@ impl TestHost {
     }
 
     fn request(&mut self, name: Option<&str>, request: Request<'_>) -> Result<Json> {
-        let context = self.context(name);
+        let is_anonymous = matches!(&request, Request::Call { action, .. }
+            if self.manifest.actions.iter().any(|known| known.name == *action && known.anonymous));
+        let context = self.context(name, is_anonymous);
         self.town.set_now(self.now);
         self.now += clock::SECOND;
         if let Some(component) = &mut self.component {
@@ -330,10 +343,11 @@ impl TestHost {
         answer.map(|json| serde_json::from_str(&json).expect("an answer is rendered as JSON"))
     }
 
-    fn context(&self, name: Option<&str>) -> String {
-        let person = name.map(
-            |name| json!({ "id": Self::person(name), "roles": self.roles.get(name).cloned().unwrap_or_default() }),
-        );
+    fn context(&self, name: Option<&str>, is_anonymous: bool) -> String {
+        let person = name.map(|name| match is_anonymous {
+            true => json!({"id": Self::pseudonym(name), "roles": []}),
+            false => json!({"id": Self::person(name), "roles": self.roles.get(name).cloned().unwrap_or_default()}),
+        });
         json!({
             "person": person,
             "process": "process-1",

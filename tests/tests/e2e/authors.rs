@@ -192,8 +192,13 @@ fn every_command_of_the_page_for_authors_does_what_it_says() {
 
 /// An example of the repository in a folder of its own, tested and published; nothing where its language's tools cannot be had.
 fn published_example<'a>(server: &'a Server, example: &str, language: &'static str) -> Option<Author<'a>> {
+    published_from(server, &format!("../examples/{example}"), language)
+}
+
+/// The same of any folder.
+fn published_from<'a>(server: &'a Server, folder: &str, language: &'static str) -> Option<Author<'a>> {
     let author = Author::new(server, language);
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     std::fs::create_dir(author.project()).expect("made");
     for file in std::fs::read_dir(from).expect("the example is there").flatten() {
         if file.path().is_file() {
@@ -203,6 +208,63 @@ fn published_example<'a>(server: &'a Server, example: &str, language: &'static s
     author.does(&author.project(), &["test"])?;
     author.does(&author.project(), &["publish"]).expect("its tools are here");
     Some(author)
+}
+
+/// People, other assets, blobs that are read, alarms, migration, anonymous actions and examples: by the code itself, in its
+/// component, and on a server.
+fn runs_its_errands(language: &'static str, file: &str, example: [&str; 3]) {
+    let server = library();
+    let Some(author) = published_from(&server, &format!("fixtures/authors/{language}"), language) else { return };
+    let form = server.operator().get("/v1/interlinkers/errands/actions").is(200);
+    let of = |name: &str| form["items"].as_array().into_iter().flatten().find(|one| one["name"] == name).cloned();
+    let wait = of("wait").expect("it is there");
+    let expected = json!({"title": "A minute", "input": {"seconds": 60}, "output": {"name": "chime"}});
+    assert_eq!((&wait["examples"][0], &wait["anonymous"]), (&expected, &json!(false)), "{wait}");
+    assert_eq!(of("cast").expect("it is there")["anonymous"], json!(true));
+    assert_eq!(form["instantiate"]["examples"][0]["title"], json!("Begin"));
+
+    let ana = server.member("ana");
+    let process = running(&ana, "Errands");
+    let made = asset(&ana, &process, "find-room", "errands", &json!({}));
+    let shown = ana.get(&format!("{made}/view?rendered=true")).is(200);
+    assert_eq!(shown["output"]["papers"], json!([{"text": "*a*", "page": "<b>a</b>"}]), "the page is safe");
+    let output = &shown["output"];
+    assert_eq!((&output["asides"], &output["pages"]), (&json!(["<b>a</b>", null]), &json!({"first": "<b>a</b>"})));
+    assert_eq!(shown["rendered"], json!({"/papers/0/text": "<p><em>a</em></p>\n"}));
+
+    let [right, wrong, unfit] = example;
+    author.change(file, right, wrong);
+    let failed = author.run(&author.project(), &["test"]);
+    let said = printed(&failed);
+    let told = "the example \"A minute\" of `wait` was to answer";
+    assert!(!failed.status.success() && said.contains(told) && said.contains("and it answered"), "{said}");
+    author.change(file, wrong, right);
+    author.change(file, right, unfit);
+    let refused = author.run(&author.project(), &["build"]);
+    let said = printed(&refused);
+    assert!(!refused.status.success() && said.contains("\"A minute\"") && said.contains("own form refuses"), "{said}");
+}
+
+#[test]
+fn all_that_a_class_in_javascript_can_do_is_tested_in_the_class_and_in_its_component() {
+    runs_its_errands(
+        "js",
+        "errands.js",
+        [
+            "input: { seconds: 60 }, output: { name: \"chime\" }",
+            "input: { seconds: 60 }, output: { name: \"gong\" }",
+            "input: { seconds: 0 }, output: { name: \"chime\" }",
+        ],
+    );
+}
+
+#[test]
+fn all_that_a_class_in_python_can_do_is_tested_in_the_class_and_in_its_component() {
+    runs_its_errands(
+        "python",
+        "errands.py",
+        ["Later(60), output=Set(\"chime\")", "Later(60), output=Set(\"gong\")", "Later(0), output=Set(\"chime\")"],
+    );
 }
 
 fn told(client: &Client) -> Value {

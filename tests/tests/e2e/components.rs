@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::Ask;
-use crate::given::text;
+use crate::given::{shipped, text};
 use crate::server::Server;
 
 const WASM: &str = "application/wasm";
@@ -19,11 +19,6 @@ fn importing(name: &str) -> Vec<u8> {
     component.extend(name.bytes());
     component.extend([5, 0]);
     component
-}
-
-fn shipped(name: &str) -> Vec<u8> {
-    let path = format!("{}/../interlinkers/dist/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(path).expect("it ships")
 }
 
 #[test]

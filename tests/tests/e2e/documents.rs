@@ -43,6 +43,24 @@ fn a_document_says_who_wrote_what_in_which_revision() {
 }
 
 #[test]
+fn the_markdown_of_a_document_is_shown_as_it_is_and_as_safe_html() {
+    let server = library();
+    let ana = server.member("ana");
+    let process = running(&ana, "Rules");
+    let text = "Open *late*.\n\n<img src=x onerror=a()> [here](javascript:b)";
+    let sections = json!([{"id": "hours", "heading": "Hours", "text": text}]);
+    let document = asset(&ana, &process, "find-room", "document", &json!({"title": "Rules", "sections": sections}));
+    let plain = ana.get(&format!("{document}/view")).is(200);
+    assert_eq!(plain["sections"][0]["text"], json!(text), "the source is the view, as ever");
+    let shown = ana.get(&format!("{document}/view?rendered=true")).is(200);
+    assert_eq!(shown["output"], plain);
+    let html = "<p>Open <em>late</em>.</p>\n<p>&lt;img src=x onerror=a()&gt; \
+                <a rel=\"noopener noreferrer nofollow\">here</a></p>\n";
+    assert_eq!(shown["rendered"], json!({"/sections/0/text": html}));
+    ana.get(&format!("{document}/view?rendered=maybe")).refused(400, "malformed");
+}
+
+#[test]
 fn what_is_no_section_is_refused_with_its_place() {
     let server = library();
     let ana = server.member("ana");

@@ -120,6 +120,32 @@ pub fn vote(client: &Client, poll: &str, option: &str) -> crate::client::Answer 
     client.post(&format!("{poll}/actions/vote"), &json!({"option": option}))
 }
 
+/// A component that ships.
+pub fn shipped(name: &str) -> Vec<u8> {
+    let path = format!("{}/../interlinkers/dist/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).expect("the component is built")
+}
+
+/// A component with another manifest.
+pub fn with_manifest(mut component: Vec<u8>, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let place = component.windows(18).rposition(|bytes| bytes == b"interlink:manifest").expect("it has a manifest");
+    let mut manifest: Value = serde_json::from_slice(&component[place + 18..]).expect("it is at the end");
+    change(&mut manifest);
+    // The section begins before its name: its id, its size and the length of the name.
+    component.truncate(place - 1);
+    while component.pop() != Some(0) {}
+    let content = [&[18][..], b"interlink:manifest", manifest.to_string().as_bytes()].concat();
+    component.push(0);
+    let mut size = content.len();
+    while size >= 0x80 {
+        component.push((size & 0x7f) as u8 | 0x80);
+        size >>= 7;
+    }
+    component.push(size as u8);
+    component.extend(content);
+    component
+}
+
 /// The id at the end of a path.
 pub fn id_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()

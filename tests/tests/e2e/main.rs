@@ -11,6 +11,7 @@ mod archives;
 mod authors;
 mod automation;
 mod backups;
+mod ballots;
 mod bundles;
 mod calls;
 mod components;

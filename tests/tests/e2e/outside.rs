@@ -87,9 +87,15 @@ impl Outside {
     /// Lets the Interlinker `webhook` ask this service.
     #[track_caller]
     pub fn grant(&self, server: &Server) {
+        self.grant_to(server, "webhook");
+    }
+
+    /// Lets an Interlinker ask this service.
+    #[track_caller]
+    pub fn grant_to(&self, server: &Server, interlinker: &str) {
         let grants = json!({"http": [{"origin": self.origin(), "methods": ["POST"]}]});
-        let path = "/v1/interlinkers/webhook/grants";
-        server.operator().ask(&Ask::new("PUT", path).body("application/json", grants.to_string())).is(200);
+        let path = format!("/v1/interlinkers/{interlinker}/grants");
+        server.operator().ask(&Ask::new("PUT", &path).body("application/json", grants.to_string())).is(200);
     }
 }
 

@@ -6,15 +6,10 @@ mod provenance;
 mod signing;
 mod withdrawal;
 
+use crate::given::shipped;
 use crate::server::Server;
 
 const WASM: &str = "application/wasm";
-
-/// A component that ships.
-fn shipped(name: &str) -> Vec<u8> {
-    let path = format!("{}/../interlinkers/dist/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(path).expect("it ships")
-}
 
 /// The poll that ships, in another version.
 fn poll(version: &str) -> Vec<u8> {

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand, ValueEnum};
 use interlink_author::{Built, Language, Project, create};
+use interlink_host::check_examples;
 use serde_json::{Value, json};
 
 use self::consent::Granting;
@@ -232,7 +233,10 @@ fn test(project: &Project) -> Result<(), String> {
 /// Builds a project, and says on the way what takes long.
 fn build(project: &Project) -> Result<Built, String> {
     let mut tell = |step: &str| eprintln!("{step}…");
-    project.build(&mut tell).map_err(|error| error.to_string())
+    let built = project.build(&mut tell).map_err(|error| error.to_string())?;
+    let manifest = serde_json::from_value(built.manifest.clone()).map_err(|error| format!("its manifest: {error}"))?;
+    check_examples(&manifest).map_err(|error| error.to_string())?;
+    Ok(built)
 }
 
 fn show_built(built: &Built, output: Output) {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use interlink_host::{Limits, PublishError, WORLD};
+use interlink_model::manifest::EXAMPLES_MAX;
 use interlink_model::manifest::MANIFEST_SECTION;
 use serde_json::{Value, json};
 
@@ -266,9 +267,21 @@ fn a_schema_that_refers_to_itself_harms_nobody() {
 }
 
 #[test]
-fn what_is_not_executed_yet_is_refused_and_not_ignored() {
-    let error = unfit_with("/actions", json!([{"name": "ballot", "anonymous": true}]));
-    says(&error, &["ballot", "anonymous"]);
+fn an_example_that_its_own_form_refuses_is_not_published() {
+    let form = json!({"type": "object", "properties": {"option": {"type": "string"}}, "required": ["option"]});
+    let with = |examples: Value| json!([{"name": "vote", "input": form, "examples": examples}]);
+    let error = unfit_with("/actions", with(json!([{"title": "Monday", "input": {"option": 1}}])));
+    says(&error, &["Monday", "vote", "/option"]);
+    let both = json!([{"title": "Monday", "input": {"option": "a"}, "output": 1, "problem": "closed"}]);
+    says(&unfit_with("/actions", with(both)), &["Monday", "`output` and `problem`"]);
+    let fits = json!({"title": "Monday", "input": {"option": "a"}, "output": {"at": 1}});
+    says(&unfit_with("/actions", with(json!(vec![&fits; EXAMPLES_MAX + 1]))), &["vote", "21", "20"]);
+    let opening = json!({"input": form, "examples": [{"title": "Open", "input": {}}]});
+    says(&unfit_with("/instantiate", opening), &["Open", "instantiate"]);
+    let mut sound = manifest();
+    sound["actions"] = with(json!(vec![fits; EXAMPLES_MAX]));
+    let guest = Guest::new().with_manifest(Some(sound.to_string().as_bytes()));
+    assert!(shared().host.load(&guest.bytes()).is_ok());
 }
 
 #[test]

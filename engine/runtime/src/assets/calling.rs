@@ -209,21 +209,23 @@ pub(super) fn log(called: &Called, interlinker: &InterlinkerRef) {
 }
 
 /// Roles of somebody. Until there are teams, every member contributes to every process.
-/// A visitor of a service is no member.
+/// A visitor of a service is no member, and of a pseudonym nothing more is said.
 pub(super) fn roles_of(actor: Actor) -> Vec<String> {
     let role = match actor {
         Actor::Visitor(_) => return vec!["visitor".into()],
         Actor::Operator(_) => Some("operator"),
         Actor::System => Some("system"),
-        Actor::Person(_) | Actor::Pseudonym(_) => None,
+        Actor::Pseudonym(_) => return Vec::new(),
+        Actor::Person(_) => None,
     };
     role.into_iter().chain(["contributor"]).map(str::to_owned).collect()
 }
 
-/// Who calls, for the Interlinker: a visitor is one person, too, for as long as a visit lasts.
+/// Who calls, for the Interlinker: a visitor is one person, too, for as long as a visit lasts, and a pseudonym for one asset.
 pub(super) fn person_in(actor: Actor) -> Option<String> {
     match actor {
         Actor::Visitor(visitor) => Some(visitor.to_string()),
+        Actor::Pseudonym(_) => Some(actor.to_string()),
         actor => actor.person().map(|person| person.to_string()),
     }
 }

@@ -20,7 +20,7 @@ use crate::core::Core;
 use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Entry, Request};
-use crate::people::Caller;
+use crate::people::{Caller, CallerKind};
 use crate::processes::ProcessCell;
 use crate::usage::registry::{self, UseFilter};
 
@@ -96,7 +96,8 @@ impl Neighbours {
         let guest = guest_of(&assets.core, catalogue, &other).await.map_err(failed)?;
         // Asked for again under the same number, it is answered as before: the key belongs to the asset that asks.
         let asking = PersonId::from_bytes(self.asset.bytes());
-        let caller = Caller { person: asking, operator: false, visitor: false, key: self.process.key.clone() };
+        let caller =
+            Caller { person: asking, operator: false, kind: CallerKind::Member, key: self.process.key.clone() };
         let (path, key, body) = (format!("{id}/{action}"), format!("{}-{number}", self.call), input.to_string());
         let request = Request { method: "ASSET", path: &path, key: &key, body: body.as_bytes() };
         let permit = match assets.world.gate.enter(&assets.core, &caller, request).await.map_err(failed)? {

@@ -6,6 +6,7 @@
 //! lanes, on what is durable.
 
 mod alarms;
+pub(crate) mod anonymous;
 pub(crate) mod blobs;
 mod calling;
 mod company;
@@ -19,7 +20,7 @@ mod written;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use interlink_host::{Besides, CallContext, Entry, Failure, Fault, Interlinker};
+use interlink_host::{Besides, CallContext, Entry, Failure, Fault, Interlinker, Problem, Rendered};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
@@ -67,6 +68,8 @@ pub struct Acted<'a> {
     pub asset: &'a Asset,
     /// What the Interlinker answered.
     pub output: &'a Json,
+    /// What the Markdown in it comes to.
+    pub rendered: &'a Rendered,
 }
 
 /// What is asked of an asset.
@@ -385,9 +388,16 @@ impl Assets {
         answer: impl FnOnce(Result<&Acted<'_>, &Trouble>) -> (Answer, Option<NewRecord>) + Send,
         permit: Permit,
     ) -> Outcome<Answer> {
+        let mut actor = actor;
         if let Deed::Action { name, input } = &deed {
-            may_run(guest, actor, name, asked.service.as_deref())?;
+            let is_anonymous = may_run(guest, actor, name, &asked)?;
+            if asked.resumed.is_none() {
+                anonymous::check_permit(&permit, is_anonymous)?;
+            }
             guest.check_action(name, input).map_err(Trouble::Input)?;
+            if is_anonymous {
+                actor = anonymous::pseudonym(&cell.key, cell.id, actor);
+            }
         }
         let (fate, answer, _room) = {
             let _place = Place::take(&cell.waiting)?;
@@ -519,6 +529,7 @@ impl Assets {
                         events: with_besides(&self.core, performed, done.outcome, done.besides),
                         values: done.state,
                         output: done.output,
+                        rendered: done.rendered,
                         recorder: Some(Arc::clone(&recorder)),
                     };
                     match self.hand_over(process, cell, &mut lane, call, actor, with, answer, permit) {
@@ -563,7 +574,7 @@ impl Assets {
     ) -> Result<(Fate, Answer), RefusedAhead> {
         let core = &self.core;
         let at = stream(StreamKind::Asset, cell.id.bytes());
-        let Performed { before, events, values, output, recorder } = call;
+        let Performed { before, events, values, output, rendered, recorder } = call;
         let prepare = |stamp: Stamp| {
             let (mut written, asset) = written_events(core, at, Some(&before), process.id, &cell.key, stamp, events);
             let snapshot = Snapshot { asset: Arc::clone(&asset), values };
@@ -587,7 +598,7 @@ impl Assets {
         let Some(command) = with else {
             let stamp = core.stamp(lane.time(core.now()), actor);
             let (written, asset, ahead, settle) = prepare(stamp);
-            let (answer, record) = answer(Ok(&Acted { asset: &asset, output: &output }));
+            let (answer, record) = answer(Ok(&Acted { asset: &asset, output: &output, rendered: &rendered }));
             lane.ahead = ahead;
             let fate = core.commit(&written, record, move |first| {
                 settle(first);
@@ -605,7 +616,7 @@ impl Assets {
         // `beside` runs before `answer`: the asset is there.
         let answer = |_: &crate::processes::Done<'_>| {
             let (asset, _) = made.get().expect("made beside");
-            answer(Ok(&Acted { asset, output: &output }))
+            answer(Ok(&Acted { asset, output: &output, rendered: &rendered }))
         };
         let ask = Ask { command: &command, note: None, expected: None };
         let handed = self.processes.hand_over(process, actor, &ask, beside, answer, permit)?;
@@ -628,7 +639,8 @@ impl Assets {
         permit: Permit,
     ) -> (Fate, Answer) {
         let before = Arc::clone(&lane.ahead.asset);
-        let performed = Performed { before, events, values, output: Json::Null, recorder: None };
+        let (output, rendered) = (Json::Null, Rendered::new());
+        let performed = Performed { before, events, values, output, rendered, recorder: None };
         let record = permit.record(&self.core, &answer);
         let answer = |_: Result<&Acted<'_>, &Trouble>| (answer, record);
         let Ok(handed) = self.hand_over(process, cell, lane, performed, actor, None, answer, permit) else {
@@ -719,18 +731,25 @@ impl Assets {
     }
 }
 
-/// Checks that an action is there, and that somebody has a role that may run it.
-fn may_run(guest: &Interlinker, actor: Actor, name: &str, service: Option<&str>) -> Outcome<()> {
+/// Checks that an action is there, and that somebody has a role that may run it; says whether it is anonymous.
+fn may_run(guest: &Interlinker, actor: Actor, name: &str, asked: &Use<'_>) -> Outcome<bool> {
     let Some(declared) = guest.action(name) else {
         return Err(Trouble::NotFound { what: "action", id: name.into() });
     };
     let allowed = |role: &String| declared.allow.contains(role);
     // What a service's file opens is open to everybody: an operator said so.
-    let is_open = service.is_some() || actor == Actor::System || declared.allow.is_empty();
+    let is_open = asked.service.is_some() || actor == Actor::System || declared.allow.is_empty();
+    // A call that goes on was let in as who its person is, which is no longer known.
+    let is_open = is_open || asked.resumed.is_some();
     if !is_open && !roles_of(actor).iter().any(allowed) {
         return Err(Trouble::Forbidden { what: name.into(), roles: declared.allow.clone() });
     }
-    Ok(())
+    if declared.anonymous && asked.by.is_some() {
+        // The other asset's call is recorded with its person, at the same time.
+        let detail = format!("`{name}` is anonymous: a person runs it, and no other asset does so for them");
+        return Err(Trouble::Refused(Problem { code: "not-allowed".into(), detail, pointer: None, data: None }));
+    }
+    Ok(declared.anonymous)
 }
 
 /// What a call did, before it is written.
@@ -740,6 +759,7 @@ struct Performed {
     /// The state that it left.
     values: KeyValues,
     output: Json,
+    rendered: Rendered,
     /// The record of the call; nothing where no call did it.
     recorder: Option<Arc<Recorder>>,
 }

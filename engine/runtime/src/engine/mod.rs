@@ -15,7 +15,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use interlink_host::{Host, Interlinker};
+use interlink_host::{Host, Interlinker, Rendered};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::Actor;
@@ -32,11 +32,13 @@ pub(crate) use self::opening::lock;
 pub use self::opening::{Drive, OpenError, Opened, Options};
 pub use self::resuming::{Answers, Replayed, TakenCall};
 pub(crate) use self::signed::Checkpoint;
-use crate::assets::{Acted, AssetCell, Assets, Deed, For, Instantiation, NewAsset, Use as AssetUse, guest_of};
+use crate::assets::{
+    Acted, AssetCell, Assets, Deed, For, Instantiation, NewAsset, Use as AssetUse, anonymous, guest_of,
+};
 use crate::backup::Source;
 use crate::calls::Interrupted;
 use crate::catalogue::{
-    Catalogue, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, Withdrawal, events_of,
+    Catalogue, CatalogueEntry, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, Withdrawal, events_of,
 };
 use crate::core::Core;
 use crate::dispatch::{ByHand, Dispatcher};
@@ -539,6 +541,17 @@ impl Engine {
         self.act_as(caller.actor(), id, action, input, asked, answer, permit).await
     }
 
+    /// Whom the answer to an action is remembered for, where that is not who asks: the pseudonym, where it is anonymous.
+    pub fn remembered_as(&self, caller: &Caller, id: AssetId, action: &str) -> Option<Caller> {
+        let cell = self.asset_cell(id).ok()?;
+        let InterlinkerRef { name, version, .. } = &cell.snapshot().asset.interlinker;
+        let CatalogueEntry::Software(manifest) = self.interlinker(&format!("{name}@{version}")).ok()?.entry else {
+            return None;
+        };
+        let is_anonymous = manifest.actions.iter().any(|declared| declared.name == action && declared.anonymous);
+        is_anonymous.then(|| anonymous::remembered_as(&cell.key, id, caller))
+    }
+
     /// The same, in the process or at a service's door.
     async fn act_as(
         &self,
@@ -587,6 +600,14 @@ impl Engine {
         self.catalogue.not_paused(&asset.interlinker.name)?;
         let snapshot = cell.snapshot();
         self.assets.view(&process, &guest, snapshot, actor, query, language, service).await
+    }
+
+    /// Renders the Markdown in what an asset showed, where its schema marks any.
+    pub async fn rendered(&self, asset: &Asset, shown: &Json) -> Outcome<Rendered> {
+        let guest = guest_of(&self.core, &self.catalogue, asset).await?;
+        let shown = shown.clone();
+        let rendering = tokio::task::spawn_blocking(move || guest.render_view(&shown));
+        rendering.await.map_err(|_| Trouble::Unknown("what it shows could not be rendered".into()))
     }
 
     /// Removes an asset.

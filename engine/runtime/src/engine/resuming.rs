@@ -19,7 +19,7 @@ use crate::calls::{CallView, Interrupted};
 use crate::core::Core;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Gate, Permit};
-use crate::people::Caller;
+use crate::people::{Caller, CallerKind};
 
 /// What the blobs that a recorded call takes along have together, in bytes.
 pub const TAKEN_BLOBS_BYTES_MAX: u64 = 16 << 20;
@@ -273,7 +273,7 @@ pub(super) fn interrupted(core: &Arc<Core>, gate: &Arc<Gate>, assets: &Assets) -
         }
         let permit = call.calling.answer.as_ref().and_then(|scope| {
             let key = core.keys.key(scope.key).ok()?;
-            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, visitor: false, key })
+            gate.hold(scope, Caller { person: scope.person, operator: scope.operator, kind: CallerKind::Member, key })
         });
         found.push((call, permit.unwrap_or_default()));
     }

@@ -12,7 +12,7 @@ use crate::ambient::person_id;
 use crate::assets::{Acted, Use as AssetUse};
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
-use crate::people::Caller;
+use crate::people::{Caller, CallerKind};
 use crate::usage::services::{self, ServiceUse};
 
 impl Engine {
@@ -29,7 +29,7 @@ impl Engine {
     pub fn visitor(&self, service: &Service, visitor: PersonId) -> Outcome<Caller> {
         let gone = || Trouble::NotFound { what: "service", id: service.name.clone() };
         let key = self.processes.cell(service.process.ok_or_else(gone)?)?.key.clone();
-        Ok(Caller { person: visitor, operator: false, visitor: true, key })
+        Ok(Caller { person: visitor, operator: false, kind: CallerKind::Visitor, key })
     }
 
     /// The secret that signs tokens of visits.

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use interlink_model::event::Actor;
 use interlink_model::id::{Micros, PersonId, ProcessId};
 use interlink_model::process::{ARCHIVED, ProcessStatus};
+
+use uuid::Uuid;
 
 use super::registry::{UseFilter, page};
 use super::{Counters, decode};
@@ -93,6 +96,8 @@ pub struct Reach {
     pub uses: BTreeMap<String, u64>,
     /// People.
     pub people: BTreeSet<PersonId>,
+    /// Pseudonyms: one for each person who ran anonymous actions of an asset.
+    pub pseudonyms: BTreeSet<Uuid>,
     /// Processes.
     pub processes: BTreeSet<ProcessId>,
     /// What Interlinkers say happened, each in its own words.
@@ -111,6 +116,9 @@ pub fn reach(state: &State, filter: &UseFilter) -> Reach {
             }
             *reach.uses.entry(used.interlinker.name).or_default() += 1;
             reach.people.extend(used.actor.person());
+            if let Actor::Pseudonym(id) = used.actor {
+                reach.pseudonyms.insert(id);
+            }
             reach.processes.insert(used.process);
         }
         match found.next {

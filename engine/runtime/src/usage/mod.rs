@@ -214,7 +214,18 @@ pub fn decode<T: serde::de::DeserializeOwned>(found: &Found) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    use interlink_model::event::Actor;
+    use interlink_model::id::{Micros, PersonId};
+
     use super::*;
+
+    #[test]
+    fn nobody_was_active_in_what_a_pseudonym_did() {
+        let person = PersonId::from_bytes([7; 16]);
+        let by = |actor| activity(&Stamp { at: Micros(1), actor, correlation: None, causation: None });
+        assert!(by(Actor::Person(person)).is_some());
+        assert_eq!(by(Actor::Pseudonym(uuid::Uuid::from_bytes([7; 16]))).map(|(key, _)| key), None);
+    }
 
     #[test]
     fn so_many_words_are_told_apart_and_the_others_are_counted_together() {

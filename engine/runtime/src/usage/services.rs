@@ -21,7 +21,7 @@ const SCAN_ROWS: usize = 1_024;
 pub struct ServiceCounters {
     /// Uses of every kind and outcome.
     pub total: u64,
-    /// Those of nobody in particular: without a token.
+    /// Those of nobody in particular: without a token, or of actions that are anonymous.
     pub anonymous: u64,
     /// By action; what was looked at is `view`.
     pub by_action: BTreeMap<String, u64>,

@@ -1,8 +1,9 @@
 //! What stands in the brackets: `#[interlinker(…)]`, `#[instantiate(…)]`, `#[action(…)]`.
 
 use proc_macro2::{Span, TokenStream};
-use syn::parse::Parser;
-use syn::{Attribute, Error, Ident, LitStr, Meta, Result};
+use quote::quote;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Attribute, Error, Ident, LitStr, Meta, Result, Token};
 
 use super::grants::Grants;
 use crate::syntax::{Text, strings, words};
@@ -84,6 +85,34 @@ pub struct Described {
     pub help: Text,
     pub allow: Vec<String>,
     pub anonymous: bool,
+    pub examples: Vec<Example>,
+}
+
+/// `example("…", input({…}), output({…}))`, or `problem("…")` in place of `output`.
+pub struct Example {
+    pub title: String,
+    pub input: TokenStream,
+    pub output: Option<TokenStream>,
+    pub problem: String,
+}
+
+impl Parse for Example {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut example =
+            Self { title: input.parse::<LitStr>()?.value(), input: quote!({}), output: None, problem: String::new() };
+        while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
+            let key: Ident = input.parse()?;
+            let content;
+            syn::parenthesized!(content in input);
+            match key.to_string().as_str() {
+                "input" => example.input = content.parse()?,
+                "output" => example.output = Some(content.parse()?),
+                "problem" => example.problem = content.parse::<LitStr>()?.value(),
+                _ => return Err(Error::new(key.span(), "an example has a title, `input`, and `output` or `problem`")),
+            }
+        }
+        Ok(example)
+    }
 }
 
 impl Described {
@@ -104,6 +133,11 @@ impl Described {
                 "title" => described.title = Text::parse(&meta)?,
                 "help" => described.help = Text::parse(&meta)?,
                 "allow" => described.allow = words(&meta)?,
+                "example" => {
+                    let content;
+                    syn::parenthesized!(content in meta.input);
+                    described.examples.push(content.parse()?);
+                }
                 _ => described.anonymous = true,
             }
             Ok(())

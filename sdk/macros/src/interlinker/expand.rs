@@ -6,6 +6,7 @@ use syn::Type;
 use syn::spanned::Spanned;
 
 use super::Definition;
+use super::attributes::Example;
 use super::method::{Argument, Method, Part};
 
 pub fn implementation(definition: &Definition, state: &Type) -> TokenStream {
@@ -73,6 +74,12 @@ pub fn implementation(definition: &Definition, state: &Type) -> TokenStream {
         fn interlink_manifest() {
             ::interlink_sdk::__private::write_manifest(&<#state as ::interlink_sdk::__private::Interlinker>::manifest());
         }
+
+        #[cfg(test)]
+        #[test]
+        fn interlink_examples() {
+            ::interlink_sdk::__private::run_examples::<#state>();
+        }
     }
 }
 
@@ -108,6 +115,7 @@ fn manifest(definition: &Definition) -> TokenStream {
     let (problems, grants) = (&about.problems, &about.grants);
     let instantiate_title = &definition.instantiate.title;
     let instantiate_input = input_schema(&definition.instantiate);
+    let instantiate_examples = examples(&definition.instantiate);
     let actions = definition.actions.iter().map(action);
     let view_query = match definition.view.input() {
         Some(_) => input_schema(&definition.view),
@@ -136,7 +144,11 @@ fn manifest(definition: &Definition) -> TokenStream {
             languages: ::std::vec::Vec::new(),
             licence: #licence.into(),
             problem_profiles: vec![#(#problems.into()),*],
-            instantiate: manifest::Instantiate { title: #instantiate_title, input: #instantiate_input },
+            instantiate: manifest::Instantiate {
+                title: #instantiate_title,
+                input: #instantiate_input,
+                examples: #instantiate_examples,
+            },
             actions: vec![#(#actions),*],
             view: manifest::View { query: #view_query, output: #view_output },
             grants: #grants,
@@ -154,7 +166,7 @@ fn action(method: &Method) -> TokenStream {
     };
     let (name, title) = (&method.name, &method.title);
     let (help, allow, anonymous) = (&rules.help, &rules.allow, rules.anonymous);
-    let (input, output) = (input_schema(method), output_schema(method));
+    let (input, output, examples) = (input_schema(method), output_schema(method), examples(method));
     quote! {
         manifest::Action {
             name: #name.into(),
@@ -164,8 +176,24 @@ fn action(method: &Method) -> TokenStream {
             output: #output,
             allow: vec![#(#allow.into()),*],
             anonymous: #anonymous,
+            examples: #examples,
         }
     }
+}
+
+fn examples(method: &Method) -> TokenStream {
+    let examples = method.examples.iter().map(|Example { title, input, output, problem }| {
+        let output = output.clone().unwrap_or_else(|| quote!(null));
+        quote! {
+            manifest::Example {
+                title: #title.into(),
+                input: ::interlink_sdk::prelude::json!(#input),
+                output: ::interlink_sdk::prelude::json!(#output),
+                problem: #problem.into(),
+            }
+        }
+    });
+    quote!(vec![#(#examples),*])
 }
 
 fn input_schema(method: &Method) -> TokenStream {

@@ -4,7 +4,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{FnArg, Ident, ImplItemFn, Result, ReturnType, Type, TypeReference};
 
-use super::attributes::Described;
+use super::attributes::{Described, Example};
 use crate::syntax::{Errors, Text, refuse_hashed, result_content};
 
 /// Which part a method is.
@@ -36,6 +36,7 @@ pub struct Method {
     /// Its name in JSON.
     pub name: String,
     pub title: Text,
+    pub examples: Vec<Example>,
     pub arguments: Vec<Argument>,
     pub output: Type,
     /// Whether it returns `Result<output>` rather than `output`.
@@ -59,9 +60,9 @@ impl Method {
 
         let ident = function.sig.ident.clone();
         let known: &[&str] = if attribute.path().is_ident("instantiate") {
-            &["title"]
+            &["title", "example"]
         } else if attribute.path().is_ident("action") {
-            &["title", "help", "allow", "anonymous"]
+            &["title", "help", "allow", "anonymous", "example"]
         } else {
             &[]
         };
@@ -87,7 +88,8 @@ impl Method {
         let arguments = arguments(&mut errors, function, &part);
         let (output, fallible) = output(&mut errors, function, &part);
         errors.finish()?;
-        Ok(Some(Self { part, ident, name, title, arguments, output, fallible }))
+        let examples = described.examples;
+        Ok(Some(Self { part, ident, name, title, examples, arguments, output, fallible }))
     }
 
     /// The type of the input, if it takes one.

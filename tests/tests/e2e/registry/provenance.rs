@@ -3,31 +3,16 @@
 use serde_json::{Value, json};
 
 use super::{WASM, shipped};
-use crate::given::text;
+use crate::given::{text, with_manifest};
 use crate::server::Server;
 
 /// The poll that ships in version 1.1.0, whose manifest names a source.
 fn poll_from(source: &str) -> Vec<u8> {
-    let mut component = shipped("poll");
-    let place = component.windows(18).rposition(|bytes| bytes == b"interlink:manifest").expect("it has a manifest");
-    let manifest: Value = serde_json::from_slice(&component[place + 18..]).expect("it is at the end");
-    let mut fields = manifest.as_object().expect("an object").clone();
-    fields.insert("version".into(), json!("1.1.0"));
-    fields.insert("source".into(), json!(source));
-    fields.insert("build".into(), json!("rustc 1.95.0"));
-    // The section begins before its name: its id, its size and the length of the name.
-    component.truncate(place - 1);
-    while component.pop() != Some(0) {}
-    let content = [&[18][..], b"interlink:manifest", Value::Object(fields).to_string().as_bytes()].concat();
-    component.push(0);
-    let mut size = content.len();
-    while size >= 0x80 {
-        component.push((size & 0x7f) as u8 | 0x80);
-        size >>= 7;
-    }
-    component.push(size as u8);
-    component.extend(content);
-    component
+    with_manifest(shipped("poll"), |manifest| {
+        manifest["version"] = json!("1.1.0");
+        manifest["source"] = json!(source);
+        manifest["build"] = json!("rustc 1.95.0");
+    })
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::file::component_with;
 use super::{DESK, DOOR, apply, open_desk, prepared, visitor, vote};
 use crate::client::Ask;
 use crate::given::{becomes, text};
@@ -121,6 +122,52 @@ fn a_request_is_done_once_under_its_key_at_the_door_too() {
     server.operator().tell(&format!("{DOOR}/activate")).is(200);
     guest.ask(&refused).refused(409, "already-voted");
     assert_eq!(guest.ask(&Ask::post(&path, &body).key("three")).header("idempotent-replayed"), "true");
+}
+
+#[test]
+fn an_anonymous_vote_at_the_door_names_neither_visitor_nor_member() {
+    let server = prepared();
+    let operator = server.operator();
+    let ballot = component_with(|manifest| {
+        manifest["name"] = json!("ballot");
+        manifest["actions"][0]["anonymous"] = json!(true);
+    });
+    operator.send("/v1/interlinkers", "application/wasm", ballot).is(201);
+    apply(operator, &DESK.replace("name: poll", "name: ballot").replace("interlinker: poll", "interlinker: ballot"))
+        .is(201);
+    operator.tell(&format!("{DOOR}/activate")).is(200);
+    let visit = server.nobody().tell(&format!("{DOOR}/visits")).is(201);
+    let guest = server.nobody().with_token(Some(text(&visit["token"])));
+    let ana = server.member("ana");
+    let path = format!("{DOOR}/evening/actions/vote");
+    for client in [&guest, &ana] {
+        let cast = || client.ask(&Ask::post(&path, &json!({"option": "Monday"})).key("a-vote"));
+        cast().is(200);
+        assert_eq!(cast().header("idempotent-replayed"), "true");
+        vote(client, "Thursday").refused(409, "already-voted");
+    }
+    let used = operator.all("/v1/usage?service=tool-desk", 100);
+    assert_eq!(used.len(), 4);
+    assert!(used.iter().all(|one| text(&one["actor"]).starts_with("pseudonym:")), "{used:?}");
+    let shown = json!(used).to_string() + &operator.get("/v1/usage?format=csv").text();
+    assert!(!shown.contains(&ana.id()) && !shown.contains(text(&visit["visitor"])), "{shown}");
+    let counted = operator.get("/v1/adoption/services/tool-desk").is(200);
+    assert_eq!((&counted["uses"]["anonymous"], &counted["people"]["active"]), (&json!(4), &json!(0)));
+}
+
+#[test]
+fn the_markdown_of_what_is_open_is_shown_as_safe_html_too() {
+    let server = prepared();
+    let file = DESK.replace("open: { actions: [write] }", "open: { view: true, actions: [write] }");
+    apply(server.operator(), &file).is(201);
+    server.operator().tell(&format!("{DOOR}/activate")).is(200);
+    let nobody = server.nobody();
+    let text = "*Two*, <script>a()</script>";
+    nobody.post(&format!("{DOOR}/wishes/actions/write"), &json!({"section": "saws", "text": text})).is(200);
+    let shown = nobody.get(&format!("{DOOR}/wishes/view?rendered=true")).is(200);
+    assert_eq!(shown["output"]["sections"][0]["text"], json!(text));
+    let html = "<p><em>Two</em>, &lt;script&gt;a()&lt;/script&gt;</p>\n";
+    assert_eq!(shown["rendered"]["/sections/0/text"], json!(html));
 }
 
 #[test]

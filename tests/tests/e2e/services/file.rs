@@ -7,30 +7,12 @@ use serde_json::{Value, json};
 use super::{DESK, DOOR, apply, changed, plan, prepared, secret};
 use crate::client::Ask;
 use crate::files;
-use crate::given::{id_of, library, text};
+use crate::given::{id_of, library, shipped, text, with_manifest};
 use crate::server::{Server, printed};
 
 /// The poll that ships, with another manifest.
 pub fn component_with(change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    const SECTION: &[u8] = b"interlink:manifest";
-    let path = format!("{}/../interlinkers/dist/poll.wasm", env!("CARGO_MANIFEST_DIR"));
-    let mut component = std::fs::read(path).expect("it ships");
-    let place = component.windows(SECTION.len()).rposition(|bytes| bytes == SECTION).expect("it has a manifest");
-    let mut manifest: Value = serde_json::from_slice(&component[place + SECTION.len()..]).expect("it is at the end");
-    change(&mut manifest);
-    // The section begins before its name: its id, its size and the length of the name.
-    component.truncate(place - 1);
-    while component.pop() != Some(0) {}
-    let content = [&[SECTION.len() as u8], SECTION, manifest.to_string().as_bytes()].concat();
-    component.push(0);
-    let mut size = content.len();
-    while size >= 0x80 {
-        component.push((size & 0x7f) as u8 | 0x80);
-        size >>= 7;
-    }
-    component.push(size as u8);
-    component.extend(content);
-    component
+    with_manifest(shipped("poll"), change)
 }
 
 #[test]
