@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{DESK, DOOR, apply, changed, plan, prepared, secret};
 use crate::client::Ask;
 use crate::files;
-use crate::given::{id_of, library, shipped, text, with_manifest};
+use crate::given::{becomes, id_of, library, shipped, text, with_manifest};
 use crate::server::{Server, printed};
 
 /// The poll that ships, with another manifest.
@@ -67,6 +67,8 @@ fn a_plan_names_every_kind_of_thing_and_applying_makes_all_of_it_at_once() {
     let records = operator.all("/v1/usage", 100);
     assert_eq!(records.iter().filter(|used| used["kind"] == "instantiate").count(), 3);
     assert!(server.position() > before + 8, "it is many events");
+    // Its answer did not wait for the record of it.
+    assert!(becomes(|| operator.all("/v1/usage", 100).iter().any(|used| used["kind"] == "view")));
 
     let at = server.position();
     assert_eq!(apply(&operator, DESK).is(200)["process"], body["process"]);
