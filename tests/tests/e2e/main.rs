@@ -14,6 +14,7 @@ mod backups;
 mod bundles;
 mod calls;
 mod components;
+mod conformance;
 mod damage;
 mod documents;
 mod durability;
