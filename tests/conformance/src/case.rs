@@ -289,6 +289,15 @@ impl Case {
         self
     }
 
+    /// Slugs with which its components are not taken.
+    pub fn refusals(&self) -> Vec<&'static str> {
+        let refused = self.steps.iter().filter_map(|step| match step {
+            Step::Publish(_, slug) => *slug,
+            _ => None,
+        });
+        refused.collect()
+    }
+
     /// Words for limits with which its calls fail.
     pub fn words(&self) -> Vec<&'static str> {
         let comes = self.steps.iter().filter_map(|step| match step {

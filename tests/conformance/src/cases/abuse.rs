@@ -45,6 +45,11 @@ fn state() -> Vec<Case> {
         )
         .fails(&["trap"]),
         case(
+            "a guest that counts below a prefix of four gigabytes",
+            harming("(drop (call $count (i32.const 0) (i32.const -1))) (call $null)"),
+        )
+        .fails(&["trap", "transfer"]),
+        case(
             "a guest whose value is four gigabytes",
             harming("(call $set (i32.const 32) (i32.const 3) (i32.const 0) (i32.const -1)) (call $null)"),
         )

@@ -56,6 +56,12 @@ pub struct Guest {
     says: Says,
 }
 
+/// Functions that a guest of the newest world calls, each with its interface.
+pub fn functions() -> Vec<(&'static str, &'static str)> {
+    let all = FIRST.iter().chain(&OUTSIDE).chain(&NEWEST);
+    all.map(|(name, interface, ..)| (*name, *interface)).collect()
+}
+
 /// A manifest that is taken.
 pub fn manifest() -> Value {
     json!({
@@ -239,6 +245,14 @@ impl Guest {
     /// Which exports `migration`: the version stands at the two parameters.
     pub fn migrating(self, body: &str) -> Self {
         Self { migrate: Some(body.into()), ..self }
+    }
+
+    /// The text of what it does itself: not what every guest has.
+    pub fn own(&self) -> String {
+        let actions = self.actions.iter().map(|(_, body)| body.as_str());
+        let exports = [&self.ring, &self.migrate].into_iter().flatten().map(String::as_str);
+        let own = [&self.fields, &self.instantiate, &self.call, &self.view].into_iter().map(String::as_str);
+        own.chain(actions).chain(exports).collect::<Vec<_>>().join(" ")
     }
 
     /// The component's bytes.

@@ -16,7 +16,7 @@ fn subject() -> InProcess {
 #[test]
 fn our_host_keeps_to_the_boundary() {
     let mut subject = subject();
-    let mut stage = Stage::new(&mut subject, "run").expect("a port");
+    let mut stage = Stage::new(&mut subject, "in-process").expect("a port");
     let run = |case| {
         let begun = std::time::Instant::now();
         let verdict = stage.run(case);
