@@ -1,13 +1,14 @@
 //! What a host of Interlinkers can be held to, whatever it is written in, and what a guest can be held to.
 //!
-//! [`cases`] are data: guests written by hand, what is done with them, and what must come of it in terms of the boundary
-//! alone. [`Subject`] has the few verbs that they need; there are two of them here, [`InProcess`], our own host without a
-//! server, and [`Server`], anything that speaks the routes of `API.md`.
+//! `cases` are data: guests written by hand, what is done with them, and what must come of it in terms of the boundary
+//! alone. `Subject` has the few verbs that they need; there are two of them here, `InProcess`, our own host without a
+//! server, and `Server`, anything that speaks the routes of `API.md`. [`guest`] has the checks of any component.
 
 #[cfg(feature = "cases")]
 mod case;
 #[cfg(feature = "cases")]
 pub mod cases;
+pub mod guest;
 #[cfg(feature = "cases")]
 pub mod hand;
 #[cfg(feature = "cases")]
@@ -16,6 +17,8 @@ mod in_process;
 mod names;
 #[cfg(feature = "cases")]
 mod outside;
+#[cfg(feature = "server")]
+mod program;
 #[cfg(feature = "cases")]
 mod run;
 #[cfg(feature = "server")]
@@ -31,6 +34,8 @@ pub use in_process::InProcess;
 pub use names::Names;
 #[cfg(feature = "cases")]
 pub use outside::Outside;
+#[cfg(feature = "server")]
+pub use program::Options;
 #[cfg(feature = "cases")]
 pub use run::{Stage, Verdict};
 #[cfg(feature = "server")]
