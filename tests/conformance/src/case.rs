@@ -76,7 +76,7 @@ pub enum Comes {
     Refused(&'static str),
     /// The Interlinker refuses, whatever its code becomes.
     RefusedSomehow,
-    /// The Interlinker fails with one of these words for limits.
+    /// The Interlinker fails with one of these words for limits: the first, or what may be reached before it.
     Failed(&'static [&'static str]),
     /// The host does not take it, with this slug.
     NotTaken(&'static str),
@@ -101,8 +101,8 @@ pub enum Is {
     There,
 }
 
-/// A step of a case. Texts of its values may hold `{me}`, `{outside}`, `{port}`, `{name:0}` of the first guest's name and
-/// `{asset:a}` of the id of the asset that the case calls `a`.
+/// A step of a case. Texts of its values may hold `{me}`, `{outside}`, `{port}`, `{name:0}` of the first guest's name
+/// and `{asset:a}` of the id of the asset that the case calls `a`.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Publishes the component of this number; it is not taken where there is a slug.
@@ -137,7 +137,8 @@ pub enum Step {
         /// What must come of it.
         comes: Comes,
     },
-    /// Asks these assets so often side by side: what is not done fails with one of the words, and some have to with the first.
+    /// Asks these assets so often side by side: what is not done fails with one of the words, and some have to with the
+    /// first.
     AtOnce {
         /// Which assets.
         assets: &'static [&'static str],
@@ -298,7 +299,7 @@ impl Case {
         refused.collect()
     }
 
-    /// Words for limits with which its calls fail.
+    /// Words for limits with which its calls fail, where nothing else is reached before.
     pub fn words(&self) -> Vec<&'static str> {
         let comes = self.steps.iter().filter_map(|step| match step {
             Step::Make { comes, .. }
@@ -310,14 +311,14 @@ impl Case {
             _ => None,
         });
         let failing = comes.filter_map(|comes| match comes {
-            Comes::Failed(words) => Some(words.iter().copied()),
+            Comes::Failed(words) => words.first().copied(),
             _ => None,
         });
         let others = self.steps.iter().filter_map(|step| match step {
             Step::AtOnce { fails, .. } => fails.first().copied(),
             _ => None,
         });
-        failing.flatten().chain(others).collect()
+        failing.chain(others).collect()
     }
 }
 

@@ -22,8 +22,8 @@ struct Desk {
     most: usize,
 }
 
-/// The service. What it answers is said by the path: `/echo`, `/slow`, `/large`, `/wide`, `/inside`, and redirects to the
-/// last: `/redirect`, and `/metadata` to an address where clouds keep credentials.
+/// The service. What it answers is said by the path: `/echo`, `/slow`, `/large`, `/wide`, `/inside`, and redirects to
+/// the last: `/redirect`, and `/metadata` to an address where clouds keep credentials.
 pub struct Outside {
     port: u16,
     desk: Arc<Mutex<Desk>>,

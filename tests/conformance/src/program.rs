@@ -25,7 +25,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Runs the cases; answers whether the server keeps to the boundary, as far as it was asked, which is once at least.
+    /// Runs the cases; answers whether the server keeps to the boundary, as far as it was asked, which is once at
+    /// least.
     ///
     /// # Errors
     ///

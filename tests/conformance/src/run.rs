@@ -1,8 +1,8 @@
 //! A case is run against a subject, step by step, and held to what must come of it.
 //!
-//! Besides what a case says, after each call that was not done the asset has to be as it was: its version, what is shown of it,
-//! its state where its view shows it, and what people were told. And after every case a well-behaved neighbour has to be
-//! served.
+//! Besides what a case says, after each call that was not done the asset has to be as it was: its version, what is
+//! shown of it, its state where its view shows it, and what people were told. And after every case a well-behaved
+//! neighbour has to be served.
 
 use std::collections::BTreeMap;
 

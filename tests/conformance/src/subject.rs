@@ -1,7 +1,8 @@
 //! What is held to the boundary: whatever publishes components, makes assets of them and calls them.
 //!
-//! The verbs are those of `API.md`, so that a host is asked for nothing that it does not offer anyway. What only some can be
-//! asked, such as to run out of disk, is a [`Need`] of the case: a subject says that it cannot, and the summary counts it.
+//! The verbs are those of `API.md`, so that a host is asked for nothing that it does not offer anyway. What only some
+//! can be asked, such as to run out of disk, is a [`Need`] of the case: a subject says that it cannot, and the summary
+//! counts it.
 
 use std::fmt;
 

@@ -33,7 +33,7 @@ fn state() -> Vec<Case> {
                   (i32.const 2048))",
             ),
         )
-        .fails(&["host-calls", "memory", "fuel"]),
+        .fails(&["host-calls", "memory", "fuel", "deadline"]),
         case(
             "a guest that has the host write its answer over the end of the memory",
             harming("(call $get (i32.const 32) (i32.const 3) (i32.const -4)) (call $null)"),
@@ -67,12 +67,12 @@ fn call() -> Vec<Case> {
         case("a guest that declares what is no JSON", harming_with("(call $declare TEXT) (call $null)", b"{\"a\":"))
             .fails(&["output"]),
         case("a guest that declares without end", harming_forever("(call $declare (i32.const 16) (i32.const 4))"))
-            .fails(&["host-calls"]),
+            .fails(&["host-calls", "deadline"]),
         case(
             "a guest that logs without end",
             harming_forever("(call $log (i32.const 48) (i32.const 5) (i32.const 32) (i32.const 3))"),
         )
-        .fails(&["host-calls"]),
+        .fails(&["host-calls", "deadline"]),
         case(
             "a guest that logs what is no text",
             harming_with("(call $log (i32.const 48) (i32.const 5) TEXT) (call $null)", b"\xff\xfe"),
@@ -125,21 +125,34 @@ fn outside() -> Vec<Case> {
 
 fn kept() -> Vec<Case> {
     vec![
-        asking("a guest that puts what is of no media type", Asking::new().put_blob("text", b"x").put_blob("a/b\r\nc: d", b"x"))
-            .is_done()
-            .keeps_text("1/code", "not-a-media-type")
-            .keeps_text("2/code", "not-a-media-type")
-            .then(Step::Has("a", "/blobs", Is::Absent)),
-        asking("a guest that asks for blobs by what is no digest", Asking::new().blob("../../keys", 0, 99).blob_size("sha256:").blob("", 0, 1))
-            .is_done()
-            .keeps("1/none", Is::There)
-            .keeps("2/none", Is::There)
-            .keeps("3/none", Is::There),
-        case("a guest that puts a blob and fails", harming("(call $put_blob (i32.const 4096) (i32.const 10) (i32.const 32) (i32.const 3) (i32.const 2048)) unreachable").with(r#"(data (i32.const 4096) "text/plain")"#))
-            .fails(&["trap"])
-            .then(Step::Has("a", "/blobs", Is::Absent)),
+        asking(
+            "a guest that puts what is of no media type",
+            Asking::new().put_blob("text", b"x").put_blob("a/b\r\nc: d", b"x"),
+        )
+        .is_done()
+        .keeps_text("1/code", "not-a-media-type")
+        .keeps_text("2/code", "not-a-media-type")
+        .then(Step::Has("a", "/blobs", Is::Absent)),
+        asking(
+            "a guest that asks for blobs by what is no digest",
+            Asking::new().blob("../../keys", 0, 99).blob_size("sha256:").blob("", 0, 1),
+        )
+        .is_done()
+        .keeps("1/none", Is::There)
+        .keeps("2/none", Is::There)
+        .keeps("3/none", Is::There),
+        case(
+            "a guest that puts a blob and fails",
+            harming(
+                "(call $put_blob (i32.const 4096) (i32.const 10) (i32.const 32) (i32.const 3) (i32.const 2048))
+                unreachable",
+            )
+            .with(r#"(data (i32.const 4096) "text/plain")"#),
+        )
+        .fails(&["trap"])
+        .then(Step::Has("a", "/blobs", Is::Absent)),
         case("a guest that asks for its settings without end", harming_forever("(call $settings (i32.const 2048))"))
-            .fails(&["host-calls", "memory"]),
+            .fails(&["host-calls", "memory", "deadline"]),
     ]
 }
 
@@ -157,21 +170,30 @@ fn wanted() -> Vec<Case> {
             .then(Step::Heard(Is::Without("Never said"))),
         case("a guest that tells people without end", harming_forever(notify))
             .granted(json!({"notify": true}))
-            .goes(message, Comes::Failed(&["host-calls", "memory", "fuel"]))
+            .goes(message, Comes::Failed(&["host-calls", "memory", "fuel", "deadline"]))
             .then(Step::Heard(Is::Without("Never said"))),
-        asking("a guest that tells what is no message", Asking::new().notify("{}").notify(r#"{"to":[],"title":"x"}"#).notify("\u{202e}"))
-            .granted(json!({"notify": true}))
-            .is_done()
-            .keeps_text("1/code", "invalid-message")
-            .keeps_text("2/code", "invalid-message")
-            .keeps_text("3/code", "invalid-message"),
+        asking(
+            "a guest that tells what is no message",
+            Asking::new().notify("{}").notify(r#"{"to":[],"title":"x"}"#).notify("\u{202e}"),
+        )
+        .granted(json!({"notify": true}))
+        .is_done()
+        .keeps_text("1/code", "invalid-message")
+        .keeps_text("2/code", "invalid-message")
+        .keeps_text("3/code", "invalid-message"),
         asking("a guest that sets alarms that it could not hear", Asking::new().set_alarm("rings", 1, "{}"))
             .is_done()
             .keeps_text("1/code", "no-alarms")
             .then(Step::Has("a", "/alarms", Is::Absent)),
         case(
             "a guest that sets alarms in no time, with no name and no input",
-            rings(Asking::new().set_alarm("", 1, "{}").set_alarm("a b", 1, "{}").set_alarm("a", i64::MIN, "{").set_alarm("../a", 1, "1")),
+            rings(
+                Asking::new()
+                    .set_alarm("", 1, "{}")
+                    .set_alarm("a b", 1, "{}")
+                    .set_alarm("a", i64::MIN, "{")
+                    .set_alarm("../a", 1, "1"),
+            ),
         )
         .is_done()
         .keeps_text("1/code", "invalid-alarm")
@@ -190,22 +212,31 @@ fn wanted() -> Vec<Case> {
             Asking::new()
                 .set_alarm("rings", 1, "{}")
                 .whole()
-                .ringing("(drop (call $now)) (call $set (i32.const 48) (i32.const 5) (local.get 0) (local.get 1)) unreachable")
+                .ringing(
+                    "(drop (call $now))
+                    (call $set (i32.const 48) (i32.const 5) (local.get 0) (local.get 1)) unreachable",
+                )
                 .saying("alarms", json!(["rings"])),
         )
         .is_done()
         .then(Step::Ring("a"))
         .keeps("error", Is::Absent),
-        asking("a guest that notes what is no word", Asking::new().note("what Ana wrote", 1).note("", 1).note(&"w".repeat(129), 1))
-            .is_done()
-            .keeps_text("1/code", "not-a-word")
-            .keeps_text("2/code", "not-a-word")
-            .keeps_text("3/code", "not-a-word")
-            .then(Step::Noted("a", Is::Text("[]".into()))),
-        asking("a guest that notes numbers beyond all numbers", Asking::new().note("most", i64::MAX).note("least", i64::MIN))
-            .is_done()
-            .is_done()
-            .then(Step::Noted("a", Is::With("9223372036854775807"))),
+        asking(
+            "a guest that notes what is no word",
+            Asking::new().note("what Ana wrote", 1).note("", 1).note(&"w".repeat(129), 1),
+        )
+        .is_done()
+        .keeps_text("1/code", "not-a-word")
+        .keeps_text("2/code", "not-a-word")
+        .keeps_text("3/code", "not-a-word")
+        .then(Step::Noted("a", Is::Text("[]".into()))),
+        asking(
+            "a guest that notes numbers beyond all numbers",
+            Asking::new().note("most", i64::MAX).note("least", i64::MIN),
+        )
+        .is_done()
+        .is_done()
+        .then(Step::Noted("a", Is::With("9223372036854775807"))),
     ]
 }
 
@@ -240,6 +271,6 @@ fn views() -> Vec<Case> {
             &format!("(call $act {text} {text} {text} (i32.const 2048))"),
             asks,
         ),
-        view("a view that computes without end", "(loop $again (br $again))", Comes::Failed(&["fuel"])),
+        view("a view that computes without end", "(loop $again (br $again))", Comes::Failed(&["fuel", "deadline"])),
     ]
 }

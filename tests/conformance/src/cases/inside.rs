@@ -1,4 +1,5 @@
-//! Requests to where nobody may go: by name, by redirect, by a name that changes its address, by a URL that reads two ways.
+//! Requests to where nobody may go: by name, by redirect, by a name that changes its address, by a URL that reads two
+//! ways.
 
 use serde_json::{Value, json};
 
@@ -105,8 +106,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The name stands for a public address when it is asked for first, and for this machine ever after: whoever checks one answer
-/// and connects to the next is led inside.
+/// The name stands for a public address when it is asked for first, and for this machine ever after: whoever checks one
+/// answer and connects to the next is led inside.
 fn rebound(origin: &str) -> Case {
     // What it stands for first was given back by whoever had it: nobody is there.
     let url = format!("{origin}/inside");

@@ -23,17 +23,18 @@ fn asking(name: &'static str, asking: Asking) -> Case {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [computing(), handing(), state(), outside(), logs(), besides(), record(), queue(), sizes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [computing(), handing(), state(), outside(), logs(), besides(), sizes()].into_iter().flatten().collect()
 }
 
 fn computing() -> Vec<Case> {
     let deep = "(func $deeper (param i32) (result i32)
         (i32.add (call $deeper (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))";
     vec![
-        case("a loop without end runs out of fuel", harming(SPIN)).crossing(&["fuel"]).fails(&["fuel"]),
+        case("a loop without end runs out of fuel", harming(SPIN)).crossing(&["fuel"]).fails(&["fuel", "deadline"]),
+        case("a loop without end runs out of fuel long before its deadline", harming(SPIN))
+            .needing(Need::Limits(&[("fuel", 1_000_000), ("deadline_ms", 60_000)]))
+            .crossing(&["fuel"])
+            .fails(&["fuel"]),
         case("a loop with all the fuel of the world passes its deadline", harming(SPIN))
             .needing(Need::Limits(&[("fuel", u64::MAX), ("deadline_ms", 100)]))
             .crossing(&["deadline_ms"])
@@ -100,16 +101,24 @@ fn handing() -> Vec<Case> {
         )
         .crossing(&["host_bytes"])
         .fails(&["host-bytes", "memory"]),
+        case(
+            "a call calls the host so often, and no more",
+            harming_forever("(drop (call $count (i32.const 32) (i32.const 0)))"),
+        )
+        .needing(Need::Limits(&[("host_calls", 1_000), ("deadline_ms", 60_000)]))
+        .crossing(&["host_calls"])
+        .fails(&["host-calls"]),
         case("a call calls the host so often", harming_forever("(drop (call $count (i32.const 32) (i32.const 0)))"))
             .crossing(&["host_calls"])
-            .fails(&["host-calls"]),
+            .fails(&["host-calls", "deadline"]),
     ]
 }
 
 fn state() -> Vec<Case> {
     let set = |key: &str, bytes: usize| {
         format!(
-            "(i32.store8 (i32.const 34) (i32.const {})) (call $set (i32.const 32) (i32.const 3) (i32.const 0) (i32.const {bytes}))",
+            "(i32.store8 (i32.const 34) (i32.const {}))
+            (call $set (i32.const 32) (i32.const 3) (i32.const 0) (i32.const {bytes}))",
             key.as_bytes()[0]
         )
     };
@@ -315,102 +324,6 @@ fn besides() -> Vec<Case> {
             "too-large",
         )
         .keeps("1/digest", Is::Size(71)),
-    ]
-}
-
-fn record() -> Vec<Case> {
-    let again = |input: Value, comes| Step::Again { asset: "a", action: "go", input, comes };
-    let drawn = "(call $random (i32.sub (local.get 3) (i32.const 1)) (i32.const 2048)) (call $null)";
-    let migrates = |body: &str| Asking::new().whole().migrating(body).later("1.1.0");
-    let blob = Asking::new().blob("sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", 0, 9);
-    vec![
-        asking("what cannot be recorded is not seen", Asking::new().set("k", b"").now())
-            .needing(Need::Weakness(Weakness::DiskFull))
-            .fails(&["not-recorded"]),
-        asking("a call that is run again is answered as before", Asking::new().random(8).now())
-            .needing(Need::RunAgain)
-            .is_done()
-            .then(again(json!({}), Comes::Done)),
-        case("a call that asks for something else when it is run again is stopped", harming(drawn))
-            .needing(Need::RunAgain)
-            .goes(json!([1]), Comes::Done)
-            .then(again(json!([1, 2]), Comes::Failed(&["diverged"]))),
-        asking("a record that is damaged is not made up for", Asking::new().now())
-            .needing(Need::RunAgain)
-            .needing(Need::Weakness(Weakness::RecordDamaged))
-            .is_done()
-            .then(again(json!({}), Comes::Failed(&["record-unreadable"]))),
-        asking("an alarm of a guest that has none for it is told so", Asking::new())
-            .needing(Need::RingAtWill)
-            .then(Step::RingAtWill("a", "rings", Comes::Failed(&["absent"]))),
-        asking("a blob that cannot be read is no blob that is not there", blob)
-            .needing(Need::Weakness(Weakness::BlobsUnread))
-            .then(Step::PutBlob("a", "text/plain", b"hello".to_vec(), Comes::Done))
-            .fails(&["blob-unread"]),
-        asking("a migration changes state and nothing else", Asking::new())
-            .published(migrates("(call $declare (i32.const 16) (i32.const 4)) (call $null)"))
-            .then(Step::Upgrade("a", "1.1.0", Comes::Failed(&["migration-wants"]))),
-        asking("a migration asks nobody outside", Asking::new())
-            .published(migrates("(drop (call $now)) (call $null)"))
-            .then(Step::Upgrade("a", "1.1.0", Comes::Failed(&["not-granted"]))),
-    ]
-}
-
-fn queue() -> Vec<Case> {
-    let at_once = |assets, action, times, fails| Step::AtOnce { assets, action, input: json!({}), times, fails };
-    let asks = || {
-        let input = json!({"method": "GET", "url": "{outside}/slow"});
-        Step::AtOnce { assets: &["a"], action: Some("go"), input, times: 6, fails: &[] }
-    };
-    let looping = |name: &'static str, limits: &'static [(&'static str, u64)]| {
-        case(name, whole(SPIN)).needing(Need::Limits(limits))
-    };
-    let views = |name: &'static str, limits: &'static [(&'static str, u64)]| {
-        let names = ["a", "b", "c", "d", "e", "f"];
-        let view = |number: usize| whole("(call $null)").whose_view(&format!("{} {SPIN}", "nop ".repeat(number)));
-        let first = case(name, view(0)).needing(Need::Limits(limits));
-        (1..6).fold(first, |case, number| case.published(view(number)).made(names[number], number))
-    };
-    let all: &[&str] = &["a", "b", "c", "d", "e", "f"];
-    let slow = |name: &'static str, limits: &'static [(&'static str, u64)], limit: &'static str| {
-        let first = asking(name, Asking::new().http_of_input()).needing(Need::Outside).needing(Need::Limits(limits));
-        first.granted(grant(&["GET"], "{outside}")).crossing(&[limit])
-    };
-    vec![
-        looping(
-            "calls of one Interlinker wait in a line that ends",
-            &[("fuel", u64::MAX), ("deadline_ms", 60), ("waiting_calls", 1)],
-        )
-        .crossing(&["waiting_calls"])
-        .then(at_once(&["a"], Some("go"), 8, &["busy", "deadline"])),
-        looping(
-            "an Interlinker that has used its CPU time up waits in a shorter line",
-            &[
-                ("fuel", u64::MAX),
-                ("deadline_ms", 60),
-                ("cpu_ms_per_s", 1),
-                ("cpu_burst_ms", 1),
-                ("waiting_over_budget", 1),
-            ],
-        )
-        .crossing(&["cpu_ms_per_s", "cpu_burst_ms", "waiting_over_budget"])
-        .then(at_once(&["a"], Some("go"), 8, &["cpu", "deadline"])),
-        views("so many slow calls are under way", &[("fuel", u64::MAX), ("deadline_ms", 150), ("calls_aside", 2)])
-            .crossing(&["calls_aside"])
-            .then(at_once(all, None, 1, &["crowded", "deadline"])),
-        views("a slow call waits for others so long", &[("fuel", u64::MAX), ("deadline_ms", 300), ("aside_ms", 100)])
-            .crossing(&["aside_ms"])
-            .then(at_once(all, None, 1, &["aside", "deadline"])),
-        slow("so many calls wait for the world outside", &[("calls_outside", 2)], "calls_outside")
-            .then(asks())
-            .then(Step::AtOnceOutside(2)),
-        slow(
-            "so many calls of one Interlinker wait for the world outside",
-            &[("calls_outside_of_one", 2)],
-            "calls_outside_of_one",
-        )
-        .then(asks())
-        .then(Step::AtOnceOutside(2)),
     ]
 }
 

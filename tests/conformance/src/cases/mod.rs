@@ -4,6 +4,7 @@ mod abuse;
 mod components;
 mod deputies;
 mod exhaustion;
+mod hosts;
 mod imports;
 mod inside;
 mod limits;
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Case> {
     let parts = [
         imports::cases(),
         limits::cases(),
+        hosts::cases(),
         abuse::cases(),
         exhaustion::cases(),
         deputies::cases(),

@@ -1,8 +1,8 @@
-//! What a good guest does, checked of any component: it answers or refuses and never traps, its views change nothing, and the
-//! same call comes to the same.
+//! What a good guest does, checked of any component: it answers or refuses and never traps, its views change nothing,
+//! and the same call comes to the same.
 //!
-//! Inputs are made from the manifest's schemas, and every odd thing that these let through is tried too. What an Interlinker is
-//! for nobody here knows: a check says that it keeps to the boundary, not that it is right.
+//! Inputs are made from the manifest's schemas, and every odd thing that these let through is tried too. What an
+//! Interlinker is for nobody here knows: a check says that it keeps to the boundary, not that it is right.
 
 mod samples;
 mod world;

@@ -13,8 +13,8 @@ pub const KEEP: &str = "(call $set (i32.const 32) (i32.const 3) (local.get 0) (l
 /// Where the host writes what it answers.
 const ANSWER: &str = "(i32.const 2048)";
 
-/// A guest's action in the making. Each step has a number, from 1, which begins the keys that it sets: `N/name`, or `N/code` of
-/// a problem.
+/// A guest's action in the making. Each step has a number, from 1, which begins the keys that it sets: `N/name`, or
+/// `N/code` of a problem.
 #[derive(Debug, Clone)]
 pub struct Asking {
     steps: u32,
@@ -260,8 +260,8 @@ impl Asking {
         Guest::calling(&format!("{} (call $null)", self.body)).with(&self.data).asking_outside()
     }
 
-    /// The guest of the newest world, whose action goes through the steps, whose view shows what it kept, and which keeps what it
-    /// is made with under `key`.
+    /// The guest of the newest world, whose action goes through the steps, whose view shows what it kept, and which
+    /// keeps what it is made with under `key`.
     pub fn whole(self) -> Guest {
         let body = format!("{} (call $null)", self.body);
         Guest::calling(&body).with(&self.data).made_by(KEEP).asking_for_all().showing()
