@@ -22,8 +22,33 @@ pub struct Sender {
 #[error("{0} is no address of the public internet; a request is let there when it is granted by that address")]
 struct NotPublic(IpAddr);
 
-#[derive(Debug, Default)]
-struct PublicOnly(DefaultResolver);
+/// Says what a name stands for; nothing where it does not know it.
+type Knows = dyn Fn(&str) -> Option<Vec<IpAddr>> + Send + Sync;
+
+/// Resolves a name once for each request, and lets no address through that is not public: what is checked is what the
+/// request is sent to, whatever the name stands for a moment later.
+#[derive(Default)]
+struct PublicOnly {
+    /// Asked first.
+    known: Option<Box<Knows>>,
+    others: DefaultResolver,
+}
+
+impl std::fmt::Debug for PublicOnly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PublicOnly").finish_non_exhaustive()
+    }
+}
+
+impl PublicOnly {
+    fn addresses(&self, uri: &ureq::http::Uri) -> Option<ResolvedSocketAddrs> {
+        let known = self.known.as_ref()?(uri.host().unwrap_or_default())?;
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let mut addresses = self.others.empty();
+        known.into_iter().for_each(|address| addresses.push((address, port).into()));
+        Some(addresses)
+    }
+}
 
 impl Resolver for PublicOnly {
     fn resolve(
@@ -32,7 +57,10 @@ impl Resolver for PublicOnly {
         config: &ureq::config::Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.0.resolve(uri, config, timeout)?;
+        let found = match self.addresses(uri) {
+            Some(known) => known,
+            None => self.others.resolve(uri, config, timeout)?,
+        };
         let host = uri.host().unwrap_or_default();
         let by_address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
         // All of them, so that it does not depend on which is tried first.
@@ -80,14 +108,26 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let first = address.segments()[0];
-    // 2000::/3 is what is given out; of it, 2001:db8::/32 is for documents and 2001::/23 for protocols.
+    // 2000::/3 is what is given out; of it, 2001:db8::/32 and 3fff::/20 are for documents and 2001::/23 for protocols.
     let given_out = first & 0xe000 == 0x2000;
-    let set_apart = first == 0x2001 && (address.segments()[1] < 0x200 || address.segments()[1] == 0xdb8);
+    let second = address.segments()[1];
+    let set_apart = (first == 0x2001 && (second < 0x200 || second == 0xdb8)) || (first == 0x3fff && second < 0x1000);
     given_out && !set_apart
 }
 
 impl Default for Sender {
     fn default() -> Self {
+        Self::with(PublicOnly::default())
+    }
+}
+
+impl Sender {
+    /// One that knows of some names what they stand for: a test has them change their minds.
+    pub fn resolving(knows: impl Fn(&str) -> Option<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
+        Self::with(PublicOnly { known: Some(Box::new(knows)), others: DefaultResolver::default() })
+    }
+
+    fn with(resolver: PublicOnly) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -95,7 +135,7 @@ impl Default for Sender {
             .proxy(None)
             .user_agent("interlink")
             .build();
-        Self { agent: ureq::Agent::with_parts(config, DefaultConnector::default(), PublicOnly::default()) }
+        Self { agent: ureq::Agent::with_parts(config, DefaultConnector::default(), resolver) }
     }
 }
 
@@ -165,6 +205,7 @@ mod tests {
             "fd00::1",
             "ff02::1",
             "2001:db8::1",
+            "3fff:abc::1",
             "::ffff:127.0.0.1",
             "64:ff9b::7f00:1",
             "2002:7f00:1::1",

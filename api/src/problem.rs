@@ -182,7 +182,8 @@ impl From<&Trouble> for Problem {
                     PublishError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                     _ => StatusCode::UNPROCESSABLE_ENTITY,
                 };
-                Self::new(status, "component-refused", "This component cannot be published", detail)
+                let refused = Self::new(status, "component-refused", "This component cannot be published", detail);
+                refused.with("reason", json!(error.slug()))
             }
             Trouble::Signature(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "signature-refused", "The signature is not enough", detail)

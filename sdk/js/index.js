@@ -129,7 +129,8 @@ export class State {
    * @returns {any}
    */
   get(key) {
-    const text = this.#host.get(key);
+    // One that is too long to be there is not there: the host would stop the call.
+    const text = byteLength(key) <= KEY_BYTES_MAX ? this.#host.get(key) : undefined;
     return text === undefined ? undefined : JSON.parse(text);
   }
 
@@ -153,7 +154,7 @@ export class State {
    * @param {string} key
    */
   delete(key) {
-    this.#host.delete(key);
+    if (byteLength(key) <= KEY_BYTES_MAX) this.#host.delete(key);
   }
 
   /**

@@ -86,17 +86,21 @@ impl Session {
         Ok(crate::guest::Imports)
     }
 
-    /// Reads a key.
+    /// Reads a key. One that is too long to be there is not there: the host would stop the call.
     ///
     /// # Panics
     ///
     /// When its content is not a `T`: an earlier version of the Interlinker wrote another type.
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        self.0.host.get(key).map(|bytes| decode(key, &bytes))
+        self.bytes(key).map(|bytes| decode(key, &bytes))
     }
 
     pub(crate) fn contains(&self, key: &str) -> bool {
-        self.0.host.get(key).is_some()
+        self.bytes(key).is_some()
+    }
+
+    fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+        if key.len() <= KEY_BYTES_MAX { self.0.host.get(key) } else { None }
     }
 
     pub(crate) fn set<T: Serialize>(&self, key: &str, value: &T) -> Result<()> {

@@ -197,7 +197,10 @@ fn a_key_has_a_longest_length() {
     let mut shelf = shelf();
     let longest = KEY_BYTES_MAX - "entries/".len();
     shelf.act_as("ana", "insert", json!({"key": "k".repeat(longest)})).ok();
-    shelf.act_as("ana", "insert", json!({"key": "k".repeat(longest + 1)})).refused("key-too-long");
+    let longer = json!({"key": "k".repeat(longest + 1)});
+    shelf.act_as("ana", "insert", longer.clone()).refused("key-too-long");
+    // The host of a server would stop a call that so much as asks for it.
+    assert_eq!(shelf.act_as("ana", "remove", longer).ok(), false);
 }
 
 #[test]

@@ -31,6 +31,12 @@ const MANIFEST_BYTES_MAX: usize = 512 << 10;
 const SCHEMA_PARTS_MAX: u32 = 20_000;
 /// Levels of references in such a schema, at most.
 const REFERENCES_DEEP_MAX: usize = 64;
+/// Components and modules inside each other, at most: compiling costs their number times their depth, and tools that make
+/// components need four.
+const COMPONENTS_DEEP_MAX: usize = 32;
+/// Components and modules in one component, at most: what compiling takes of memory grows with the square of their number, to
+/// 2 GB for ten thousand, and tools that make components need some tens.
+const COMPONENTS_MAX: usize = 1_000;
 
 /// Why a component cannot be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +90,22 @@ pub enum PublishError {
     },
 }
 
+impl PublishError {
+    /// A word for it: what programs know it by.
+    pub fn slug(&self) -> &'static str {
+        match self {
+            Self::NotWasm => "not-wasm",
+            Self::TooLarge { .. } => "too-large",
+            Self::CoreModule => "core-module",
+            Self::Invalid { .. } => "invalid",
+            Self::Import { .. } => "import",
+            Self::World { .. } => "world",
+            Self::Export { .. } => "export",
+            Self::Manifest { .. } => "manifest",
+        }
+    }
+}
+
 /// A component that can be published.
 #[derive(Debug, Clone)]
 pub struct Inspected {
@@ -111,12 +133,16 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishErr
         return Err(PublishError::CoreModule);
     }
     let invalid = |error: wasmparser::BinaryReaderError| PublishError::Invalid { reason: error.to_string() };
-    let mut depth = 0usize;
+    let (mut depth, mut parts) = (0usize, 0usize);
     let mut sections = Vec::new();
     let mut exports = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
-            Payload::Version { .. } => depth += 1,
+            Payload::Version { .. } => {
+                depth += 1;
+                parts += 1;
+                check_parts(depth, parts)?;
+            }
             Payload::End(_) => depth -= 1,
             Payload::ComponentImportSection(imports) if depth == 1 => {
                 for import in imports {
@@ -146,6 +172,18 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Manifest, PublishErr
         [manifest] => check_manifest(manifest),
         _ => Err(wrong("is there twice")),
     }
+}
+
+/// Whether it stays within its bounds so far, at this depth, with so many components and modules.
+fn check_parts(depth: usize, parts: usize) -> Result<(), PublishError> {
+    let too_many = match (depth, parts) {
+        (deep, _) if deep > COMPONENTS_DEEP_MAX => {
+            format!("inside each other more than {COMPONENTS_DEEP_MAX} levels deep")
+        }
+        (_, many) if many > COMPONENTS_MAX => format!("in it, more than {COMPONENTS_MAX} in all"),
+        _ => return Ok(()),
+    };
+    Err(PublishError::Invalid { reason: format!("it has components and modules {too_many}") })
 }
 
 /// The names that an interface may be exported by, one for each version of the world.

@@ -1,7 +1,9 @@
 //! What the host does with Interlinkers: those that work, and those that somebody wrote to do harm.
 
 mod host {
-    mod asking;
+    use interlink_conformance::hand as guest;
+    use interlink_conformance::hand::asking;
+
     mod away;
     mod cache;
     mod compute;
@@ -10,7 +12,6 @@ mod host {
     mod exchange;
     mod fairness;
     mod given;
-    mod guest;
     mod markup;
     mod publication;
     mod state;

@@ -144,8 +144,12 @@ class State:
 
     def get(self, key: str, kind: type[T] | Any = Any) -> T | Any:
         """The value of a key, as the type that is asked for; ``None`` where there is none."""
-        text = self._host.get(key)
+        text = self._text(key)
         return None if text is None else decode(kind, json.loads(text))
+
+    def _text(self, key: str) -> str | None:
+        # One that is too long to be there is not there: the host would stop the call.
+        return self._host.get(key) if len(key.encode()) <= KEY_BYTES_MAX else None
 
     def set(self, key: str, value: Any) -> None:
         """Gives a key a value."""
@@ -157,7 +161,8 @@ class State:
 
     def delete(self, key: str) -> None:
         """Removes a key, if it is there."""
-        self._host.delete(key)
+        if len(key.encode()) <= KEY_BYTES_MAX:
+            self._host.delete(key)
 
     def count(self, prefix: str = "") -> int:
         """How many keys begin with a prefix, which is empty or ends in ``/``. It costs the same however many there are."""
@@ -193,7 +198,7 @@ class StateMap:
         return self._state.count(self._prefix)
 
     def __contains__(self, key: str) -> bool:
-        return self._state._host.get(self._key(key)) is not None
+        return self._state._text(self._key(key)) is not None
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or what is given for one that is not there."""

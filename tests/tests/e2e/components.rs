@@ -34,17 +34,18 @@ fn what_is_no_component_of_the_world_is_refused_with_what_is_wrong() {
     };
     operator.id();
     let before = server.position();
-    let cases: [(&str, Vec<u8>, u16, &str); 7] = [
-        ("no wasm", b"hello".to_vec(), 400, "no WebAssembly"),
-        ("nothing", Vec::new(), 400, "no WebAssembly"),
-        ("a core module", b"\0asm\x01\0\0\0".to_vec(), 422, "core module"),
-        ("files", importing("wasi:filesystem/types@0.2.0"), 422, "wasi:filesystem/types@0.2.0"),
-        ("nothing exported", b"\0asm\x0d\0\x01\0".to_vec(), 422, "does not export"),
-        ("cut off", whole[..whole.len() / 2].to_vec(), 422, "no sound component"),
-        ("a name that is none", renamed, 422, "manifest"),
+    let cases: [(&str, Vec<u8>, u16, &str, &str); 7] = [
+        ("no wasm", b"hello".to_vec(), 400, "no WebAssembly", "not-wasm"),
+        ("nothing", Vec::new(), 400, "no WebAssembly", "not-wasm"),
+        ("a core module", b"\0asm\x01\0\0\0".to_vec(), 422, "core module", "core-module"),
+        ("files", importing("wasi:filesystem/types@0.2.0"), 422, "wasi:filesystem/types@0.2.0", "import"),
+        ("nothing exported", b"\0asm\x0d\0\x01\0".to_vec(), 422, "does not export", "export"),
+        ("cut off", whole[..whole.len() / 2].to_vec(), 422, "no sound component", "invalid"),
+        ("a name that is none", renamed, 422, "manifest", "manifest"),
     ];
-    for (what, bytes, status, says) in cases {
+    for (what, bytes, status, says, reason) in cases {
         let problem = operator.send("/v1/interlinkers", WASM, bytes).refused(status, "component-refused");
+        assert_eq!(problem["reason"], reason, "{what}: {problem}");
         assert!(text(&problem["detail"]).contains(says), "{what}: {problem}");
     }
     assert_eq!(server.position(), before, "something was written");

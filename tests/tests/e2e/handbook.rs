@@ -6,6 +6,8 @@ mod limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
+use interlink_conformance::Options;
 use serde_json::json;
 
 use crate::automation::started;
@@ -248,6 +250,34 @@ fn every_command_of_the_page_on_schemas_does_what_it_says() {
     assert!(lines.len() >= 3, "{lines:?}");
     for line in lines {
         Stage { server: &server, names: vec![("my-schema.yaml", example.clone())] }.run(&line);
+    }
+}
+
+#[test]
+fn every_command_of_the_page_on_conformance_does_what_it_says() {
+    let server = Server::start();
+    let poll = root().join("interlinkers/dist/poll.wasm").to_string_lossy().into_owned();
+    let names = vec![
+        ("http://127.0.0.1:8080", server.address()),
+        ("TOKEN", server.operator().token().to_owned()),
+        ("dist/street-party.wasm", poll),
+    ];
+    let stage = Stage { server: &server, names };
+    let lines = commands(&page("conformance.md"));
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    for line in lines {
+        // All cases are another test's; the crate's own tests are run with the others.
+        match line.strip_prefix("cargo run -p ") {
+            Some(line) if line.ends_with("deputy") => {
+                let words = words(&stage.fill(line)).into_iter().filter(|word| word != "--");
+                let options = Options::try_parse_from(words).expect("the options are there");
+                let mut said = Vec::new();
+                assert!(options.run(&mut said).expect("it runs"), "{}", String::from_utf8_lossy(&said));
+            }
+            Some(_) => {}
+            None if line.starts_with("cargo test -p ") => {}
+            None => stage.run(&line),
+        }
     }
 }
 

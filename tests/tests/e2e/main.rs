@@ -15,6 +15,7 @@ mod ballots;
 mod bundles;
 mod calls;
 mod components;
+mod conformance;
 mod damage;
 mod documents;
 mod durability;

@@ -1,5 +1,6 @@
 //! `interlink interlinker`: writing one, and looking at what they did.
 
+mod check;
 mod consent;
 mod oci;
 mod registry;
@@ -113,6 +114,12 @@ pub enum Command {
         /// The component.
         component: PathBuf,
     },
+    /// Checks that a component does what a good one does: it never traps, its views change nothing, the same call comes to the
+    /// same. Inputs are made from its schemas.
+    Check {
+        /// The component.
+        component: PathBuf,
+    },
     /// Lists the calls in which an Interlinker failed, the latest first.
     Failures {
         /// Whose.
@@ -198,6 +205,7 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
         Command::Push(wanted) => oci::push(&wanted, &client()?, output),
         Command::Pull(wanted) => oci::pull(&wanted, client, output),
         Command::Run { component } => run::run(&component),
+        Command::Check { component } => check::check(&component, output),
         Command::List { name } => registry::list(name.as_deref(), &client()?, output),
         Command::Deprecate(wanted) => registry::withdraw("deprecate", &wanted, &client()?, output),
         Command::Revoke(wanted) => registry::withdraw("revoke", &wanted, &client()?, output),

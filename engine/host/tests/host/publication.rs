@@ -8,7 +8,7 @@ use interlink_model::manifest::MANIFEST_SECTION;
 use serde_json::{Value, json};
 
 use super::given::{dist, given, shared, small};
-use super::guest::{Guest, manifest, with_section};
+use super::guest::{Guest, boxed, manifest, with_section};
 
 /// Why a component with this manifest is not taken.
 fn unfit(manifest: &[u8]) -> PublishError {
@@ -315,6 +315,38 @@ fn references_lead_so_deep_and_no_deeper() {
     let guest = Guest::new().with_manifest(Some(deep.to_string().as_bytes()));
     assert!(shared().host.load(&guest.bytes()).is_ok());
     says(&unfit_with("/instantiate", levels(65)), &["instantiate/input", "64 levels of references"]);
+}
+
+#[test]
+fn components_lie_inside_each_other_so_deep_and_no_deeper() {
+    let inside = |levels: usize| {
+        let mut bytes = Guest::new().bytes();
+        bytes.extend(&boxed(levels)[8..]);
+        bytes
+    };
+    // The outermost one is a level, too.
+    assert!(shared().host.load(&inside(31)).is_ok());
+    let begun = Instant::now();
+    for levels in [32, 100_000] {
+        let error = shared().unpublished(&inside(levels));
+        assert!(matches!(error, PublishError::Invalid { .. }), "{error:?}");
+        says(&error, &["more than 32 levels"]);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_component_has_so_many_components_and_no_more() {
+    let plain = Guest::new().bytes();
+    let has = plain.windows(4).filter(|four| four == b"\0asm").count();
+    let with = |many: usize| {
+        let one = [&[4, 8][..], b"\0asm\x0d\0\x01\0"].concat();
+        [plain.clone(), one.repeat(many - has)].concat()
+    };
+    assert!(shared().host.load(&with(1_000)).is_ok());
+    let error = shared().unpublished(&with(1_001));
+    assert!(matches!(error, PublishError::Invalid { .. }), "{error:?}");
+    says(&error, &["more than 1000"]);
 }
 
 #[test]

@@ -1,0 +1,25 @@
+//! `interlink interlinker check`: whether a component does what a good one does.
+
+use std::path::Path;
+
+use interlink_conformance::guest::{CHECKS, check as check_guest};
+use serde_json::json;
+
+use crate::cli::{Output, print_json};
+
+/// Checks a component that lies here.
+pub fn check(component: &Path, output: Output) -> Result<(), String> {
+    let bytes = std::fs::read(component).map_err(|error| format!("{}: {error}", component.display()))?;
+    let findings = check_guest(&bytes)?;
+    if output == Output::Json {
+        let of = |check: &&str| json!({"check": check, "findings": findings.0.get(check).cloned().unwrap_or_default()});
+        print_json(&json!({"is_good": findings.is_good(), "checks": CHECKS.iter().map(of).collect::<Vec<_>>()}));
+    } else {
+        for check in CHECKS {
+            let found = findings.0.get(check);
+            println!("{}  {check}", if found.is_none() { " kept " } else { "BROKEN" });
+            found.into_iter().flatten().for_each(|finding| println!("        {finding}"));
+        }
+    }
+    if findings.is_good() { Ok(()) } else { Err("this component does not do all that a good one does".into()) }
+}
