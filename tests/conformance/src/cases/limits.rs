@@ -7,7 +7,7 @@ use super::{harming, harming_forever, whole};
 use crate::case::{Case, Comes, Group, Is, Step};
 use crate::hand::asking::{Asking, KEEP};
 use crate::hand::{Guest, with_section};
-use crate::subject::{Need, Weakness};
+use crate::subject::Need;
 
 /// Computes without end.
 const SPIN: &str = "(loop $again (br $again)) unreachable";
