@@ -8,6 +8,7 @@ use clap::Parser;
 use crate::cases;
 use crate::run::{Stage, Verdict};
 use crate::server::Server;
+use crate::subject::Subject;
 
 /// Holds a server to the boundary of Interlinkers: a line for each case, and a summary.
 #[derive(Debug, Parser)]
@@ -35,6 +36,7 @@ impl Options {
         let Self { server, token, only } = self;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut server = Server::new(server, token);
+        let name = server.name();
         let mut stage = Stage::new(&mut server, &since.as_millis().to_string())?;
         let (mut kept, mut broken, mut not_asked) = (0, 0, 0);
         for case in cases::all().iter().filter(|case| case.name.contains(only) || case.group.as_str() == only) {
@@ -46,7 +48,7 @@ impl Options {
             *count += 1;
             writeln!(out, "{word:>9}  {:<10}  {}{why}", case.group.as_str(), case.name)?;
         }
-        writeln!(out, "{kept} kept, {broken} broken, {not_asked} not asked")?;
+        writeln!(out, "{name}: {kept} kept, {broken} broken, {not_asked} not asked")?;
         Ok(broken == 0 && kept > 0)
     }
 }

@@ -88,6 +88,8 @@ fn goes_its_way(of: &Different) {
     }
     let said = author.does(&project, &["publish"]).expect("its tools are here");
     assert!(said.contains("published river-day 0.1.0"), "{said}");
+    // What the templates make is good whatever it is given.
+    author.does(&project, &["check", "dist/river-day.wasm"]).expect("it needs nothing");
     let listed = author.does(&project, &["list"]).expect("it needs nothing");
     assert!(listed.contains("river-day"), "{listed}");
 

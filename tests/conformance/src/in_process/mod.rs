@@ -231,7 +231,7 @@ impl Subject for InProcess {
     }
 
     fn ring(&mut self, asset: &str) -> Told<()> {
-        for name in due(&self.held(asset)?, i64::MAX) {
+        for name in due(&self.held(asset)?) {
             let (_, input) = self.held(asset)?.alarms.remove(&name).unwrap_or_default();
             // What comes of it is seen in the asset.
             self.world.enter(asset, Entry::Ring { name, input }, Vec::new(), None);

@@ -209,8 +209,7 @@ struct Here {
 
 impl Ambience for Here {
     fn now(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+        now()
     }
 
     fn random(&self, bytes: &mut [u8]) {
@@ -273,7 +272,14 @@ impl Company for Here {
     }
 }
 
-/// Alarms that are due.
-pub(super) fn due(held: &Held, now: i64) -> BTreeSet<String> {
+/// Alarms of an asset that are due.
+pub(super) fn due(held: &Held) -> BTreeSet<String> {
+    let now = now();
     held.alarms.iter().filter(|(_, (at, _))| *at <= now).map(|(name, _)| name.clone()).collect()
+}
+
+/// The time, in microseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
