@@ -1,17 +1,51 @@
-/** UTF-8, where there is no TextEncoder: as RFC 3629 has it, with U+FFFD for what is none. */
+/**
+ * UTF-8, where there is no TextEncoder: as RFC 3629 has it, with U+FFFD for what is none.
+ *
+ * What is sound goes through functions of the language itself, which are not interpreted letter by letter: `encodeURIComponent`
+ * says UTF-8 as `%XX`, and `unescape` makes one letter of each. What is not is read by hand.
+ */
+
+/** Letters that are made of bytes at once: so many arguments a call may have. */
+const AT_ONCE = 4096;
+const ASCII = /^[\x00-\x7f]*$/;
+
+/** A text with one letter for each byte. @param {string} text */
+function asBytes(text) {
+  if (ASCII.test(text)) return text;
+  try {
+    return unescape(encodeURIComponent(text));
+  } catch {
+    // Half of a pair stands alone: so many are none.
+    return unescape(encodeURIComponent(Array.from(text, (letter) => (isHalf(letter) ? "\ufffd" : letter)).join("")));
+  }
+}
+
+/** @param {string} letter */
+function isHalf(letter) {
+  const code = letter.charCodeAt(0);
+  return letter.length === 1 && code >= 0xd800 && code <= 0xdfff;
+}
 
 /** @param {string} text */
 export function encode(text) {
-  const bytes = [];
-  for (const letter of text) {
-    let code = /** @type {number} */ (letter.codePointAt(0));
-    if (code >= 0xd800 && code <= 0xdfff) code = 0xfffd;
-    if (code < 0x80) bytes.push(code);
-    else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
-    else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
-    else bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 0x3f), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
+  const letters = asBytes(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let at = 0; at < letters.length; at += 1) bytes[at] = letters.charCodeAt(at);
+  return bytes;
+}
+
+/** @param {ArrayLike<number>} bytes */
+export function decode(bytes) {
+  let letters = "";
+  for (let at = 0; at < bytes.length; at += AT_ONCE) {
+    letters += String.fromCharCode.apply(null, Array.prototype.slice.call(bytes, at, at + AT_ONCE));
   }
-  return Uint8Array.from(bytes);
+  if (ASCII.test(letters)) return letters;
+  try {
+    return decodeURIComponent(escape(letters));
+  } catch {
+    return decodeByHand(bytes);
+  }
 }
 
 /** Of each first byte: how many follow, its own bits, and the least that may be said so. */
@@ -23,7 +57,7 @@ const FIRST = [
 ];
 
 /** @param {ArrayLike<number>} bytes */
-export function decode(bytes) {
+function decodeByHand(bytes) {
   const parts = [];
   for (let at = 0; at < bytes.length; ) {
     const first = bytes[at];
@@ -46,10 +80,5 @@ export function decode(bytes) {
 
 /** How many bytes a text has. @param {string} text */
 export function byteLength(text) {
-  let count = 0;
-  for (const letter of text) {
-    const code = /** @type {number} */ (letter.codePointAt(0));
-    count += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return count;
+  return asBytes(text).length;
 }

@@ -8,6 +8,7 @@ with its outcome, or, when it refuses or fails, not at all.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -496,6 +497,7 @@ def interlinker(
     return mark
 
 
+@functools.cache
 def methods(kind: type[Interlinker], what: str) -> dict[str, Callable]:
     """The methods of a class that stand under a decorator, by name, in their order."""
     found = {name: getattr(kind, name) for base in reversed(kind.__mro__) for name in vars(base)}

@@ -8,8 +8,8 @@ import traceback
 from typing import Any, Callable, TypeVar
 
 from componentize_py_types import Err
-from interlink import Interlinker, Refusal, methods
-from interlink._perform import kind_of, parameter, perform
+from interlink import Interlinker, Refusal
+from interlink._perform import perform, ready
 from wit_world import exports
 from wit_world.imports import assets, blobs, clock, context, http, log, notify, outcome, people, random, schedule, secrets
 from wit_world.imports import settings, state, usage
@@ -126,11 +126,8 @@ def run(kind: type[Interlinker], what: str, name: str | None, given: str) -> str
 
 def serve(module: Any, interface: str) -> type:
     """What the component exports as one of its interfaces: an Interlinker behind the functions of its world."""
-    kind = kind_of(module)
     # Annotations are read while the component is made, not in every call.
-    for what in ("instantiate", "action", "view", "alarm", "migrate"):
-        for method in methods(kind, what).values():
-            parameter(method)
+    kind = ready(module)
     # Only what its world has is there to be implemented.
     return {"Asset": _asset, "Migration": _migration, "Alarms": _alarms}[interface](kind)
 

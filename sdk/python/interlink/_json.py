@@ -33,6 +33,16 @@ def hints(kind: type) -> dict[str, Any]:
     return _HINTS[kind]
 
 
+def prepare(kind: Any) -> None:
+    """Resolves the annotations of a type and of all that it is made of."""
+    kind = bare(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and kind not in _HINTS:
+        for one in hints(kind).values():
+            prepare(one)
+    for one in typing.get_args(kind):
+        prepare(one)
+
+
 def bare(kind: Any) -> Any:
     """A type without what is annotated beside it."""
     return typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind

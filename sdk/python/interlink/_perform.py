@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 import inspect
 import json
 import typing
 from typing import Any
 
-from interlink import Host, Interlinker, methods, refuse
-from interlink._json import decode, encode
+from interlink import Call, Host, Interlinker, methods, refuse
+from interlink._json import decode, encode, prepare
 
 
 def kind_of(module: Any) -> type[Interlinker]:
@@ -19,12 +22,30 @@ def kind_of(module: Any) -> type[Interlinker]:
     return found[0]
 
 
+@functools.cache
 def parameter(method: Any) -> tuple[str, Any] | None:
     """Name and type of what a method takes beside ``self``."""
     names = list(inspect.signature(method).parameters)[1:]
     if not names:
         return None
     return names[0], typing.get_type_hints(method, include_extras=True).get(names[0], Any)
+
+
+def ready(module: Any) -> type[Interlinker]:
+    """The Interlinker of a module, with all that can be known before a call: a snapshot of the component has it, and no call
+    has to find it out."""
+    kind = kind_of(module)
+    for what in ("instantiate", "action", "view", "alarm", "migrate"):
+        for method in methods(kind, what).values():
+            takes = parameter(method)
+            prepare(takes[1] if takes else None)
+    prepare(Call)
+    for one in vars(module).values():
+        if isinstance(one, type) and dataclasses.is_dataclass(one) and one.__module__ == module.__name__:
+            # What no call uses may be annotated with what is not there.
+            with contextlib.suppress(NameError):
+                prepare(one)
+    return kind
 
 
 #: What neither a view nor a migration can ask of its host, in words.
