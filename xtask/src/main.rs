@@ -80,7 +80,7 @@ fn test() -> Result<(), Box<dyn std::error::Error>> {
     guests::run(&[])?;
     strace::set_up();
     let mut tests = std::process::Command::new(env!("CARGO"));
-    tests.current_dir(guests::workspace_root()).args(["test", "--workspace"]);
+    tests.current_dir(guests::workspace_root()).args(["test", "--workspace", "--no-fail-fast"]);
     let published = guests::workspace_root().join("../shared/interlink-data").canonicalize();
     match (std::env::var_os(PUBLISHED_DATA), published) {
         (Some(_), _) => {}

@@ -21,7 +21,7 @@ fn marking(kind: &str, answers: &str, data: &str) -> Guest {
     manifest["view"] = json!({"output": schema});
     let escaped: String = data.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let fields = format!("(data (i32.const 4096) \"{escaped}\")");
-    Guest::calling(answers).shown_by(answers).with(&fields).with_manifest(Some(manifest.to_string().as_bytes()))
+    Guest::calling(answers).whose_view(answers).with(&fields).with_manifest(Some(manifest.to_string().as_bytes()))
 }
 
 fn answering(kind: &str, answer: &Value) -> Guest {

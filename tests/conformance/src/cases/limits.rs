@@ -71,7 +71,17 @@ fn computing() -> Vec<Case> {
     ]
 }
 
+/// A text of JSON with HTML that does harm.
+const HOSTILE: &str = "\"<p onclick='x()'>a<script>c</script></p><a href='javascript:d'>b</a>\"";
+
+/// Whose action says that it answers with HTML.
+fn html(guest: Guest) -> Guest {
+    guest.saying("actions", json!([{"name": "go", "output": {"type": "string", "contentMediaType": "text/html"}}]))
+}
+
 fn handing() -> Vec<Case> {
+    let escaped: String = HOSTILE.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let hostile = format!("(data (i32.const 4096) \"{escaped}\")");
     let large = "(drop (memory.grow (i32.const 64)))";
     let answer = |bytes: usize| {
         format!(
@@ -89,6 +99,13 @@ fn handing() -> Vec<Case> {
         .crossing(&["transfer_bytes"])
         .fails(&["transfer"]),
         case("an answer that changes something is as large as it may be", harming(&answer(256 << 10))).is_done(),
+        case("HTML in an answer that is longer than it may be ends the call", html(harming(&answer((64 << 10) + 3))))
+            .fails(&["markup"]),
+        case(
+            "HTML in an answer is made safe before anybody sees it",
+            html(harming(&format!("(call $answer (i32.const 4096) (i32.const {}))", HOSTILE.len())).with(&hostile)),
+        )
+        .goes(json!({}), Comes::Answer(json!("<p>a</p><a rel=\"noopener noreferrer nofollow\">b</a>"))),
         case("an answer that changes something is no larger than it may be", harming(&answer((256 << 10) + 1)))
             .crossing(&["output_bytes"])
             .fails(&["transfer"]),

@@ -119,11 +119,6 @@ impl Guest {
         Self { view: body.into(), ..Self::new() }
     }
 
-    /// Whose view does this, too.
-    pub fn shown_by(self, body: &str) -> Self {
-        Self { view: body.into(), ..self }
-    }
-
     /// Whose action does this again and again, without end.
     pub fn repeating(body: &str) -> Self {
         Self::calling(&format!("(loop $again {body} (br $again)) unreachable"))
