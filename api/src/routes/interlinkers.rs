@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use interlink_model::facts::InterlinkerRef;
 use interlink_model::schema::{Text, digest};
 use interlink_model::signature::Signature;
+use interlink_runtime::Answer;
 use interlink_runtime::catalogue::{CatalogueEntry, InterlinkerVersion, ProblemProfile, Withdrawn};
-use interlink_runtime::{Answer, not_granted};
 use serde_json::{Value, json};
 
 use super::listed;
@@ -39,7 +39,7 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
         return Err(Problem::malformed(format!("`breaker` is one of {}", BREAKERS.join(", "))));
     }
     let all = app.engine.interlinkers();
-    let shown = all.iter().map(|version| (version.reference.name.clone(), with_breaker(&app, version, &asked.wanted)));
+    let shown = all.iter().map(|version| (version.reference.name.clone(), as_it_stands(&app, version, &asked.wanted)));
     let holds = |shown: &Value, field: &str, wanted: Option<&str>| {
         let values = shown[field].as_array();
         wanted.is_none_or(|wanted| values.is_some_and(|values| values.iter().any(|value| value == wanted)))
@@ -116,10 +116,15 @@ fn signature(command: &Command) -> Result<Option<Signature>, Problem> {
 fn published(app: &App, status: StatusCode, version: &InterlinkerVersion, wanted: &Wanted) -> Answer {
     let location = Some(format!("/v1/interlinkers/{}", version.reference.name));
     let mut shown = views::interlinker(version, wanted);
-    if let CatalogueEntry::Software(manifest) = &version.entry {
-        shown["not_granted"] = json!(not_granted(&manifest.grants, &app.engine.grants(&manifest.name)));
-    }
+    put_not_granted(&mut shown, app, version);
     Answer { location, ..answer(status, &shown) }
+}
+
+/// Says of what runs here what it asks for and has not been granted.
+fn put_not_granted(shown: &mut Value, app: &App, version: &InterlinkerVersion) {
+    if let CatalogueEntry::Software(manifest) = &version.entry {
+        shown["not_granted"] = json!(app.engine.grants(&manifest.name).lacking(&manifest.grants));
+    }
 }
 
 /// Reads the description of an Interlinker that does not run here. What it says beyond the catalogue's fields is kept.
@@ -158,7 +163,7 @@ fn description(command: &Command) -> Result<(InterlinkerRef, Value), Problem> {
     responses((status = 200, description = "The entry"), (status = 404, body = Problem)))]
 pub async fn get(State(app): State<App>, Path(name): Path<String>, asked: Asked) -> Result<Response, Problem> {
     let version = app.engine.interlinker(&name)?;
-    Ok(asked.show(&with_breaker(&app, &version, &asked.wanted), None, None))
+    Ok(asked.show(&as_it_stands(&app, &version, &asked.wanted), None, None))
 }
 
 /// All versions of an entry, in the order of their publication.
@@ -171,7 +176,7 @@ pub async fn versions(State(app): State<App>, Path(name): Path<String>, asked: A
     }
     let numbered = all.iter().enumerate().map(|(number, version)| (format!("{number:08}"), version));
     let list = format!("interlinker-versions:{name}");
-    let page = listed(&app, &asked, &list, numbered, |version| with_breaker(&app, version, &asked.wanted))?;
+    let page = listed(&app, &asked, &list, numbered, |version| as_it_stands(&app, version, &asked.wanted))?;
     Ok(asked.show(&page, None, None))
 }
 
@@ -210,19 +215,20 @@ pub async fn actions(State(app): State<App>, Path(name): Path<String>, asked: As
     }
 }
 
-/// A version with how its breaker stands, where it has one: what does not run here does not fail.
-fn with_breaker(app: &App, version: &InterlinkerVersion, wanted: &Wanted) -> Value {
+/// A version with how it stands here: its breaker, what its assets hold, what it was not granted. What does not run here has none.
+fn as_it_stands(app: &App, version: &InterlinkerVersion, wanted: &Wanted) -> Value {
     let mut shown = views::interlinker(version, wanted);
     if matches!(version.entry, CatalogueEntry::Software(_)) {
         views::put_breaker(&mut shown, &app.engine.breaker(&version.reference));
         let (held, quota) = app.engine.held(&version.reference.name);
         shown["held"] = json!({"assets": held.assets, "state_bytes": held.state_bytes});
         shown["quota"] = json!({"assets": quota.assets, "state_bytes": quota.state_bytes});
+        put_not_granted(&mut shown, app, version);
     }
     shown
 }
 
-/// How many assets of an Interlinker there may be, and how many bytes of state they may have together: `{assets?, state_bytes?}`,
+/// How many assets of an Interlinker there may be, and how many bytes of state and blobs they may have together: `{assets?, state_bytes?}`,
 /// in place of what was said before. What is there already stays. For operators.
 #[utoipa::path(put, path = "/v1/interlinkers/{name}/quota", tag = "interlinkers", request_body = Object,
     params(("name" = String, Path)),
@@ -264,7 +270,7 @@ pub async fn reset(State(app): State<App>, Path(name): Path<String>, command: Co
         command.asked.known.operator("resetting breakers")?;
         app.engine.reset_breaker(&name)?;
         let version = app.engine.interlinker(&name)?;
-        Ok(answer(StatusCode::OK, &with_breaker(&app, &version, &command.asked.wanted)))
+        Ok(answer(StatusCode::OK, &as_it_stands(&app, &version, &command.asked.wanted)))
     };
     let result = run.await;
     Command::finish(&app, permit, result).await

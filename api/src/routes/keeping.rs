@@ -12,7 +12,7 @@ use interlink_model::facts::InterlinkerRef;
 use interlink_model::id::AssetId;
 use interlink_runtime::catalogue::CatalogueEntry;
 use interlink_runtime::notices::{Notice, Said};
-use interlink_runtime::{Answer, AssetView, Moved, Permit, not_granted};
+use interlink_runtime::{Answer, AssetView, Moved, Permit};
 use serde_json::{Value, json};
 
 use super::assets::asset_id;
@@ -320,7 +320,7 @@ pub async fn grants(State(app): State<App>, asked: Asked) -> Result<Response, Pr
                 "version": manifest.version.to_string(),
                 "asked": manifest.grants,
                 "granted": granted,
-                "not_granted": not_granted(&manifest.grants, &granted),
+                "not_granted": granted.lacking(&manifest.grants),
             });
             all.insert(manifest.name.clone(), shown);
         }

@@ -1,5 +1,6 @@
 //! What an operator grants an Interlinker beyond its own state.
 
+use interlink_model::manifest::{Asked, AskedAssets};
 use serde::{Deserialize, Serialize};
 
 use crate::origin::Origin;
@@ -57,5 +58,72 @@ impl Grants {
     /// Whether a secret may be read.
     pub fn allow_secret(&self, name: &str) -> bool {
         self.secrets.iter().any(|own| own == name)
+    }
+
+    /// What of all that is asked for is not granted.
+    pub fn lacking(&self, asked: &Asked) -> Asked {
+        let http = asked.http.iter().filter(|wish| {
+            let origin = wish.origin.parse();
+            !origin.is_ok_and(|origin| wish.methods.iter().all(|method| self.allow(method, &origin)))
+        });
+        let assets = asked
+            .assets
+            .iter()
+            .filter(|wish| !wish.actions.iter().all(|action| self.allow_asset(&wish.interlinker, action)));
+        Asked {
+            http: http.cloned().collect(),
+            secrets: asked.secrets.iter().filter(|wish| !self.allow_secret(&wish.name)).cloned().collect(),
+            people: asked.people.clone().filter(|_| !self.people),
+            notify: asked.notify.clone().filter(|_| !self.notify),
+            assets: assets.cloned().collect(),
+        }
+    }
+
+    /// These, with all that is asked for besides. An origin that is none is left out: no manifest with one is published.
+    pub fn with(mut self, asked: &Asked) -> Self {
+        let http = asked
+            .http
+            .iter()
+            .filter_map(|wish| Some(HttpGrant { methods: wish.methods.clone(), origin: wish.origin.parse().ok()? }));
+        self.http.extend(http);
+        self.secrets.extend(asked.secrets.iter().map(|wish| wish.name.clone()));
+        self.people |= asked.people.is_some();
+        self.notify |= asked.notify.is_some();
+        let assets = asked.assets.iter();
+        let assets = assets.map(|AskedAssets { interlinker, actions, .. }| AssetGrant {
+            interlinker: interlinker.clone(),
+            actions: actions.clone(),
+        });
+        self.assets.extend(assets);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_granted_with_all_that_is_asked_for_lacks_nothing_and_keeps_what_it_had() {
+        let why = json!({"en": "So that it works."});
+        let asked: Asked = serde_json::from_value(json!({
+            "http": [{"origin": "https://example.org", "methods": ["GET", "POST"], "reason": why}],
+            "secrets": [{"name": "token", "reason": why}],
+            "people": {"reason": why},
+            "notify": {"reason": why},
+            "assets": [{"interlinker": "poll", "actions": ["vote"], "reason": why}],
+        }))
+        .expect("wishes");
+        assert_eq!(Grants::default().lacking(&asked), asked);
+        let origin = "https://example.org".parse().expect("an origin");
+        let some = HttpGrant { methods: vec!["GET".into()], origin };
+        let before = Grants { secrets: vec!["other".into()], http: vec![some], people: true, ..Grants::default() };
+        let lacking = before.lacking(&asked);
+        assert_eq!((lacking.http.len(), lacking.people.is_some()), (1, false), "one of two methods is not all");
+        let after = before.with(&lacking);
+        assert_eq!(after.lacking(&asked), Asked::default());
+        assert_eq!(after.secrets, ["other", "token"]);
     }
 }

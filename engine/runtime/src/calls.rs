@@ -125,11 +125,6 @@ impl Recorder {
         *self.failed.lock() = Some(CallFailed { limit: limit.into(), detail, logs });
     }
 
-    /// Who made it.
-    pub fn actor(&self) -> Actor {
-        self.stamp.actor
-    }
-
     /// The call's id, whether it has asked for anything or not.
     pub fn id(&self) -> CallId {
         self.id

@@ -42,7 +42,7 @@ mod telling;
 mod under_way;
 pub mod usage;
 
-pub use assets::upgrading::{Moved, not_granted};
+pub use assets::upgrading::Moved;
 pub use assets::{Acted, NewAsset};
 pub use calls::CallView;
 pub use dispatch::{Begun, ByHand};

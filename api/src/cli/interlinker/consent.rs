@@ -3,10 +3,9 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use interlink_host::{AssetGrant, Grants, HttpGrant};
+use interlink_host::Grants;
 use interlink_model::manifest::Asked;
 use interlink_model::schema::Text;
-use interlink_runtime::not_granted;
 use serde_json::Value;
 
 use super::signing::entry_of;
@@ -16,7 +15,7 @@ use crate::client::Client;
 /// Grants an Interlinker what it asks for, after whoever runs this was asked.
 pub fn grant(wanted: &str, yes: bool, client: &Client, output: Output) -> Result<(), String> {
     let entry = entry_of(wanted, client)?;
-    let (name, missing) = missing(&entry, client)?;
+    let (name, missing) = missing(&entry);
     if missing == Asked::default() {
         return done(&format!("{name} asks for nothing that it was not granted"), &granted(&name, client)?, output);
     }
@@ -51,7 +50,7 @@ impl Granting {
 
 /// What becomes of the wishes of an Interlinker that was published.
 pub fn after_publishing(entry: &Value, granting: Granting, client: &Client) -> Result<(), String> {
-    let (name, missing) = missing(entry, client)?;
+    let (name, missing) = missing(entry);
     if missing == Asked::default() {
         return Ok(());
     }
@@ -79,11 +78,9 @@ fn done(sentence: &str, grants: &Grants, output: Output) -> Result<(), String> {
 }
 
 /// The name of an entry of the catalogue, and what it asks for and was not granted.
-fn missing(entry: &Value, client: &Client) -> Result<(String, Asked), String> {
-    let name = text(&entry["name"]);
-    let asked = serde_json::from_value(entry["grants"].clone()).unwrap_or_default();
-    let missing = not_granted(&asked, &granted(&name, client)?);
-    Ok((name, missing))
+fn missing(entry: &Value) -> (String, Asked) {
+    let asked = serde_json::from_value(entry["not_granted"].clone()).unwrap_or_default();
+    (text(&entry["name"]), asked)
 }
 
 fn granted(name: &str, client: &Client) -> Result<Grants, String> {
@@ -92,25 +89,8 @@ fn granted(name: &str, client: &Client) -> Result<Grants, String> {
 }
 
 fn give(name: &str, missing: &Asked, client: &Client) -> Result<Grants, String> {
-    let grants = with(granted(name, client)?, missing)?;
+    let grants = granted(name, client)?.with(missing);
     client.put(&format!("/v1/interlinkers/{name}/grants"), &serde_json::json!(grants))?;
-    Ok(grants)
-}
-
-/// Grants with what is asked for besides.
-fn with(mut grants: Grants, asked: &Asked) -> Result<Grants, String> {
-    for wish in &asked.http {
-        let origin = wish.origin.parse().map_err(|error| format!("{}: {error}", wish.origin))?;
-        grants.http.push(HttpGrant { methods: wish.methods.clone(), origin });
-    }
-    grants.secrets.extend(asked.secrets.iter().map(|wish| wish.name.clone()));
-    grants.people |= asked.people.is_some();
-    grants.notify |= asked.notify.is_some();
-    let of = |interlinker: &String, actions: &Vec<String>| AssetGrant {
-        interlinker: interlinker.clone(),
-        actions: actions.clone(),
-    };
-    grants.assets.extend(asked.assets.iter().map(|wish| of(&wish.interlinker, &wish.actions)));
     Ok(grants)
 }
 
@@ -156,14 +136,6 @@ mod tests {
             "assets": [{"interlinker": "poll", "actions": ["vote"], "reason": why}],
         });
         serde_json::from_value(asked).expect("wishes")
-    }
-
-    #[test]
-    fn what_is_granted_is_all_that_is_asked_for_beside_what_was_granted_before() {
-        let before = Grants { secrets: vec!["other".into()], ..Grants::default() };
-        let after = with(before, &asked()).expect("grants");
-        assert_eq!(not_granted(&asked(), &after), Asked::default());
-        assert_eq!(after.secrets, ["other", "token"]);
     }
 
     #[test]

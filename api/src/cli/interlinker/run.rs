@@ -22,9 +22,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use interlink_host::{
-    AlarmChange, Ambience, AssetGrant, Besides, Blobs, Call, CallContext, Called, Company, Durable, Entry, Failure,
-    Given, Grants, Host, HostConfig, HttpGrant, HttpRequest, HttpResponse, InputError, Interlinker, Kind, Limits,
-    Outbound, OutboundError, Problem, Put, Record, RecordFault,
+    AlarmChange, Ambience, Besides, Blobs, Call, CallContext, Called, Company, Durable, Entry, Failure, Given, Grants,
+    Host, HostConfig, HttpRequest, HttpResponse, InputError, Interlinker, Kind, Limits, Outbound, OutboundError,
+    Problem, Put, Record, RecordFault,
 };
 use interlink_model::keyvalues::KeyValues;
 use parking_lot::Mutex;
@@ -180,22 +180,7 @@ impl Running {
 
     /// What the manifest asks for, all of it.
     fn grants(&self) -> Grants {
-        let asked = &self.interlinker.manifest().grants;
-        let http = asked
-            .http
-            .iter()
-            .filter_map(|http| Some(HttpGrant { methods: http.methods.clone(), origin: http.origin.parse().ok()? }));
-        let assets = asked.assets.iter().map(|asked| {
-            let (interlinker, actions) = (asked.interlinker.clone(), asked.actions.clone());
-            AssetGrant { interlinker, actions }
-        });
-        Grants {
-            http: http.collect(),
-            secrets: asked.secrets.iter().map(|secret| secret.name.clone()).collect(),
-            people: asked.people.is_some(),
-            notify: asked.notify.is_some(),
-            assets: assets.collect(),
-        }
+        Grants::default().with(&self.interlinker.manifest().grants)
     }
 
     /// Hands what the component asks to the test, until the call has ended.

@@ -201,6 +201,13 @@ pub struct AssetOnTask {
     pub told: Option<(InterlinkerRef, Withdrawn)>,
 }
 
+impl AssetOnTask {
+    /// Whether people were told of this withdrawal, or of one of the same version that weighs more.
+    pub fn was_told(&self, interlinker: &InterlinkerRef, how: Withdrawn) -> bool {
+        self.told.as_ref().is_some_and(|(version, told)| version == interlinker && *told >= how)
+    }
+}
+
 /// The state of a process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Process {

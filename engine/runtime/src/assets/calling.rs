@@ -49,6 +49,7 @@ impl Assets {
     pub(super) async fn call(
         &self,
         guest: &Arc<Interlinker>,
+        who: Who,
         entry: Entry,
         seen: Seen,
         context: CallContext,
@@ -66,7 +67,7 @@ impl Assets {
             }
             None => {
                 let durable = durable(&self.world, grants, recorder, Vec::new(), company);
-                self.run_guarded(guest, Who::of(recorder.actor()), call, Some(durable)).await
+                self.run_guarded(guest, who, call, Some(durable)).await
             }
         }
     }
@@ -152,20 +153,10 @@ impl Assets {
         }
     }
 
-    /// The record of a call that asks nobody outside and failed: what it was, with which input, of which version, at whose
-    /// door.
-    pub(super) fn failed_aside(
-        &self,
-        process: &ProcessCell,
-        asset: &Asset,
-        actor: Actor,
-        language: &str,
-        (aside, input, interlinker, service): (Aside, Json, InterlinkerRef, Option<String>),
-        (failure, logs): (&Failure, &[interlink_host::LogLine]),
-    ) -> Arc<Recorder> {
-        let calling = Calling {
-            given: self.given(&interlinker.name),
-            interlinker,
+    /// What a call is that asks nobody outside.
+    pub(super) fn aside(&self, what: Aside, asset: &Asset, input: Json, language: &str) -> Calling {
+        Calling {
+            interlinker: asset.interlinker.clone(),
             task: asset.task.clone(),
             asset: asset.id,
             version: Some(asset.version),
@@ -176,9 +167,21 @@ impl Assets {
             effect: None,
             answer: None,
             alarm: false,
-            aside: Some(aside),
-            service,
-        };
+            aside: Some(what),
+            given: self.given(&asset.interlinker.name),
+            service: None,
+        }
+    }
+
+    /// The record of such a call that failed.
+    pub(super) fn failed_aside(
+        &self,
+        process: &ProcessCell,
+        actor: Actor,
+        calling: Calling,
+        failure: &Failure,
+        logs: &[interlink_host::LogLine],
+    ) -> Arc<Recorder> {
         let recorder = Recorder::new(&self.core, process, actor, calling);
         self.keep_failure(failure, logs, &recorder);
         recorder

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use interlink_host::{Entry, Failure, Grants, Interlinker};
+use interlink_host::{Entry, Failure, Interlinker};
 use interlink_model::event::Actor;
 use interlink_model::facts::{Aside, AssetRolledBack, AssetUpgraded, InterlinkerRef, InterlinkerUsed, UseKind};
 use interlink_model::id::AssetId;
@@ -19,6 +19,7 @@ use super::lane::{Place, Snapshot};
 use super::written::{changes_of, failed, used};
 use super::{AssetCell, Assets, Seen, call_context, given_of};
 use crate::archive;
+use crate::calls::Calling;
 use crate::core::settled;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
@@ -44,26 +45,6 @@ pub struct Moved {
     pub actions_removed: Vec<String>,
     /// What the new version asks for and an operator has not granted.
     pub not_granted: Asked,
-}
-
-/// What an Interlinker asks for and has not been granted.
-pub fn not_granted(asked: &Asked, granted: &Grants) -> Asked {
-    let http = asked.http.iter().filter(|wish| {
-        let origin = wish.origin.parse();
-        !origin.is_ok_and(|origin| wish.methods.iter().all(|method| granted.allow(method, &origin)))
-    });
-    let secrets = asked.secrets.iter().filter(|wish| !granted.allow_secret(&wish.name));
-    let assets = asked
-        .assets
-        .iter()
-        .filter(|wish| !wish.actions.iter().all(|action| granted.allow_asset(&wish.interlinker, action)));
-    Asked {
-        http: http.cloned().collect(),
-        secrets: secrets.cloned().collect(),
-        people: asked.people.clone().filter(|_| !granted.people),
-        notify: asked.notify.clone().filter(|_| !granted.notify),
-        assets: assets.cloned().collect(),
-    }
 }
 
 fn conflict(slug: &'static str, detail: impl Into<String>) -> Trouble {
@@ -130,7 +111,7 @@ impl Assets {
         permit: Permit,
     ) -> Outcome<Answer> {
         let manifest = guest.manifest();
-        let missing = not_granted(&manifest.grants, &self.world.catalogue.grants(&manifest.name));
+        let missing = self.world.catalogue.grants(&manifest.name).lacking(&manifest.grants);
         let _place = Place::take(&cell.waiting)?;
         self.held.free(cell.id).await;
         let mut lane = cell.enter().await;
@@ -167,9 +148,9 @@ impl Assets {
                 Err(Failure::NotBegun) => unreachable!("told as what stood in its way"),
                 Err(Failure::Refused(problem)) => return Err(Trouble::Refused(problem)),
                 Err(failure) => {
-                    let aside = (Aside::Migration, json!(version), guest.reference(), None);
-                    let recorder =
-                        self.failed_aside(process, &asset, actor, &language, aside, (&failure, &called.logs));
+                    let calling = self.aside(Aside::Migration, &asset, json!(version), &language);
+                    let calling = Calling { interlinker: guest.reference(), ..calling };
+                    let recorder = self.failed_aside(process, actor, calling, &failure, &called.logs);
                     let used = used(UseKind::Failure, &guest.reference(), &asset.task, duration_us);
                     let (trouble, used) = failed(InterlinkerUsed { asset: Some(cell.id), ..used }, failure);
                     let permit = Permit::default();
@@ -300,6 +281,5 @@ mod tests {
             Asked { notify: Some(interlink_model::manifest::AskedLeave { reason: Default::default() }), ..nothing };
         assert_eq!(slug(may_move(&from, &to("poll", "2.0.0"), &more, false)), "consent-needed");
         assert_eq!(slug(may_move(&from, &to("poll", "2.0.0"), &more, true)), "fine");
-        assert_eq!(not_granted(&more, &Grants { notify: true, ..Grants::default() }), Asked::default());
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use interlink_host::{
-    Ambience, AssetGrant, Company, Durable, Grants, HttpGrant, HttpRequest, HttpResponse, Kind, Outbound,
-    OutboundError, Problem, Record, RecordFault, Recorded,
+    Ambience, Company, Durable, Grants, HttpRequest, HttpResponse, Kind, Outbound, OutboundError, Problem, Record,
+    RecordFault, Recorded,
 };
 use interlink_model::manifest::Manifest;
 use parking_lot::Mutex;
@@ -51,22 +51,9 @@ impl World {
 
 /// What is granted: what the manifest asks for, or nothing.
 pub(super) fn grants(mood: Mood, manifest: &Manifest) -> Grants {
-    if mood == Mood::Refusing {
-        return Grants::default();
-    }
-    let asked = &manifest.grants;
-    let http = asked
-        .http
-        .iter()
-        .filter_map(|http| Some(HttpGrant { methods: http.methods.clone(), origin: http.origin.parse().ok()? }));
-    let assets = asked.assets.iter();
-    let assets = assets.map(|one| AssetGrant { interlinker: one.interlinker.clone(), actions: one.actions.clone() });
-    Grants {
-        http: http.collect(),
-        secrets: asked.secrets.iter().map(|secret| secret.name.clone()).collect(),
-        people: asked.people.is_some(),
-        notify: asked.notify.is_some(),
-        assets: assets.collect(),
+    match mood {
+        Mood::Refusing => Grants::default(),
+        _ => Grants::default().with(&manifest.grants),
     }
 }
 

@@ -210,6 +210,22 @@ fn whoever_takes_part_is_told_once_that_the_version_of_an_asset_was_withdrawn_wh
 }
 
 #[test]
+fn a_version_that_is_withdrawn_while_people_are_told_of_another_is_told_of_too() {
+    let server = library();
+    let (operator, ana) = (server.operator().clone(), server.member("ana"));
+    publish_poll(&server, "0.9.0");
+    let process = running(&ana, "Two at once");
+    for _ in 0..20 {
+        poll(&ana, &process, "find-room", 5);
+    }
+    asset(&ana, &process, "find-room", "poll@0.9.0", &wanted("poll")["input"]);
+    operator.post(DEPRECATE, &json!({"reason": "worse"})).is(200);
+    operator.post(&DEPRECATE.replace("1.0.0", "0.9.0"), &json!({"reason": "older"})).is(200);
+    let of = |why: &str| told(&ana).iter().filter(|(_, reason)| reason == why).count();
+    assert!(crate::given::becomes(|| (of("worse"), of("older")) == (20, 1)), "{:?}", told(&ana));
+}
+
+#[test]
 fn where_every_version_is_revoked_a_bare_name_says_so_and_nothing_recommends_it() {
     let server = library();
     let operator = server.operator();

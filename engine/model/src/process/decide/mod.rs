@@ -342,7 +342,7 @@ fn note_withdrawn(
     to: &[PersonId],
 ) -> Result<ProcessEvent, Rejection> {
     let held = process.assets.get(&asset).ok_or_else(old_news)?;
-    if held.told.as_ref().is_some_and(|(version, told)| version == interlinker && *told >= how) {
+    if held.was_told(interlinker, how) {
         return Err(old_news());
     }
     let task = process.plan.outline.tasks[held.task as usize].id.clone();
