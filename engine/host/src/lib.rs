@@ -23,6 +23,7 @@ mod fault;
 mod grants;
 mod guest;
 mod http;
+mod idle;
 mod imports;
 mod interlinker;
 mod limits;

@@ -27,6 +27,7 @@ use crate::call::{Call, Called};
 use crate::durable::Durable;
 use crate::fault::Fault;
 use crate::guest::TICK;
+use crate::idle::Idle;
 use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 
@@ -60,6 +61,15 @@ pub(crate) struct Full {
     pub tell: Tell,
     /// Which limit, and how far.
     pub fault: Fault,
+}
+
+/// Why a thread has no more calls to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// The queue has stopped.
+    Stopped,
+    /// The thread has stepped back, and there are enough of those: another is to be started in its place.
+    SteppedBack,
 }
 
 /// What one Interlinker has of a host.
@@ -121,6 +131,8 @@ struct Waiting {
     slow_at: Duration,
     /// Calls under way that may ask outside, of all Interlinkers.
     asking: usize,
+    /// Threads that look for a call.
+    idle: Idle,
     stop: bool,
 }
 
@@ -139,14 +151,12 @@ enum Next {
 /// Calls that wait, and the places of those that run.
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
-    /// Wakes a thread that looks for a call.
-    wake: Condvar,
     /// Wakes a call that is back.
     back: Condvar,
     /// Places that one Interlinker may have.
     share: usize,
     /// Places that slow calls may have.
-    slow_max: usize,
+    pub slow_max: usize,
     budget: Budget,
     limits: Arc<Limits>,
     began: Instant,
@@ -167,11 +177,11 @@ impl Queue {
             took_aside: false,
             slow_at: Duration::ZERO,
             asking: 0,
+            idle: Idle::default(),
             stop: false,
         };
         Self {
             waiting: Mutex::new(waiting),
-            wake: Condvar::new(),
             back: Condvar::new(),
             share: places.div_ceil(2),
             slow_max: (places / 2).max(1),
@@ -211,21 +221,31 @@ impl Queue {
         if many == 0 {
             waiting.turns.push_back(line);
         }
-        self.nudge(&waiting);
+        self.nudge(&mut waiting);
         Ok(())
     }
 
-    /// The next call that may run, with a place for it: of the line whose turn it is. Nothing once the queue has stopped.
-    pub fn take(self: &Arc<Self>) -> Option<(Job, Place)> {
+    /// The next call that this thread may run, with a place for it: of the line whose turn it is.
+    pub fn take(self: &Arc<Self>) -> Result<(Job, Place), Leave> {
+        let own = Arc::new(Condvar::new());
         let mut waiting = self.waiting.lock();
         loop {
             if waiting.stop {
-                return None;
+                return Err(Leave::Stopped);
             }
             let now = self.now();
-            let Next::New(turn, standing) = self.next(&waiting, now) else {
-                self.nudge(&waiting);
-                self.wake.wait(&mut waiting);
+            let found = match self.next(&waiting, now) {
+                Next::New(_, Standing::Prompt) if has_stepped_back() => None,
+                Next::New(turn, standing) => Some((turn, standing)),
+                _ => None,
+            };
+            let Some((turn, standing)) = found else {
+                self.nudge(&mut waiting);
+                if has_stepped_back() && waiting.idle.stepped_back() >= self.slow_max {
+                    return Err(Leave::SteppedBack);
+                }
+                waiting.idle.put(Arc::clone(&own), has_stepped_back());
+                own.wait(&mut waiting);
                 continue;
             };
             let Some(line) = waiting.turns.remove(turn) else { continue };
@@ -249,12 +269,12 @@ impl Queue {
                 waiting.took_aside = false;
             }
             waiting.occupy(is_slow, now);
-            self.nudge(&waiting);
+            self.nudge(&mut waiting);
             drop(waiting);
             if is_slow {
                 step_back();
             }
-            return Some((job, Place::new(Arc::clone(self), line, is_slow)));
+            return Ok((job, Place::new(Arc::clone(self), line, is_slow)));
         }
     }
 
@@ -308,17 +328,22 @@ impl Queue {
 
     /// Ends all that wait, and the threads that look for more.
     pub fn stop(&self) {
-        self.waiting.lock().stop = true;
-        self.wake.notify_all();
+        let mut waiting = self.waiting.lock();
+        waiting.stop = true;
+        waiting.idle.drain().for_each(|thread| drop(thread.notify_one()));
     }
 
     /// Wakes whoever has the next place.
-    fn nudge(&self, waiting: &MutexGuard<'_, Waiting>) {
+    fn nudge(&self, waiting: &mut MutexGuard<'_, Waiting>) {
         match self.next(waiting, self.now()) {
             Next::Nobody => {}
             Next::Returning => drop(self.back.notify_one()),
             Next::Aside => drop(waiting.aside.front().map(|first| first.notify_one())),
-            Next::New(..) => drop(self.wake.notify_one()),
+            Next::New(_, standing) => {
+                if let Some(thread) = waiting.idle.take(standing) {
+                    thread.notify_one();
+                }
+            }
         }
     }
 
@@ -483,7 +508,7 @@ impl Place {
         waiting.accounts[self.line.account].running -= 1;
         waiting.vacate(self.is_slow(), now);
         self.has_place.store(false, Ordering::Relaxed);
-        self.queue.nudge(&waiting);
+        self.queue.nudge(&mut waiting);
         Left(self)
     }
 }
@@ -510,7 +535,7 @@ impl Drop for Place {
         if self.line.may_ask {
             account.asking -= 1;
         }
-        self.queue.nudge(&waiting);
+        self.queue.nudge(&mut waiting);
     }
 }
 
@@ -536,7 +561,7 @@ impl Drop for Left<'_> {
         waiting.returning -= 1;
         waiting.occupy(false, queue.now());
         place.has_place.store(true, Ordering::Relaxed);
-        queue.nudge(&waiting);
+        queue.nudge(&mut waiting);
     }
 }
 
@@ -554,7 +579,7 @@ fn step_back() {
 }
 
 /// Whether this thread has run a slow call, and is given less than the others.
-pub(crate) fn has_stepped_back() -> bool {
+fn has_stepped_back() -> bool {
     STEPPED_BACK.get()
 }
 

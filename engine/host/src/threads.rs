@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::call::{Call, Called, Cost, Failure};
 use crate::durable::Durable;
@@ -21,11 +21,12 @@ use crate::interlinker::Interlinker;
 use crate::limits::Limits;
 use crate::precompiled::Cache;
 use crate::publish::{Inspected, PublishError, digest, read};
-use crate::queue::{Full, Job, Load, MayBegin, Queue, Tell, has_stepped_back};
+use crate::queue::{Full, Job, Leave, Load, MayBegin, Queue, Tell};
 use crate::run::run;
 
-/// Memory that an instance's slot keeps from call to call: clearing it is cheaper than asking for it again.
-const KEEP_RESIDENT_BYTES: usize = 256 << 10;
+/// Memory that an instance's slot keeps from call to call, where it was written to: bringing it back to what it was is cheaper
+/// than asking for it again. A guest in JavaScript writes half of this.
+const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 
 /// How a host is made.
 pub struct HostConfig {
@@ -78,12 +79,14 @@ impl Host {
         let HostConfig { threads: places, cache, secret, limits } = config;
         let places = places.max(2);
         // A call that waits for the world outside, or for others, gives up its place, and keeps its thread and its instance.
-        let threads = places + limits.calls_outside + limits.calls_aside;
+        let under_way = places + limits.calls_outside + limits.calls_aside;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        let engine = Engine::new(&engine_config(threads, &limits)).map_err(failed)?;
+        let engine = Engine::new(&engine_config(under_way, &limits)).map_err(failed)?;
         let linker = linker(&engine).map_err(failed)?;
         let limits = Arc::new(limits);
         let queue = Arc::new(Queue::new(places, &limits));
+        // Those that have stepped back and wait for the next slow call are no use to prompt ones.
+        let threads = under_way + queue.slow_max;
         let stop = Arc::new(AtomicBool::new(false));
         let (running, ended) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
         let worker =
@@ -207,9 +210,14 @@ impl Worker {
         }
     }
 
-    /// Runs calls, until there are no more, or until one was slow.
+    /// Runs calls, until there are no more, or until others are to run them.
     fn work(self) {
-        while let Some((Job { interlinker, call, durable, may_begin, tell, since }, place)) = self.queue.take() {
+        loop {
+            let (Job { interlinker, call, durable, may_begin, tell, since }, place) = match self.queue.take() {
+                Ok(taken) => taken,
+                Err(Leave::Stopped) => return,
+                Err(Leave::SteppedBack) => return drop(self.ended.fetch_add(1, Ordering::Relaxed)),
+            };
             let digest = interlinker.digest();
             // A panic in here is a defect of ours; it costs its call, and no thread.
             let ran = || match may_begin.is_none_or(|may_begin| may_begin()) {
@@ -220,10 +228,6 @@ impl Worker {
             let called = called.unwrap_or_else(|_| failed_here(digest));
             if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
                 tracing::error!(digest, "what came of a call was told, and the telling panicked");
-            }
-            if has_stepped_back() {
-                self.ended.fetch_add(1, Ordering::Relaxed);
-                return;
             }
         }
     }
@@ -237,18 +241,19 @@ fn failed_here(digest: &str) -> Called {
 }
 
 /// Deterministic, bounded, and nothing that we do not use.
-fn engine_config(threads: usize, limits: &Limits) -> Config {
-    let threads = threads as u32;
+fn engine_config(under_way: usize, limits: &Limits) -> Config {
+    let instances = under_way as u32;
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(threads)
-        .total_core_instances(threads * limits.core_instances)
-        .total_memories(threads * limits.memories)
-        .total_tables(threads * limits.core_instances)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * limits.core_instances)
+        .total_memories(instances * limits.memories)
+        .total_tables(instances * limits.core_instances)
         .max_core_instances_per_component(limits.core_instances)
         .max_memories_per_component(limits.memories)
         .max_tables_per_component(limits.core_instances)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
+        .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(16 << 10);
     let mut config = Config::new();
