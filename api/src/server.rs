@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use interlink_host::Limits;
 use interlink_model::event::Actor;
 use interlink_runtime::{Answer, Engine, Options, Permit, Trouble};
 
@@ -36,6 +37,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Whether a proxy in front says where requests come from.
     pub behind_proxy: bool,
+    /// What a call of an Interlinker may use.
+    pub limits: Limits,
 }
 
 /// Serves until the process is told to stop.
@@ -43,7 +46,8 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
     let began = Instant::now();
     let mut progress = |taken| tracing::info!(records = taken, "bringing the state up to the journal");
     let journal = interlink_journal::Options { segment_bytes: settings.segment_bytes, ..Default::default() };
-    let options = Options { journal, outbound: Some(Arc::new(Sender::default())), ..Options::default() };
+    let (outbound, limits) = (Arc::new(Sender::default()), settings.limits.clone());
+    let options = Options { journal, outbound: Some(outbound), limits, ..Options::default() };
     let engine = Engine::open(&settings.data, options, &mut progress).map_err(|error| error.to_string())?;
     let engine = Arc::new(engine);
     let runtime = tokio::runtime::Builder::new_multi_thread()

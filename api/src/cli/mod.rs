@@ -1,6 +1,7 @@
 //! The command line.
 
 mod backup;
+mod budget;
 mod data;
 mod incident;
 mod interlinker;
@@ -69,6 +70,8 @@ enum Command {
         /// Believe the last address of `X-Forwarded-For`: a proxy in front says where requests come from.
         #[arg(long)]
         behind_proxy: bool,
+        #[command(flatten)]
+        budget: budget::Budget,
         /// Size of the journal's segments, MiB. For tests, which reach the end of a small one sooner.
         #[arg(long, hide = true, default_value_t = SEGMENT_BYTES >> 20)]
         #[arg(value_parser = clap::value_parser!(u64).range(SEGMENT_BYTES_MIN >> 20..=SEGMENT_MIB_MAX))]
@@ -160,8 +163,9 @@ fn dispatch(cli: Cli) -> Result<(), String> {
     let Cli { server, output, command } = cli;
     let client = || Client::new(&server, std::env::var("INTERLINK_TOKEN").ok());
     match command {
-        Command::Serve { data, listen, interlinkers, behind_proxy, segment_mib } => {
-            serve(&Settings { data, listen, interlinkers, segment_bytes: segment_mib << 20, behind_proxy })
+        Command::Serve { data, listen, interlinkers, behind_proxy, budget, segment_mib } => {
+            let (segment_bytes, limits) = (segment_mib << 20, budget.limits());
+            serve(&Settings { data, listen, interlinkers, segment_bytes, behind_proxy, limits })
         }
         Command::Token { user, role, data, expires } => token(&user, role, &data, &expires),
         Command::Schema(command) => schema::run(command, client, output),

@@ -23,6 +23,7 @@ struct Row {
     failed: u64,
     not_made: BTreeMap<&'static str, u64>,
     cpu_us: u64,
+    owed_us: u64,
     waiting: usize,
     running: usize,
     /// Breakers that are open, and half open.
@@ -37,6 +38,7 @@ impl Row {
         tally.not_made.iter().for_each(|(why, count)| *self.not_made.entry(why).or_default() += count);
         if let Some(load) = load {
             self.cpu_us += load.cpu_us;
+            self.owed_us += load.budget_left_us.min(0).unsigned_abs();
             self.waiting += load.waiting;
             self.running += load.running;
         }
@@ -97,6 +99,8 @@ pub fn of_interlinkers(tallies: &[Tally], loads: &[Load]) -> String {
     };
     let seconds = each(&|row| format!("{:.6}", row.cpu_us as f64 / 1e6));
     family("interlink_interlinker_cpu_seconds_total", "counter", "CPU time that calls have used", seconds);
+    let owed = each(&|row| format!("{:.6}", row.owed_us as f64 / 1e6));
+    family("interlink_interlinker_cpu_owed_seconds", "gauge", "CPU time that was used beyond the budget", owed);
     let waiting = each(&|row| row.waiting.to_string());
     family("interlink_interlinker_waiting", "gauge", "Calls that wait for their turn", waiting);
     let running = each(&|row| row.running.to_string());
@@ -139,7 +143,7 @@ mod tests {
         let load = |number: usize| Load {
             digest: format!("sha256:{number}"),
             cpu_us: 1_500_000,
-            budget_left_us: 0,
+            budget_left_us: -250_000,
             waiting: 1,
             running: 2,
         };
@@ -151,6 +155,7 @@ mod tests {
             "interlink_interlinker_calls_total{interlinker=\"other\",version=\"\",outcome=\"failed\"} 7",
             "interlink_interlinker_refusals_total{interlinker=\"other\",version=\"\",limit=\"busy\"} 21",
             "interlink_interlinker_cpu_seconds_total{interlinker=\"one-0\",version=\"1.0.0\"} 1.500000",
+            "interlink_interlinker_cpu_owed_seconds{interlinker=\"other\",version=\"\"} 0.250000",
             "interlink_interlinker_running{interlinker=\"other\",version=\"\"} 2",
             "interlink_interlinker_breaker{interlinker=\"other\",version=\"\",status=\"open\"} 7",
             "interlink_limit_crossed_total{limit=\"fuel\"} 107",

@@ -163,7 +163,13 @@ fn description(command: &Command) -> Result<(InterlinkerRef, Value), Problem> {
     responses((status = 200, description = "The entry"), (status = 404, body = Problem)))]
 pub async fn get(State(app): State<App>, Path(name): Path<String>, asked: Asked) -> Result<Response, Problem> {
     let version = app.engine.interlinker(&name)?;
-    Ok(asked.show(&as_it_stands(&app, &version, &asked.wanted), None, None))
+    let mut shown = as_it_stands(&app, &version, &asked.wanted);
+    if matches!(version.entry, CatalogueEntry::Software(_)) {
+        let (host, digest) = (app.engine.host(), &version.reference.digest);
+        let load = host.loads().into_iter().find(|load| load.digest == *digest);
+        views::put_cpu(&mut shown, host.limits(), load.as_ref());
+    }
+    Ok(asked.show(&shown, None, None))
 }
 
 /// All versions of an entry, in the order of their publication.

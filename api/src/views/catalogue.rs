@@ -1,5 +1,6 @@
 //! Schemas and Interlinkers.
 
+use interlink_host::{Limits, Load};
 use interlink_model::facts::ComponentSignature;
 use interlink_model::manifest::Manifest;
 use interlink_model::schema::{Language, Schema, Text};
@@ -154,6 +155,20 @@ pub fn put_breaker(shown: &mut Value, breaker: &BreakerView) {
         "retry_at": retry_at.map(time),
         "last": last_failure(last),
         "held_off": held_off,
+    });
+}
+
+/// Shows what CPU time an Interlinker's version has, what of it was used since the start, and what it owes.
+pub fn put_cpu(shown: &mut Value, limits: &Limits, load: Option<&Load>) {
+    let (cpu_us, left_us) = load.map_or((0, 0), |load| (load.cpu_us, load.budget_left_us));
+    shown["cpu"] = json!({
+        "ms_per_s": limits.cpu_ms_per_s,
+        "burst_ms": limits.cpu_burst_ms,
+        "waiting_max": limits.waiting_over_budget,
+        "used_ms": cpu_us / 1_000,
+        "owed_ms": left_us.min(0).unsigned_abs().div_ceil(1_000),
+        "waiting": load.map_or(0, |load| load.waiting),
+        "running": load.map_or(0, |load| load.running),
     });
 }
 

@@ -9,6 +9,9 @@ use crate::queue::SLICE;
 /// What a bucket may owe at most, in seconds of its rate: whoever computed too much is even again after so long.
 const DEBT_S_MAX: u32 = 10;
 
+/// The least burst that makes sense, in milliseconds: who cannot save a slice is never prompt.
+pub const BURST_MS_MIN: u32 = SLICE.as_millis() as u32;
+
 /// CPU time that an Interlinker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Budget {

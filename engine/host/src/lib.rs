@@ -41,6 +41,7 @@ pub use besides::{
     ALARM_CHANGES_MAX, ALARM_INPUT_BYTES_MAX, AlarmChange, Besides, Blobs, Given, MESSAGE_BYTES_MAX, MESSAGES_MAX,
     Message, NOTES_MAX, PUT_BYTES_MAX, Put, RECIPIENTS_MAX, is_media_type,
 };
+pub use budget::BURST_MS_MIN;
 pub use call::{Call, CallContext, Called, Change, Cost, Done, Entry, Failure, LogLine, Problem};
 pub use durable::{Ambience, Company, Durable, Kind, Record, RecordFault, Recorded};
 pub use examples::check_examples;

@@ -207,7 +207,7 @@ impl Queue {
         }
         let bucket = waiting.accounts[account].bucket;
         let left_us = bucket.left_us(self.budget, now);
-        if left_us <= 0 && many >= self.limits.waiting_over_budget {
+        if left_us < 0 && many >= self.limits.waiting_over_budget {
             let fault = Fault::OverBudget {
                 owed_ms: left_us.unsigned_abs() / 1_000,
                 ms_per_s: self.budget.ms_per_s,

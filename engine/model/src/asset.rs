@@ -93,6 +93,9 @@ pub struct Blob {
     pub first: u64,
     /// How many parts it has.
     pub parts: u32,
+    /// The asset in whose history they stand, where it was taken along from there.
+    #[serde(default)]
+    pub of: Option<AssetId>,
 }
 
 /// A version of its Interlinker that an asset had.
@@ -158,7 +161,12 @@ impl Asset {
             AssetEvent::BlobKept(event) => {
                 let (media_type, size_bytes, parts) = (event.media_type.clone(), event.size_bytes, event.parts);
                 let first = self.version - u64::from(parts);
-                self.blobs.insert(event.digest.clone(), Blob { media_type, size_bytes, first, parts });
+                self.blobs.insert(event.digest.clone(), Blob { media_type, size_bytes, first, parts, of: None });
+            }
+            AssetEvent::BlobTakenAlong(event) => {
+                let (media_type, size_bytes, parts) = (event.media_type.clone(), event.size_bytes, event.parts);
+                let (first, of) = (event.first, Some(event.asset));
+                self.blobs.insert(event.digest.clone(), Blob { media_type, size_bytes, first, parts, of });
             }
             AssetEvent::AssetUpgraded(event) => self.move_to(event.interlinker.clone(), before, false),
             AssetEvent::AssetRolledBack(event) => {
@@ -226,7 +234,9 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{AlarmFailed, AlarmSet, AssetRolledBack, AssetUpgraded, BlobKept, BlobPartWritten};
+    use crate::facts::{
+        AlarmFailed, AlarmSet, AssetRolledBack, AssetUpgraded, BlobKept, BlobPartWritten, BlobTakenAlong,
+    };
 
     const STAMP: Stamp = Stamp { at: Micros(7), actor: Actor::System, correlation: None, causation: None };
 
@@ -308,5 +318,20 @@ mod tests {
         asset.apply(&kept.into(), &STAMP);
         assert_eq!(asset.blobs["d"].first, 1);
         assert_eq!(asset.blob_bytes(), 9);
+    }
+
+    #[test]
+    fn a_blob_that_was_taken_along_names_where_its_parts_are_and_a_row_of_before_has_its_own() {
+        let (mut asset, of) = (made(), AssetId::from_bytes([9; 16]));
+        let (digest, media_type) = ("d".to_owned(), "text/plain".to_owned());
+        let taken = BlobTakenAlong { digest, media_type, size_bytes: 9, parts: 3, asset: of, first: 41 };
+        assert_eq!(AssetEvent::from(taken.clone()).grown_bytes(), 9, "it counts as any other");
+        asset.apply(&taken.into(), &STAMP);
+        assert_eq!((asset.blobs["d"].of, asset.blobs["d"].first, asset.blob_bytes()), (Some(of), 41, 9));
+        let row = rmp_serde::to_vec(&asset.blobs).expect("it encodes");
+        assert_eq!(rmp_serde::from_slice::<BTreeMap<String, Blob>>(&row).expect("it is read"), asset.blobs);
+        let before = rmp_serde::to_vec(&("text/plain", 9, 41, 3)).expect("it encodes");
+        let own: Blob = rmp_serde::from_slice(&before).expect("it is read");
+        assert_eq!((own.of, own.first), (None, 41));
     }
 }

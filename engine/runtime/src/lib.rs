@@ -21,6 +21,7 @@ pub mod draft;
 mod effects;
 mod engine;
 pub mod error;
+mod fork;
 mod gate;
 pub mod guard;
 mod history;
@@ -51,9 +52,10 @@ pub use engine::{
     TakenCall,
 };
 pub use error::{Outcome, Trouble};
+pub use fork::{FORKED_BYTES_MAX, Fork};
 pub use gate::{ANSWER_BYTES_MAX, Answer, Entry, Permit, REMEMBERED_US, Request};
 pub use offload::offload;
-pub use past::{AsOf, Diff, FORKED_BYTES_MAX, Fork};
+pub use past::{AsOf, Diff};
 pub use people::Caller;
 pub use processes::Done;
 pub use under_way::{EFFECTS_OF_ONE_MAX, EFFECTS_OF_PROCESS_MAX, EFFECTS_UNDER_WAY_MAX};

@@ -1,4 +1,4 @@
-//! Looking back: a process and its assets as they were, what has changed since, and a new beginning from there.
+//! Looking back: a process and its assets as they were, and what has changed since.
 //!
 //! A moment is a version of a process or a time; both become one position of the journal, which holds for all streams of the
 //! process. Who may look is decided by what holds today.
@@ -8,28 +8,22 @@ use std::sync::Arc;
 
 use interlink_journal::{Position, ReadError, Record, Stream};
 use interlink_model::asset::Asset;
-use interlink_model::event::{Stamp, envelope};
-use interlink_model::facts::*;
+use interlink_model::event::envelope;
 use interlink_model::id::{AssetId, Micros, ProcessId, StreamKind};
-use interlink_model::keyvalues::prefixes;
-use interlink_model::process::{AssetOnTask, Command, NewProcess, Process};
-use interlink_model::sealed::Sealed;
+use interlink_model::process::Process;
 use serde_json::Value as Json;
 
-use crate::ambient::asset_id;
 use crate::archive::assets_ever;
 use crate::assets::rows::from_stream;
-use crate::assets::{Snapshot, guest_of, name_of, outcome_of, settle_events, written_events};
+use crate::assets::{Snapshot, guest_of, name_of, outcome_of};
 use crate::core::Core;
-use crate::draft::{Written, stream};
+use crate::draft::stream;
 use crate::engine::{AssetView, Engine, Happened, ProcessView};
 use crate::error::{Outcome, Trouble};
-use crate::gate::{Answer, Permit};
 use crate::history::fold;
-use crate::keys::SealingKey;
 use crate::mended::{self, Mended, whole};
 use crate::people::Caller;
-use crate::processes::{Beside, Making, ProcessCell};
+use crate::processes::ProcessCell;
 
 /// A moment of a process's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,22 +47,9 @@ pub struct Diff {
     pub events: Vec<Happened>,
 }
 
-/// What a fork of a process is to be.
-pub struct Fork {
-    /// Where it begins.
-    pub at: AsOf,
-    /// What people call it.
-    pub name: String,
-    /// Whether its assets are copied.
-    pub assets: bool,
-}
-
-/// The state of all assets that a fork copies at once, in bytes: it is one append.
-pub const FORKED_BYTES_MAX: usize = 1 << 20;
-
 impl Engine {
     /// The position of a moment of a process.
-    fn position_at(&self, id: ProcessId, at: AsOf) -> Outcome<Position> {
+    pub(crate) fn position_at(&self, id: ProcessId, at: AsOf) -> Outcome<Position> {
         let time = match at {
             AsOf::Version(version) => {
                 let gone = || Trouble::NotFound { what: "version of the process", id: version.to_string() };
@@ -121,7 +102,7 @@ impl Engine {
         }
     }
 
-    fn cell_of(&self, id: ProcessId) -> Outcome<Arc<ProcessCell>> {
+    pub(crate) fn cell_of(&self, id: ProcessId) -> Outcome<Arc<ProcessCell>> {
         self.processes.cell(id)
     }
 
@@ -192,74 +173,6 @@ impl Engine {
         events.retain(|event| event.position <= last);
         Ok(Diff { from, to, data, events })
     }
-
-    /// Makes a process that begins where another was.
-    pub async fn fork(
-        &self,
-        caller: &Caller,
-        id: ProcessId,
-        fork: Fork,
-        answer: impl FnOnce(&Process, &str) -> Answer + Send,
-        permit: Permit,
-    ) -> Outcome<Answer> {
-        let cell = self.cell_of(id)?;
-        let until = self.position_at(id, fork.at)?;
-        let then = fold(&self.core, &self.catalogue, id, until)?.process;
-        let copies = if fork.assets { self.assets_then(&then, until)? } else { Vec::new() };
-        let new = NewProcess {
-            name: fork.name,
-            language: then.language.clone(),
-            zone: Some(then.zone.clone()),
-            data: cell.data(&then),
-            parent: None,
-        };
-        let before = copies.iter().fold(vec![then.fork().into()], |mut events, copy| {
-            events.extend(copy.added());
-            events
-        });
-        let first = vec![Command::Tick { until: Micros(i64::MAX) }];
-        let making = Making { id: None, plan: Arc::clone(&then.plan), new, before, first };
-        let remember = permit.clone();
-        let settle = |process: &Process, name: &str| {
-            let answer = answer(process, name);
-            let record = remember.record(&self.core, &answer);
-            (answer, record)
-        };
-        let beside = |stamp: &Stamp, process: ProcessId, key: &SealingKey| {
-            let (mut written, mut puts) = (Vec::new(), Vec::new());
-            for copy in copies {
-                let (events, asset) = copy.written(&self.core, &cell, process, key, *stamp);
-                let put = settle_events(&self.core, events.clone(), None, asset, key.clone(), *stamp);
-                puts.push((events.len() as u64, put));
-                written.extend(events);
-            }
-            let settle = move |mut first: Option<Position>| {
-                for (count, put) in puts {
-                    put(first);
-                    first = first.map(|first| first + count);
-                }
-            };
-            (!written.is_empty()).then(|| Beside { written, settle: Box::new(settle) })
-        };
-        let made = self.processes.create(caller.actor(), making, beside, settle, permit).await?;
-        Ok(made.1)
-    }
-
-    /// The assets of a process at a position.
-    fn assets_then(&self, process: &Process, until: Position) -> Outcome<Vec<Copy>> {
-        let mut bytes = 0;
-        let mut copies = Vec::new();
-        for (id, held) in &process.assets {
-            let (snapshot, _) = from_stream(&self.core, *id, until)?;
-            bytes += snapshot.values.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-            if bytes > FORKED_BYTES_MAX {
-                let detail = "the assets of this process hold more than a fork copies at once; fork it without them";
-                return Err(Trouble::TooLarge(format!("{detail} (the limit is {FORKED_BYTES_MAX} bytes)")));
-            }
-            copies.push(Copy { id: asset_id(&*self.core.ambient), held: held.clone(), of: snapshot });
-        }
-        Ok(copies)
-    }
 }
 
 /// The position of a version of a stream. One that is before what is lost is found from there.
@@ -312,60 +225,4 @@ fn halved(core: &Core, at: &Stream, is_later: &dyn Fn(&Record) -> bool) -> Resul
         }
     }
     Ok(found)
-}
-
-/// An asset on its way into a fork.
-struct Copy {
-    id: AssetId,
-    held: AssetOnTask,
-    of: Snapshot,
-}
-
-impl Copy {
-    /// What the forked process hears of it.
-    fn added(&self) -> Vec<ProcessEvent> {
-        let AssetOnTask { interlinker, is_work, outcome, .. } = self.held.clone();
-        let (task, asset) = (self.of.asset.task.clone(), self.id);
-        let noted = outcome.then(|| OutcomeNoted { task: task.clone(), asset }.into());
-        [AssetAdded { task, asset, interlinker, work: is_work }.into()].into_iter().chain(noted).collect()
-    }
-
-    /// Its events, sealed under the fork's key, and the asset that they make. It is instantiated with the state that the
-    /// other had, and no guest runs.
-    fn written(
-        self,
-        core: &Core,
-        from: &ProcessCell,
-        process: ProcessId,
-        key: &SealingKey,
-        stamp: Stamp,
-    ) -> (Vec<Written>, Arc<Asset>) {
-        let Snapshot { asset, values } = self.of;
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        for (name, _) in values.iter() {
-            prefixes(name).for_each(|prefix| *counts.entry(prefix.to_owned()).or_default() += 1);
-        }
-        let change = |(name, value): (&Arc<str>, &Arc<[u8]>)| Change {
-            key: name.to_string(),
-            value: Some(Sealed::Open(serde_bytes::ByteBuf::from(value.to_vec()))),
-        };
-        let made = InterlinkerInstantiated {
-            interlinker: asset.interlinker.clone(),
-            process,
-            task: asset.task.clone(),
-            name: Sealed::Open(name_of(&asset, &from.key).unwrap_or_default()),
-            input: Sealed::Open(Json::Null),
-            output: Sealed::Open(Json::Null),
-            changes: values.iter().map(change).collect(),
-            call: None,
-            counts,
-            noted: Vec::new(),
-            grown_bytes: i64::try_from(values.bytes()).unwrap_or(i64::MAX),
-            duration_us: 0,
-        };
-        let outcome = outcome_of(&asset, &from.key).map(Sealed::Open);
-        let declared = outcome.map(|outcome| OutcomeDeclared { outcome }.into());
-        let at = stream(StreamKind::Asset, self.id.bytes());
-        written_events(core, at, None, process, key, stamp, [made.into()].into_iter().chain(declared))
-    }
 }

@@ -14,6 +14,8 @@ pub mod hand;
 #[cfg(feature = "cases")]
 mod in_process;
 #[cfg(feature = "cases")]
+pub mod isolation;
+#[cfg(feature = "cases")]
 mod names;
 #[cfg(feature = "cases")]
 mod outside;

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::given::{asset, complete, library, running, seen, text};
 
-/// A component whose instantiation answers `null`, whose action `trap` traps, whose action `loop` never ends, and whose
-/// view traps.
+/// A component whose instantiation answers `null`, whose action `trap` traps, whose action `loop` never ends, whose action
+/// `work` computes for some tenths of a second, and whose view traps.
 fn failing() -> Vec<u8> {
     let options = r#"(memory (core memory $main "memory")) (realloc (core func $main "realloc"))"#;
     let result = "(result (result string (error $problem)))";
@@ -29,7 +29,14 @@ fn failing() -> Vec<u8> {
       (local.get $at))
     (func (export "instantiate") (param i32 i32) (result i32) (i32.const 32))
     (func (export "call") (param $action i32) (param i32 i32 i32) (result i32)
+      (local $rounds i32)
       (if (i32.eq (i32.load8_u (local.get $action)) (i32.const 108)) (then (loop $again (br $again))))
+      (if (i32.eq (i32.load8_u (local.get $action)) (i32.const 119))
+        (then
+          (loop $more
+            (local.set $rounds (i32.add (local.get $rounds) (i32.const 1)))
+            (br_if $more (i32.lt_u (local.get $rounds) (i32.const 100000000))))
+          (return (i32.const 32))))
       unreachable)
     (func (export "view") (param i32 i32) (result i32) unreachable))
   (core instance $main (instantiate $Main))
@@ -44,7 +51,7 @@ fn failing() -> Vec<u8> {
     .expect("the text is a component");
     let manifest = json!({
         "manifest": 1, "name": "brittle", "version": "1.0.0", "world": "interlink:interlinker@0.1.0",
-        "title": {"en": "Brittle"}, "instantiate": {}, "actions": [{"name": "trap"}, {"name": "loop"}, {"name": "staff", "allow": ["operator"]}],
+        "title": {"en": "Brittle"}, "instantiate": {}, "actions": [{"name": "trap"}, {"name": "loop"}, {"name": "work"}, {"name": "staff", "allow": ["operator"]}],
     });
     let manifest = manifest.to_string();
     let name = "interlink:manifest";
@@ -263,4 +270,47 @@ fn what_is_automatic_waits_for_a_breaker_and_uses_up_no_attempt() {
     }
     assert_eq!(ana.all("/v1/incidents", 10), Vec::<Value>::new(), "its one attempt was made when it could be");
     assert_eq!(ana.get("/v1/interlinkers/brittle").is(200)["breaker"]["status"], "closed", "and closed the breaker");
+}
+
+#[test]
+fn an_interlinker_that_has_used_its_cpu_time_up_is_told_when_to_come_back_and_its_neighbour_is_served() {
+    let options = ["--cpu-ms-per-s", "40", "--waiting-over-budget", "0"];
+    let server = crate::server::Server::run_by(Vec::new(), &options, crate::server::Server::new_data());
+    let server = server.expect("it starts");
+    crate::given::schema(server.operator());
+    let ana = server.member("ana");
+    server.operator().send("/v1/interlinkers", "application/wasm", failing()).is(201);
+    let process = running(&ana, "Used up");
+    let brittle = asset(&ana, &process, "find-room", "brittle", &json!({}));
+    let poll = crate::given::poll(&ana, &process, "find-room", 1);
+    let work = || ana.tell(&format!("{brittle}/actions/work"));
+    let cpu = || ana.get("/v1/interlinkers/brittle").is(200)["cpu"].clone();
+    // What making the assets took is paid for.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let before = cpu();
+    assert_eq!((&before["ms_per_s"], &before["burst_ms"], &before["owed_ms"]), (&json!(40), &json!(25), &json!(0)));
+    work().is(200);
+
+    let refused = work();
+    let problem = refused.refused(429, "interlinker-over-budget");
+    let retry_after_s: u64 = refused.header("retry-after").parse().expect("seconds");
+    let owed_ms = problem["owed_ms"].as_u64().expect("a number");
+    assert!(problem["ms_per_s"] == 40 && problem["limit"] == "cpu" && owed_ms > 0, "{problem}");
+    assert!(retry_after_s >= owed_ms / 40 && (1..=10).contains(&retry_after_s), "{retry_after_s}: {problem}");
+    let told = std::time::Instant::now();
+    let during = cpu();
+    assert!(
+        during["owed_ms"].as_u64() > Some(0) && during["used_ms"].as_u64() > before["used_ms"].as_u64(),
+        "{during}"
+    );
+    let metrics = String::from_utf8_lossy(&ana.get("/metrics").body).into_owned();
+    let owed = "interlink_interlinker_cpu_owed_seconds{interlinker=\"brittle\",version=\"1.0.0\"} 0.";
+    let owes = metrics.lines().any(|line| line.starts_with(owed) && !line.ends_with("0.000000"));
+    let not_made = "interlink_interlinker_refusals_total{interlinker=\"brittle\",version=\"1.0.0\",limit=\"cpu\"} 1";
+    assert!(owes && metrics.lines().any(|line| line == not_made), "{metrics}");
+    crate::given::vote(&ana, &poll, "Monday").is(200);
+
+    let left = std::time::Duration::from_secs(retry_after_s).saturating_sub(told.elapsed());
+    std::thread::sleep(left);
+    work().is(200);
 }

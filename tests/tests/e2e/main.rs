@@ -21,6 +21,7 @@ mod documents;
 mod durability;
 mod examples;
 mod failures;
+mod forks;
 mod handbook;
 mod idempotency;
 mod kills;

@@ -24,7 +24,7 @@ fn probe(version: &str) -> Vec<u8> {
     bytes
 }
 
-fn publish(server: &Server, version: &str) {
+pub fn publish(server: &Server, version: &str) {
     server.operator().send("/v1/interlinkers", "application/wasm", probe(version)).is(201);
 }
 
@@ -39,32 +39,32 @@ fn all_grants() -> Value {
 }
 
 /// A server with the probe and a process that runs; the path of the process.
-fn town() -> (Server, String) {
+pub fn town() -> (Server, String) {
     let server = given::library();
     publish(&server, "1.0.0");
     let process = running(server.operator(), "A tool library");
     (server, process)
 }
 
-fn made(client: &Client, process: &str) -> String {
+pub fn made(client: &Client, process: &str) -> String {
     asset(client, process, "find-room", "probe@1.0.0", &json!({"text": "hello"}))
 }
 
-fn act(client: &Client, asset: &str, action: &str, input: &Value) -> crate::client::Answer {
+pub fn act(client: &Client, asset: &str, action: &str, input: &Value) -> crate::client::Answer {
     client.post(&format!("{asset}/actions/{action}"), input)
 }
 
-fn done(client: &Client, asset: &str, action: &str, input: &Value) -> Value {
+pub fn done(client: &Client, asset: &str, action: &str, input: &Value) -> Value {
     act(client, asset, action, input).is(200)["output"].clone()
 }
 
-fn view(client: &Client, asset: &str) -> Value {
+pub fn view(client: &Client, asset: &str) -> Value {
     client.get(&format!("{asset}/view")).is(200)
 }
 
 /// Waits until something is so.
 #[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "it never came to this: {what}");
@@ -72,7 +72,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn now_micros() -> i64 {
+pub fn now_micros() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     since.as_micros() as i64
 }

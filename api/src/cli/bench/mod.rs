@@ -16,6 +16,7 @@ mod pressure;
 mod report;
 mod scale;
 mod timers;
+mod town;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

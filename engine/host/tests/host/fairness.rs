@@ -228,6 +228,20 @@ fn an_interlinker_that_owes_cpu_time_waits_in_a_shorter_line_that_says_how_far_i
 }
 
 #[test]
+fn where_none_waits_who_owes_is_told_at_once_and_who_comes_back_when_told_is_served() {
+    let limits = Limits { cpu_ms_per_s: 100, cpu_burst_ms: 20, waiting_over_budget: 0, ..small() };
+    let given = given(Limits { fuel: u64::MAX, deadline_ms: 150, ..limits });
+    let guest = given.load(&Guest::repeating(""));
+    // Who was never called owes nothing.
+    assert_eq!(fault(told(&go(&given, &guest))), Fault::Deadline { max_ms: 150 });
+    let Fault::OverBudget { waiting: 0, retry_after_s, .. } = fault(told(&go(&given, &guest))) else {
+        panic!("it owes");
+    };
+    std::thread::sleep(Duration::from_secs(retry_after_s.into()));
+    assert_eq!(fault(told(&go(&given, &guest))), Fault::Deadline { max_ms: 150 });
+}
+
+#[test]
 fn a_call_whose_turn_comes_too_late_is_not_begun() {
     let given = given(small());
     let guest = given.load(&Guest::new());

@@ -179,6 +179,21 @@ events! {
             /// How many parts it has.
             pub parts: u32,
         } sealed(),
+        /// A blob of another asset was taken along into a fork: its parts stay where they were written.
+        BlobTakenAlong {
+            /// What it is known by: `sha256:` and 64 hex digits.
+            pub digest: String,
+            /// Its media type.
+            pub media_type: String,
+            /// Its size.
+            pub size_bytes: u64,
+            /// How many parts it has.
+            pub parts: u32,
+            /// The asset in whose history they stand.
+            pub asset: AssetId,
+            /// The version of the event of the first of them.
+            pub first: u64,
+        } sealed(),
         /// It moved to another version of its Interlinker.
         AssetUpgraded {
             /// The version that it moved to.
@@ -227,6 +242,7 @@ impl AssetEvent {
     pub fn grown_bytes(&self) -> i64 {
         match self {
             Self::BlobKept(event) => i64::try_from(event.size_bytes).unwrap_or(i64::MAX),
+            Self::BlobTakenAlong(event) => i64::try_from(event.size_bytes).unwrap_or(i64::MAX),
             Self::InterlinkerInstantiated(event) => event.grown_bytes,
             Self::ActionPerformed(event) => event.grown_bytes,
             Self::AlarmRang(event) => event.grown_bytes,

@@ -1,11 +1,15 @@
 //! Blobs of an asset: parts in its stream, read from the journal when somebody asks for them.
+//!
+//! A fork takes the blobs of its assets along by where their parts stand, not by their bytes: those are in no state, may be 256
+//! MiB of each asset, and do not fit into the one append that makes a fork. They are sealed under the key of the process in
+//! which they were written, so whatever erases that one erases them in its forks, too.
 
 use std::sync::Arc;
 
 use interlink_host::{Blobs, Put};
 use interlink_model::asset::{Asset, BLOB_PART_BYTES, Blob};
 use interlink_model::event::decode;
-use interlink_model::facts::{AssetEvent, BlobKept, BlobPartWritten};
+use interlink_model::facts::{AssetEvent, BlobKept, BlobPartWritten, BlobTakenAlong};
 use interlink_model::id::StreamKind;
 use interlink_model::sealed::Sealed;
 
@@ -45,17 +49,18 @@ impl Kept {
         }
         let part = BLOB_PART_BYTES as u64;
         let (first, last) = (offset / part, (end - 1) / part);
-        let id = self.asset.id;
+        let id = blob.of.unwrap_or(self.asset.id);
         let at = stream(StreamKind::Asset, id.bytes());
         let damaged = || Trouble::Damaged { what: "blob of asset", id: id.to_string() };
         let unread = |error| Trouble::of_read(error, "blob of asset", &id);
         let position = self.core.journal.position_of(&at, blob.first + last).map_err(unread)?.ok_or_else(damaged)?;
         let records = self.core.journal.read_back(&at, blob.first + first, position).map_err(unread)?;
+        let key = self.key_of(blob, records.first().map_or(0, |record| record.key))?;
         let mut bytes = Vec::with_capacity((end - offset) as usize);
         for (number, record) in (first..=last).zip(&records) {
             let (event, _) = decode::<AssetEvent>(&record.body).map_err(|_| damaged())?;
             let mut event = AnyEvent::Asset(event);
-            event.open(&at, &self.key);
+            event.open(&at, &key);
             let AnyEvent::Asset(AssetEvent::BlobPartWritten(written)) = event else { return Err(damaged()) };
             let content = written.content.opened().filter(|_| u64::from(written.number) == number);
             let content = content.ok_or_else(damaged)?;
@@ -64,6 +69,22 @@ impl Kept {
         }
         if bytes.len() as u64 == end - offset { Ok(bytes) } else { Err(damaged()) }
     }
+
+    /// What opens a blob's parts, which are sealed under a key of this number.
+    fn key_of(&self, blob: &Blob, number: u64) -> Outcome<SealingKey> {
+        let Some(of) = blob.of else { return Ok(self.key.clone()) };
+        let erased = |_| Trouble::NotFound { what: "blob any more: it was erased with asset", id: of.to_string() };
+        self.core.keys.key(number).map_err(erased)
+    }
+}
+
+/// The events that take the blobs of an asset along into a copy of it.
+pub(crate) fn taken_along(from: &Asset) -> impl Iterator<Item = AssetEvent> + '_ {
+    from.blobs.iter().map(|(digest, blob)| {
+        let Blob { media_type, size_bytes, first, parts, of } = blob.clone();
+        let asset = of.unwrap_or(from.id);
+        BlobTakenAlong { digest: digest.clone(), media_type, size_bytes, parts, asset, first }.into()
+    })
 }
 
 /// The events that keep a blob.

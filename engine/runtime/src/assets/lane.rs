@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use interlink_model::asset::Asset;
+use interlink_model::asset::{Alarm, Asset};
+use interlink_model::facts::AlarmSet;
 use interlink_model::id::{AssetId, Micros, StreamKind};
 use interlink_model::keyvalues::KeyValues;
+use interlink_model::sealed::Sealed;
 use parking_lot::RwLock;
 use serde_json::Value as Json;
 
@@ -145,6 +147,17 @@ pub(crate) fn outcome_of(asset: &Asset, key: &SealingKey) -> Option<Json> {
     let mut outcome = asset.outcome.clone()?;
     open_field(&mut outcome, key, StreamKind::Asset, asset.id.bytes(), "outcome");
     outcome.opened().cloned()
+}
+
+/// The alarms that an asset has set, with what each is set with, sealed under a key.
+pub(crate) fn alarms_of(asset: &Asset, key: &SealingKey) -> Vec<AlarmSet> {
+    let opened = |(name, alarm): (&String, &Alarm)| {
+        let mut input = alarm.input.clone();
+        open_field(&mut input, key, StreamKind::Asset, asset.id.bytes(), "input");
+        let input = Sealed::Open(input.opened().cloned().unwrap_or_default());
+        AlarmSet { name: name.clone(), at: alarm.at, input }
+    };
+    asset.alarms.iter().map(opened).collect()
 }
 
 /// A place in a lane's queue, given back when it is dropped.

@@ -40,7 +40,7 @@ pub(crate) use self::company::taking_part;
 use self::failures::KeptFailures;
 pub(crate) use self::lane::Place;
 pub use self::lane::Snapshot;
-pub(crate) use self::lane::{AssetCell, name_of, outcome_of};
+pub(crate) use self::lane::{AssetCell, alarms_of, name_of, outcome_of};
 use self::rows::{from_rows, from_stream};
 pub(crate) use self::tried::Tried;
 pub(crate) use self::written::{settle_events, written_events};

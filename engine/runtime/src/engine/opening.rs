@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use interlink_host::{Host, HostConfig, Outbound};
+use interlink_host::{Host, HostConfig, Limits, Outbound};
 use interlink_journal::{FileJournal, Journal, ReadError};
 use parking_lot::Mutex;
 
@@ -39,6 +39,8 @@ pub struct Options {
     pub guest_threads: usize,
     /// Who makes happen what nobody asks for.
     pub drive: Drive,
+    /// What a call may use, on a host of its own.
+    pub limits: Limits,
     /// The host on which Interlinkers run; one of its own where there is none.
     pub host: Option<Host>,
     /// What sends the requests of Interlinkers; nothing does where there is none.
@@ -62,6 +64,7 @@ impl Default for Options {
             journal: interlink_journal::Options::default(),
             guest_threads: threads.max(2),
             drive: Drive::Threads,
+            limits: Limits::default(),
             host: None,
             outbound: None,
         }
@@ -159,7 +162,7 @@ impl Engine {
                     threads: options.guest_threads,
                     cache: Some(data.join("cache")),
                     secret: keys.secrets().integrity,
-                    limits: interlink_host::Limits::default(),
+                    limits: options.limits,
                 };
                 Host::new(config).map_err(|error| OpenError::Host(error.to_string()))?
             }

@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn the_smallest_blobs_are_taken_along_as_many_as_fit() {
-        let blob = |size_bytes| Blob { media_type: "text/plain".into(), size_bytes, first: 0, parts: 1 };
+        let blob = |size_bytes| Blob { media_type: "text/plain".into(), size_bytes, first: 0, parts: 1, of: None };
         let all = [("a", 7), ("b", 3), ("c", 5)].map(|(digest, bytes)| (digest.to_owned(), blob(bytes)));
         let all = BTreeMap::from(all);
         let taken = |max| {

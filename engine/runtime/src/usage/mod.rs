@@ -96,6 +96,7 @@ pub fn use_of_asset(asset: &Asset, version: u64, event: &AssetEvent, stamp: &Sta
         | AssetEvent::AlarmFailed(_)
         | AssetEvent::BlobPartWritten(_)
         | AssetEvent::BlobKept(_)
+        | AssetEvent::BlobTakenAlong(_)
         | AssetEvent::AssetUpgraded(_)
         | AssetEvent::AssetRolledBack(_) => return None,
     };
