@@ -212,12 +212,14 @@ impl From<&Trouble> for Problem {
             }
             Trouble::Closed(service) => Self::closed(service),
             Trouble::Refused(problem) => {
-                let refused = Self::new(
-                    StatusCode::CONFLICT,
-                    &slug(&problem.code),
-                    "The Interlinker refuses",
-                    problem.detail.clone(),
-                );
+                let slug = problem.slug();
+                let detail = problem.detail.clone();
+                let refused = Self::new(StatusCode::CONFLICT, slug, "The Interlinker refuses", detail);
+                let refused = refused.with("code", json!(slug));
+                let refused = match problem.no_code() {
+                    Some(given) => refused.with("no_code", json!(given)),
+                    None => refused,
+                };
                 let errors = problem.pointer.iter().map(|pointer| Misfit::new(pointer, &problem.detail));
                 let data = problem.data.as_deref().and_then(|data| serde_json::from_str(data).ok());
                 let refused = Self { errors: errors.collect(), ..refused };
@@ -389,17 +391,6 @@ impl Problem {
 /// When to come back to a service that is paused, in seconds: a person has to open it again.
 const PAUSED_RETRY_S: u32 = 60;
 
-/// A slug from whatever an Interlinker gave as its code.
-fn slug(code: &str) -> String {
-    let kept: String = code
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
-        .take(64)
-        .collect();
-    let kept = kept.trim_matches('-');
-    if kept.is_empty() { "refused".into() } else { kept.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -410,5 +401,26 @@ mod tests {
         assert_eq!((problem.status, problem.kind.as_str()), (503, "/problems/disk-unreadable"));
         assert_eq!(problem.retry_after_s, Some(5));
         assert!(problem.detail.contains("journal/x"));
+    }
+
+    fn refused(code: &str) -> Problem {
+        let refused = interlink_host::Problem { code: code.into(), detail: "no".into(), pointer: None, data: None };
+        Problem::from(Trouble::Refused(refused))
+    }
+
+    #[test]
+    fn what_an_interlinker_refuses_says_its_code_and_nothing_is_made_of_one_that_is_none() {
+        let said = |problem: &Problem| ["code", "no_code"].map(|fact| problem.facts.get(fact).cloned());
+        // The host has this slug, too: that there is a code says who speaks.
+        let voted = refused("already-voted");
+        assert_eq!((voted.status, voted.kind.as_str()), (409, "/problems/already-voted"));
+        assert_eq!(said(&voted), [Some(json!("already-voted")), None]);
+        for given in ["Already Voted", "", "../../me"] {
+            let problem = refused(given);
+            assert_eq!((problem.status, problem.kind.as_str()), (409, "/problems/refused"));
+            assert_eq!(said(&problem), [Some(json!("refused")), Some(json!(given))]);
+        }
+        let own = Problem::not_found("process", "x");
+        assert_eq!(said(&own), [None, None]);
     }
 }

@@ -7,13 +7,13 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::component::with_manifest;
-use crate::project::Runner;
+use crate::project::{Made, Runner};
 use crate::tools::{Npm, below, built_with_js, told};
 use crate::world::{Described, WORLD};
 use crate::{AuthorError, Language, Outcome, provenance, sdk};
 
 /// Builds the project in a folder.
-pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u8>, String)> {
+pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<Made> {
     let kept = folder.join(sdk::FOLDER);
     sdk::write_js(&kept)?;
     let main = main_of(folder)?;
@@ -41,7 +41,7 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u
     let _ = fs::remove_file(&entry_path);
     made?;
     let component = fs::read(&out).map_err(AuthorError::reading(&out))?;
-    Ok((with_manifest(component, &manifest)?, manifest))
+    Ok(Made { component: with_manifest(component, &manifest)?, manifest, example_places: described.places })
 }
 
 /// Runs the tests of the project in a folder: with the class itself, then with its component.

@@ -19,7 +19,7 @@ mod world;
 pub use component::{component_of_module, with_manifest};
 pub use create::create;
 pub use error::AuthorError;
-pub use project::{Built, Language, Project};
+pub use project::{Built, ExamplePlaces, Language, Project};
 pub use rust::{Crate, build_crate};
 pub use toolchain::{TARGET, Toolchain, find, named, output_of};
 

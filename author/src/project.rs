@@ -1,5 +1,6 @@
 //! A folder that holds an Interlinker.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,9 @@ pub struct Project {
     pub language: Language,
 }
 
+/// Where the examples of each action, or of `instantiate`, stand: `file:line:column`, for each in turn.
+pub type ExamplePlaces = BTreeMap<String, Vec<Option<String>>>;
+
 /// A component that was built.
 #[derive(Debug, Clone)]
 pub struct Built {
@@ -68,12 +72,21 @@ pub struct Built {
     pub path: PathBuf,
     /// What it says of itself.
     pub manifest: Value,
+    /// Where its examples stand, as far as its language tells.
+    pub example_places: ExamplePlaces,
     /// Its size in bytes.
     pub bytes: usize,
     /// SHA-256 of it, in hexadecimal digits.
     pub sha256: String,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What a language makes of a project.
+pub(crate) struct Made {
+    pub component: Vec<u8>,
+    pub manifest: String,
+    pub example_places: ExamplePlaces,
 }
 
 /// What runs a project's component for its tests.
@@ -126,7 +139,7 @@ impl Project {
     /// What is wrong with its code, and where; a tool that is not here.
     pub fn build(&self, tell: &mut dyn FnMut(&str)) -> Outcome<Built> {
         let began = Instant::now();
-        let (component, manifest) = match self.language {
+        let Made { component, manifest, example_places } = match self.language {
             Language::Rust => rust::build(&self.folder, tell)?,
             Language::JavaScript => javascript::build(&self.folder, tell)?,
             Language::Python => python::build(&self.folder, tell)?,
@@ -139,7 +152,7 @@ impl Project {
         let path = dist.join(name).with_extension("wasm");
         fs::write(&path, &component).map_err(AuthorError::writing(&path))?;
         let sha256 = Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Built { path, manifest, bytes: component.len(), sha256, took: began.elapsed() })
+        Ok(Built { path, manifest, example_places, bytes: component.len(), sha256, took: began.elapsed() })
     }
 
     /// Runs its tests: of its code as it is, then of its component, which `binary run COMPONENT` runs under the host of

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::component::with_manifest;
-use crate::project::Runner;
+use crate::project::{Made, Runner};
 use crate::tools::{Pip, built_with_python, told};
 use crate::world::{Described, WORLD};
 use crate::{AuthorError, Language, Outcome, provenance, sdk};
@@ -14,7 +14,7 @@ use crate::{AuthorError, Language, Outcome, provenance, sdk};
 const ENTRY: &str = "interlink_entry";
 
 /// Builds the project in a folder.
-pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u8>, String)> {
+pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<Made> {
     let kept = folder.join(sdk::FOLDER);
     sdk::write_python(&kept)?;
     let module = module_of(folder)?;
@@ -42,7 +42,7 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u
     }
     told(componentize.arg("-o").arg(&out).current_dir(folder), "no component can be made of it")?;
     let component = fs::read(&out).map_err(AuthorError::reading(&out))?;
-    Ok((with_manifest(component, &manifest)?, manifest))
+    Ok(Made { component: with_manifest(component, &manifest)?, manifest, example_places: described.places })
 }
 
 /// Runs the tests of the project in a folder: with the class itself, then with its component.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::component::component_of_module;
-use crate::project::Runner;
+use crate::project::{ExamplePlaces, Made, Runner};
 use crate::toolchain::{self, TARGET, Toolchain};
 use crate::{AuthorError, Language, Outcome, provenance, sdk};
 
@@ -46,7 +46,7 @@ pub fn build_crate(of: &Crate<'_>, toolchain: &Toolchain) -> Outcome<(Vec<u8>, S
 }
 
 /// Builds the project in a folder.
-pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u8>, String)> {
+pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<Made> {
     sdk::write_rust(&folder.join(sdk::FOLDER))?;
     let package = package_of(folder)?;
     tell("reading its types");
@@ -57,7 +57,8 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<(Vec<u
     let manifest = provenance::added(&manifest, folder, Language::Rust, &toolchain.compiler()?)?;
     tell(&format!("compiling with {toolchain}"));
     let module = compile(&of, &toolchain)?;
-    Ok((component_of_module(&module, &manifest)?, manifest))
+    let component = component_of_module(&module, &manifest)?;
+    Ok(Made { component, manifest, example_places: ExamplePlaces::new() })
 }
 
 /// Runs the tests of the project in a folder.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::project::ExamplePlaces;
 use crate::{AuthorError, Outcome};
 
 /// The name of that world in the WIT.
@@ -20,6 +21,8 @@ pub(crate) struct Described {
     manifest: Value,
     /// Whether it brings state of earlier versions to what it reads.
     migrates: bool,
+    /// Where its examples stand, as far as that is known.
+    pub(crate) places: ExamplePlaces,
 }
 
 impl Described {
@@ -33,7 +36,8 @@ impl Described {
             let what = "its description is no JSON: code that prints while it is loaded is in the way";
             AuthorError::Asked(format!("{what} ({error})"))
         })?;
-        Ok(Self { manifest: read["manifest"].clone(), migrates: read["migrates"] == true })
+        let places = serde_json::from_value(read["places"].clone()).unwrap_or_default();
+        Ok(Self { manifest: read["manifest"].clone(), migrates: read["migrates"] == true, places })
     }
 
     /// Its manifest, as JSON.

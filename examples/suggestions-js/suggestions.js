@@ -72,18 +72,9 @@ export default class Suggestions extends Interlinker {
     },
     licence: "EUPL-1.2",
     problems: ["collect-feedback"],
-    instantiate: {
-      title: { en: "Open a box", es: "Abrir un buzón" },
-      examples: [{ title: "A box for a square", input: { title: "The square" } }],
-    },
+    instantiate: { title: { en: "Open a box", es: "Abrir un buzón" } },
     actions: {
-      send: {
-        title: { en: "Suggest something", es: "Sugerir algo" },
-        examples: [
-          { title: "A bench for a park", input: { category: "parks", text: "A bench" }, output: { number: 1 } },
-          { title: "About nothing that is asked", input: { category: "moon", text: "A bench" }, problem: "no-such-category" },
-        ],
-      },
+      send: { title: { en: "Suggest something", es: "Sugerir algo" } },
       support: { title: { en: "Support it", es: "Apoyarla" } },
       answer: { title: { en: "Answer", es: "Responder" }, allow: ["operator"] },
     },
@@ -94,7 +85,11 @@ export default class Suggestions extends Interlinker {
 
   suggestions = this.state.map("suggestions");
 
-  /** @param {Open} input */
+  /**
+   * @param {Open} input
+   * @example <caption>A box for a square</caption>
+   * instantiate({ title: "The square" })
+   */
   instantiate(input) {
     this.state.set("open", input);
   }
@@ -103,6 +98,10 @@ export default class Suggestions extends Interlinker {
    * Sends a suggestion.
    * @param {Send} input
    * @returns {{number: Integer}}
+   * @example <caption>A bench for a park</caption>
+   * send({ category: "parks", text: "A bench" }) // => { number: 1 }
+   * @example <caption>About nothing that is asked</caption>
+   * send({ category: "moon", text: "A bench" }) // problem: no-such-category
    */
   send(input) {
     const categories = this.#categories();
@@ -121,6 +120,8 @@ export default class Suggestions extends Interlinker {
    * Supports a suggestion: once each, and not one's own.
    * @param {Which} input
    * @returns {{supporters: Integer}}
+   * @example <caption>What nobody suggested</caption>
+   * support({ number: 7 }) // problem: no-such-suggestion
    */
   support({ number }) {
     ensure(this.#found(number).person !== this.person, "this is your own suggestion", { code: "own", at: "/number" });

@@ -7,6 +7,8 @@
 import { pathToFileURL } from "node:url";
 import path from "node:path";
 import process from "node:process";
+import { CODE, NO_CODE } from "./codes.js";
+import { docExamples, exampleTags } from "./doc-examples.mjs";
 
 const [, , main, typescript] = process.argv;
 const { default: ts } = await import(pathToFileURL(typescript).href);
@@ -25,14 +27,13 @@ const KNOWN = ["minimum", "maximum", "multipleOf", "minLength", "maxLength", "mi
 
 const mistakes = [];
 
-function place(node) {
-  const file = node.getSourceFile();
-  const { line, character } = file.getLineAndCharacterOfPosition(node.getStart());
+function placeIn(file, position) {
+  const { line, character } = file.getLineAndCharacterOfPosition(position);
   return `${path.relative(process.cwd(), file.fileName)}:${line + 1}:${character + 1}`;
 }
 
 function mistake(node, message) {
-  mistakes.push(`${place(node)}: ${message}`);
+  mistakes.push(`${placeIn(node.getSourceFile(), node.getStart())}: ${message}`);
 }
 
 const program = ts.createProgram([main], {
@@ -57,8 +58,7 @@ for (const found of ts.getPreEmitDiagnostics(program)) {
     mistakes.push(message);
     continue;
   }
-  const { line, character } = found.file.getLineAndCharacterOfPosition(found.start ?? 0);
-  mistakes.push(`${path.relative(process.cwd(), name)}:${line + 1}:${character + 1}: ${message}`);
+  mistakes.push(`${placeIn(found.file, found.start ?? 0)}: ${message}`);
 }
 
 /** What a comment says, and what it constrains. */
@@ -225,9 +225,23 @@ function grants(declared, asked) {
   return { http: [], secrets: [], ...asked };
 }
 
-/** What can be tried of a form, where there is something. */
-function examples(says) {
-  return says.examples?.length > 0 ? { examples: says.examples } : {};
+/** Where each example of a method stands, for those that stand above it. */
+const places = {};
+
+/** What can be tried of a form, where there is something: what `static about` has, then what stands above the method. */
+function examples(says, found) {
+  const file = found?.getSourceFile();
+  const above = found ? docExamples(ts, found, (position, message) => mistakes.push(`${placeIn(file, position)}: ${message}`)) : [];
+  const all = [...(says.examples ?? []), ...above.map(({ example }) => example)];
+  if (above.length > 0) places[found.name.getText()] = [...(says.examples ?? []).map(() => null), ...above.map(({ at }) => placeIn(file, at))];
+  return all.length > 0 ? { examples: all } : {};
+}
+
+/** Examples are of what people fill in: elsewhere nothing would run them. */
+function refuseExamples(found, name) {
+  for (const tag of found ? exampleTags(ts, found) : []) {
+    mistake(tag, `\`${name}\` has no examples: actions and \`instantiate\` have`);
+  }
 }
 
 function help(found) {
@@ -255,13 +269,14 @@ function manifest(declared, about) {
       output: action.output,
       allow: says.allow ?? [],
       anonymous: says.anonymous ?? false,
-      ...examples(says),
+      ...examples(says, action.found),
     };
   });
   const alarms = about.alarms ?? [];
   for (const name of alarms) {
     if (!method(declared, name)) mistake(declared, `there is no method \`${name}\`: \`static about\` has it among its alarms`);
   }
+  for (const name of ["view", "migrate", ...alarms]) refuseExamples(method(declared, name), name);
   const languages = new Set([about.title, about.description].flatMap((text) => Object.keys(text ?? {})));
   return {
     manifest: FORMAT,
@@ -275,7 +290,7 @@ function manifest(declared, about) {
     languages: [...languages],
     licence: about.licence ?? "",
     problem_profiles: about.problems ?? [],
-    instantiate: { title: about.instantiate?.title ?? {}, input: instantiate?.input ?? {}, ...examples(about.instantiate ?? {}) },
+    instantiate: { title: about.instantiate?.title ?? {}, input: instantiate?.input ?? {}, ...examples(about.instantiate ?? {}, instantiate?.found) },
     actions: actions.filter((action) => action !== undefined),
     view: { query: view?.input ?? {}, output: view?.output ?? {} },
     grants: grants(declared, about.grants ?? {}),
@@ -292,6 +307,25 @@ function finish(written) {
   process.stdout.write(`${JSON.stringify(written, null, 2)}\n`);
 }
 
+/** What a code of a problem is. Of another a server makes `refused`. */
+function checkCode(node) {
+  const written = node.arguments.filter(ts.isObjectLiteralExpression).flatMap((more) => [...more.properties]);
+  const code = written.find((property) => ts.isPropertyAssignment(property) && property.name.text === "code")?.initializer;
+  if (code && ts.isStringLiteralLike(code) && !CODE.test(code.text)) mistake(code, `\`${code.text}\` ${NO_CODE}`);
+}
+
+/** Checks the codes that are written out where something is refused. */
+function checkCodes(node) {
+  const name = (ts.isCallExpression(node) || ts.isNewExpression(node)) && node.expression.getText();
+  if (["ensure", "refuse", "Refusal"].includes(name) && node.arguments) checkCode(node);
+  ts.forEachChild(node, checkCodes);
+}
+
+for (const file of program.getSourceFiles()) {
+  const isOwn = !file.isDeclarationFile && !file.fileName.includes("/.interlink/") && !file.fileName.includes("/node_modules/");
+  if (isOwn && !file.fileName.startsWith(".interlink/")) checkCodes(file);
+}
+
 const declared = exported();
 if (mistakes.length > 0 || !declared) {
   finish(undefined);
@@ -302,5 +336,5 @@ if (mistakes.length > 0 || !declared) {
     if (typeof about?.[field] !== "string") mistake(declared, `\`static about\` has no \`${field}\``);
   }
   // Whether it has a migration is no part of the manifest: its component has the export, or not.
-  finish(about && { manifest: manifest(declared, about), migrates: Boolean(method(declared, "migrate")) });
+  finish(about && { manifest: manifest(declared, about), migrates: Boolean(method(declared, "migrate")), places });
 }

@@ -1,8 +1,10 @@
 /**
- * Runs the examples of `static about`, each on an asset of its own: `node examples.mjs FILE`. The asset is made by the first example
- * of `instantiate`, where there is one. What comes to something else than its example says goes to standard error.
+ * Runs the examples of an Interlinker, each on an asset of its own: `node examples.mjs FILE`, with the manifest that has them named by
+ * `INTERLINK_TEST_MANIFEST`. The asset is made by the first example of `instantiate`, where there is one. What comes to something else
+ * than its example says goes to standard error.
  */
 
+import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { pathToFileURL } from "node:url";
 import path from "node:path";
@@ -11,7 +13,7 @@ import { Refusal } from "./index.js";
 import { TestHost } from "./testing.js";
 
 const { default: Kind } = await import(pathToFileURL(path.resolve(process.argv[2])).href);
-const { instantiate = {}, actions = {} } = Kind.about;
+const { instantiate, actions } = JSON.parse(readFileSync(process.env.INTERLINK_TEST_MANIFEST ?? "", "utf8"));
 const openings = instantiate.examples ?? [];
 const opening = openings[0]?.input ?? {};
 let failed = 0;
@@ -41,7 +43,7 @@ async function check(of, { title, output, problem }, call) {
 for (const example of openings) {
   await check("instantiate", example, () => new TestHost(Kind).instantiate(example.input));
 }
-for (const [name, { examples = [] }] of Object.entries(actions)) {
+for (const { name, examples = [] } of actions) {
   for (const example of examples) {
     await check(name, example, async () => (await TestHost.open(Kind, opening)).act("somebody", name, example.input));
   }

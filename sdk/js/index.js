@@ -55,7 +55,8 @@ const PART_BYTES = 64 * 1024;
 
 /**
  * What can be tried, and what comes of it: `interlink interlinker test` runs it on an asset of its own, which the first example of
- * `instantiate` makes.
+ * `instantiate` makes. Above a method it is said as `@example`, with a call of it and what comes of that:
+ * `join({ places: 2 }) // => { left: 3 }` or `// problem: full`.
  * @typedef {object} Example
  * @property {string} title What it shows, in a line.
  * @property {object} input What is given.
@@ -82,7 +83,7 @@ const PART_BYTES = 64 * 1024;
 export class Refusal extends Error {
   /**
    * @param {string} detail A sentence for people.
-   * @param {{code?: string, at?: string, data?: unknown}} [more] A slug for programs; a JSON pointer into the input; facts.
+   * @param {{code?: string, at?: string, data?: unknown}} [more] A slug for programs (`already-voted`); a JSON pointer into the input; facts.
    */
   constructor(detail, { code = "refused", at, data } = {}) {
     super(detail);

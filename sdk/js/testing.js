@@ -10,6 +10,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
 import process from "node:process";
+import { CODE, NO_CODE } from "./codes.js";
 import { Refusal, perform } from "./index.js";
 
 /** The clock at the beginning: 2026-01-01T09:00:00Z, in microseconds since 1970. */
@@ -228,6 +229,8 @@ export class TestHost {
     this.logs.push(...called.logs);
     if (called.refused) {
       const { code, detail, pointer, data } = called.refused;
+      // A server makes `refused` of such a one, and a test would not see it.
+      if (!CODE.test(code)) throw new Failure(`it was refused with the code ${JSON.stringify(code)}, which ${NO_CODE}`, "code");
       throw new Refusal(detail, { code, at: pointer ?? undefined, data: data ?? undefined });
     }
     if (called.failed) throw new Failure(called.failed.detail, called.failed.limit);

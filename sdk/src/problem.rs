@@ -12,6 +12,26 @@ use serde_json::Value as Json;
 /// The code of a [`Problem`] whose author gave none.
 pub const DEFAULT_CODE: &str = "refused";
 
+/// The longest code of a [`Problem`], in bytes.
+pub const CODE_BYTES_MAX: usize = 64;
+
+/// Whether a text can be the code of a [`Problem`]: lower-case letters, digits, and single `-` between them. A server makes
+/// `refused` of one that is none.
+#[must_use]
+pub const fn is_code(code: &str) -> bool {
+    let bytes = code.as_bytes();
+    let (mut at, mut may_end) = (0, false);
+    while at < bytes.len() {
+        may_end = match bytes[at] {
+            b'a'..=b'z' | b'0'..=b'9' => true,
+            b'-' if may_end => false,
+            _ => return false,
+        };
+        at += 1;
+    }
+    may_end && bytes.len() <= CODE_BYTES_MAX
+}
+
 /// What an Interlinker's methods return: a value, or why not.
 pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
@@ -90,8 +110,20 @@ macro_rules! ensure {
 }
 
 /// Refuses: returns a [`Problem`](crate::Problem) from the method. Takes what [`ensure!`](crate::ensure) takes after its condition.
+/// A code that is written out, and is none, is not compiled.
 #[macro_export]
 macro_rules! refuse {
+    (code $code:literal, at $pointer:expr, $($message:tt)+) => {{
+        $crate::__check_code!($code);
+        return ::std::result::Result::Err($crate::Problem::new($code, ::std::format!($($message)+)).at($pointer))
+    }};
+    (at $pointer:expr, code $code:literal, $($message:tt)+) => {
+        $crate::refuse!(code $code, at $pointer, $($message)+)
+    };
+    (code $code:literal, $($message:tt)+) => {{
+        $crate::__check_code!($code);
+        return ::std::result::Result::Err($crate::Problem::new($code, ::std::format!($($message)+)))
+    }};
     (code $code:expr, at $pointer:expr, $($message:tt)+) => {
         return ::std::result::Result::Err($crate::Problem::new($code, ::std::format!($($message)+)).at($pointer))
     };
@@ -107,4 +139,32 @@ macro_rules! refuse {
     ($($message:tt)+) => {
         $crate::refuse!(code $crate::problem::DEFAULT_CODE, $($message)+)
     };
+}
+
+/// Fails to compile for a code that is none.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __check_code {
+    ($code:literal) => {
+        const _: () = ::std::assert!(
+            $crate::problem::is_code($code),
+            "a code is lower-case letters, digits and `-` between them, as in `already-voted`, at most 64 bytes"
+        );
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_lower_case_letters_and_digits_with_hyphens_between_them() {
+        let longest = "a".repeat(CODE_BYTES_MAX);
+        for code in ["full", "already-voted", "404", "a-1-b", DEFAULT_CODE, &longest] {
+            assert!(is_code(code), "{code:?}");
+        }
+        for code in ["", "-", "a-", "-a", "a--b", "Full", "is full", "is_full", "caf\u{e9}", &format!("{longest}a")] {
+            assert!(!is_code(code), "{code:?}");
+        }
+    }
 }

@@ -39,7 +39,11 @@ export default class __Type__ extends Interlinker {
   // Each entry of a map is a key of its own: a long list costs no more than a short one.
   joined = this.state.map("joined");
 
-  /** @param {Open} input */
+  /**
+   * @param {Open} input
+   * @example <caption>Cleaning the river</caption>
+   * instantiate({ title: "Cleaning the river", places: 2 })
+   */
   instantiate(input) {
     this.state.set("open", input);
   }
@@ -47,6 +51,8 @@ export default class __Type__ extends Interlinker {
   /**
    * @param {Join} input
    * @returns {{places_left: Integer}}
+   * @example <caption>With a word to the others</caption>
+   * join({ note: "I bring gloves" }) // => { places_left: 1 }
    */
   join(input) {
     const { places } = this.state.get("open");

@@ -114,10 +114,22 @@ pub struct Done {
     pub besides: Besides,
 }
 
+/// The longest code of a problem, in bytes.
+pub const PROBLEM_CODE_BYTES_MAX: usize = 64;
+/// What a refusal is known by whose code is none.
+const NO_CODE: &str = "refused";
+
+/// Whether a text can be the code of a problem: lower-case letters, digits, and single `-` between them.
+pub fn is_code(text: &str) -> bool {
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    text.len() <= PROBLEM_CODE_BYTES_MAX && text.split('-').all(is_part)
+}
+
 /// Why a guest refuses: a problem record of the WIT world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// A slug for programs.
+    /// A slug for programs, as the guest gave it: it may be anything.
     pub code: String,
     /// A sentence for people.
     pub detail: String,
@@ -132,6 +144,17 @@ impl Problem {
     pub fn not_granted(what: &str) -> Self {
         let (code, detail) = ("not-granted".into(), format!("the operator has not granted it {what}"));
         Self { code, detail, pointer: None, data: None }
+    }
+
+    /// What programs know it by: its code as it is, or `refused` where that is none. Nothing is made of one that is none:
+    /// two of them could become the same, or what stands for something else.
+    pub fn slug(&self) -> &str {
+        if is_code(&self.code) { &self.code } else { NO_CODE }
+    }
+
+    /// What the guest gave as its code, cut where it is long, when that is none.
+    pub fn no_code(&self) -> Option<String> {
+        (!is_code(&self.code)).then(|| self.code.chars().take(PROBLEM_CODE_BYTES_MAX).collect())
     }
 }
 
@@ -181,4 +204,24 @@ pub struct Called {
     pub logs: Vec<LogLine>,
     /// What it cost.
     pub cost: Cost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_a_slug_and_what_is_none_is_told_as_it_is() {
+        let problem = |code: &str| Problem { code: code.into(), detail: String::new(), pointer: None, data: None };
+        let longest = "a".repeat(PROBLEM_CODE_BYTES_MAX);
+        for code in ["full", "already-voted", "404", "a-1-b", &longest] {
+            assert_eq!((problem(code).slug(), problem(code).no_code()), (code, None));
+        }
+        for code in
+            ["", "-", "a-", "-a", "a--b", "Full", "is full", "is_full", "caf\u{e9}", "a\n", &format!("{longest}a")]
+        {
+            let cut: String = code.chars().take(PROBLEM_CODE_BYTES_MAX).collect();
+            assert_eq!((problem(code).slug(), problem(code).no_code()), ("refused", Some(cut)), "{code:?}");
+        }
+    }
 }

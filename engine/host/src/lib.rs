@@ -13,6 +13,7 @@
 //!
 //! This is the only crate that knows wasmtime.
 
+mod answers;
 mod asking;
 mod besides;
 mod budget;
@@ -37,14 +38,17 @@ mod queue;
 mod run;
 mod threads;
 
+pub use answers::Answers;
 pub use besides::{
     ALARM_CHANGES_MAX, ALARM_INPUT_BYTES_MAX, AlarmChange, Besides, Blobs, Given, MESSAGE_BYTES_MAX, MESSAGES_MAX,
     Message, NOTES_MAX, PUT_BYTES_MAX, Put, RECIPIENTS_MAX, is_media_type,
 };
 pub use budget::BURST_MS_MIN;
-pub use call::{Call, CallContext, Called, Change, Cost, Done, Entry, Failure, LogLine, Problem};
+pub use call::{
+    Call, CallContext, Called, Change, Cost, Done, Entry, Failure, LogLine, PROBLEM_CODE_BYTES_MAX, Problem, is_code,
+};
 pub use durable::{Ambience, Company, Durable, Kind, Record, RecordFault, Recorded};
-pub use examples::check_examples;
+pub use examples::{ExampleError, check_examples};
 pub use fault::{Fault, HttpPart};
 pub use grants::{AssetGrant, Grants, HttpGrant};
 pub use interlinker::{InputError, Interlinker};

@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 use wasmparser::{Parser, Payload};
 
 use crate::asking::check_grants;
-use crate::examples::check_examples;
 use crate::limits::Limits;
 use crate::markup::{Kinds, said_kinds};
 
@@ -251,7 +250,6 @@ fn check_manifest(bytes: &[u8]) -> Result<Manifest, PublishError> {
         )));
     }
     check_grants(&manifest.grants).map_err(wrong)?;
-    check_examples(&manifest)?;
     Ok(manifest)
 }
 

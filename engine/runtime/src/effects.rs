@@ -61,7 +61,7 @@ impl From<Trouble> for Failed {
             Trouble::Unknown(_) | Trouble::ReadOnly(_) | Trouble::Unread(_) => Self::Later(trouble),
             _ if is_busy(&trouble) => Self::Later(trouble),
             // What an Interlinker refuses it refuses again: its input and its state are the same.
-            Trouble::Refused(problem) => failure(&problem.code, detail, true),
+            Trouble::Refused(problem) => failure(problem.slug(), detail, true),
             Trouble::Failed(fault) => failure(fault.limit(), detail, false),
             Trouble::Input(errors) => {
                 let told =

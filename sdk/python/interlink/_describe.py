@@ -17,6 +17,7 @@ import typing
 from typing import Any
 
 from interlink import Field, methods
+from interlink._codes import NO_CODE, wrong_codes
 from interlink._json import alternatives, bare, encode, hints
 from interlink._perform import kind_of, parameter
 
@@ -198,10 +199,23 @@ def manifest(kind: Any) -> dict[str, Any]:
     }
 
 
+def check_codes() -> None:
+    """Checks the codes that are written out in the author's own modules."""
+    files = {file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None)) and file.endswith(".py")}
+    own = sorted(file for file in map(os.path.relpath, files) if not file.startswith((".", os.sep)))
+    mistakes = []
+    for file in own:
+        with open(file, encoding="utf-8") as source:
+            mistakes += [f"{file}:{line}: {code!r} {NO_CODE}" for line, code in wrong_codes(source.read())]
+    if mistakes:
+        raise Mistake("\n".join(mistakes))
+
+
 def main(name: str) -> int:
     """Writes the manifest of a module."""
     try:
         kind = kind_of(importlib.import_module(name))
+        check_codes()
         # Whether it has a migration is no part of the manifest: its component has the export, or not.
         described = {"manifest": manifest(kind), "migrates": migrates(kind)}
         print(json.dumps(described, indent=2, ensure_ascii=False))

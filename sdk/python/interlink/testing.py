@@ -18,6 +18,7 @@ from typing import Any, Callable
 from urllib.parse import urlsplit
 
 from interlink import EPOCH, Interlinker, Refusal, methods
+from interlink._codes import CODE, NO_CODE
 from interlink._json import encode
 from interlink._perform import perform
 
@@ -218,6 +219,9 @@ class TestHost:
         self.logs.extend((level, message) for level, message in called["logs"])
         refused, failed = called.get("refused"), called.get("failed")
         if refused:
+            if not CODE.fullmatch(refused["code"]):
+                # A server makes `refused` of such a one, and a test would not see it.
+                raise Failure(f"it was refused with the code {refused['code']!r}, which {NO_CODE}", "code")
             raise Refusal(refused["detail"], code=refused["code"], at=refused.get("pointer"), data=refused.get("data"))
         if failed:
             raise Failure(failed["detail"], failed["limit"])

@@ -22,7 +22,7 @@ use crate::http::{Request as HttpRequest, Response};
 use crate::interlinker::{Interlinker, Request, run};
 use crate::log::{self, Level};
 use crate::manifest::Manifest;
-use crate::problem::{Problem, Result};
+use crate::problem::{Problem, Result, is_code};
 use crate::session::Session;
 use component::Component;
 pub use examples::run_examples;
@@ -301,7 +301,7 @@ impl TestHost {
     }
 
     fn change(&mut self, name: Option<&str>, request: Request<'_>) -> Result<Json> {
-        let answer = self.request(name, request);
+        let answer = coded(self.request(name, request));
         let outcomes = self.memory.take_outcomes();
         if answer.is_ok() {
             self.memory.commit();
@@ -318,7 +318,7 @@ impl TestHost {
         if let Err(problem) = check_schema(&self.manifest.view.query, query) {
             return Answer(Err(problem));
         }
-        let answer = self.request(name, Request::View(&query.to_string()));
+        let answer = coded(self.request(name, Request::View(&query.to_string())));
         let changed = self.memory.changed_keys();
         assert!(changed.is_empty() && self.memory.take_outcomes().is_empty(), "a view changed {changed:?}");
         Answer(answer)
@@ -412,4 +412,14 @@ fn check_schema(schema: &Json, input: &Json) -> Result<()> {
         None => Ok(()),
         Some(error) => Err(Problem::new("invalid-input", error.to_string()).at(error.instance_path().to_string())),
     }
+}
+
+/// The same answer, unless it is a refusal whose code is none: a server makes `refused` of that, and a test would not see it.
+#[track_caller]
+fn coded(answer: Result<Json>) -> Result<Json> {
+    if let Err(problem) = &answer {
+        let rule = "a code is lower-case letters, digits and `-` between them, as in `already-voted`, at most 64 bytes";
+        assert!(is_code(&problem.code), "it was refused with the code {:?}, which is none: {rule}", problem.code);
+    }
+    answer
 }

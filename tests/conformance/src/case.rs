@@ -74,8 +74,6 @@ pub enum Comes {
     Answer(Value),
     /// The Interlinker refuses with this code.
     Refused(&'static str),
-    /// The Interlinker refuses, whatever its code becomes.
-    RefusedSomehow,
     /// The Interlinker fails with one of these words for limits: the first, or what may be reached before it.
     Failed(&'static [&'static str]),
     /// The host does not take it, with this slug.
@@ -168,6 +166,15 @@ pub enum Step {
     Upgrade(&'static str, &'static str, Comes),
     /// Puts a blob, as a person does.
     PutBlob(&'static str, &'static str, Vec<u8>, Comes),
+    /// Puts blobs of so many bytes each, none like another, as a person does.
+    FillBlobs {
+        /// Whose.
+        asset: &'static str,
+        /// How many.
+        many: u32,
+        /// The size of each, in bytes.
+        bytes: usize,
+    },
     /// Lets the alarms ring that are due.
     Ring(&'static str),
     /// Rings an alarm that nobody set.

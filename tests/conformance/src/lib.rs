@@ -37,7 +37,7 @@ pub use names::Names;
 #[cfg(feature = "cases")]
 pub use outside::Outside;
 #[cfg(feature = "server")]
-pub use program::Options;
+pub use program::{Options, main};
 #[cfg(feature = "cases")]
 pub use run::{Stage, Verdict};
 #[cfg(feature = "server")]

@@ -1,6 +1,7 @@
 //! The program that holds a server to the boundary.
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
@@ -20,6 +21,9 @@ pub struct Options {
     /// The token of an operator.
     #[arg(long, env = "INTERLINK_TOKEN", hide_env_values = true)]
     pub token: String,
+    /// Also the cases that write some hundred megabytes.
+    #[arg(long)]
+    pub room: bool,
     /// Only cases of this group, or with this in their name.
     #[arg(default_value = "")]
     pub only: String,
@@ -33,9 +37,12 @@ impl Options {
     ///
     /// When there is no port for the service that guests ask, or nobody reads what is said.
     pub fn run(&self, out: &mut impl Write) -> std::io::Result<bool> {
-        let Self { server, token, only } = self;
+        let Self { server, token, room, only } = self;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut server = Server::new(server, token);
+        if *room {
+            server = server.with_room();
+        }
         let name = server.name();
         let mut stage = Stage::new(&mut server, &since.as_millis().to_string())?;
         let (mut kept, mut broken, mut not_asked) = (0, 0, 0);
@@ -50,5 +57,17 @@ impl Options {
         }
         writeln!(out, "{name}: {kept} kept, {broken} broken, {not_asked} not asked")?;
         Ok(broken == 0 && kept > 0)
+    }
+}
+
+/// The program: asks what its arguments say, and ends with 0 where all of that is kept.
+pub fn main() -> ExitCode {
+    match Options::parse().run(&mut std::io::stdout()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -159,6 +159,15 @@ impl<'s> Stage<'s> {
                 let id = scene.id(asset)?;
                 held(comes, &self.subject.put_blob(&id, media_type, content)?)
             }
+            Step::FillBlobs { asset, many, bytes } => {
+                let id = scene.id(asset)?;
+                (0..*many).try_for_each(|number| {
+                    let mut content = number.to_le_bytes().to_vec();
+                    content.resize(*bytes, 0);
+                    let came = self.subject.put_blob(&id, "application/octet-stream", &content)?;
+                    held(&Comes::Done, &came).map_err(|broken| format!("blob {}: {broken}", number + 1))
+                })
+            }
             Step::Ring(asset) => self.subject.ring(&scene.id(asset)?),
             Step::RingAtWill(asset, alarm, comes) => {
                 let id = scene.id(asset)?;
@@ -303,7 +312,7 @@ impl Scene {
 /// Holds what came to what must come.
 fn held(comes: &Comes, came: &Came) -> Told<()> {
     let is_so = match (comes, came) {
-        (Comes::Done, Came::Done(_)) | (Comes::RefusedSomehow, Came::Refused(_)) => true,
+        (Comes::Done, Came::Done(_)) => true,
         (Comes::Answer(answer), Came::Done(found)) => answer == found,
         (Comes::Refused(code), Came::Refused(found)) | (Comes::NotTaken(code), Came::NotTaken(found)) => code == found,
         (Comes::Failed(words), Came::Failed(found)) => words.contains(&found.as_str()),

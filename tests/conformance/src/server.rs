@@ -36,6 +36,8 @@ pub struct Server {
     /// Paths of the two processes.
     processes: BTreeMap<&'static str, String>,
     me: Option<String>,
+    /// Whether it has room for what some cases write.
+    has_room: bool,
 }
 
 /// What a server answers.
@@ -62,7 +64,9 @@ impl Answer {
         let slug = self.slug().to_owned();
         match self.status {
             200 | 201 => Ok(Came::Done(self.body)),
-            409 => Ok(Came::Refused(slug)),
+            // Only what an Interlinker says has a code.
+            409 if self.body["code"].is_string() => Ok(Came::Refused(slug)),
+            409 => Ok(Came::NotTaken(slug)),
             429 | 502 if self.body["limit"].is_string() => {
                 Ok(Came::Failed(self.body["limit"].as_str().unwrap_or_default().into()))
             }
@@ -78,7 +82,12 @@ impl Server {
     pub fn new(url: &str, token: &str) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build();
         let (url, token) = (url.trim_end_matches('/').to_owned(), token.to_owned());
-        Self { agent: config.into(), url, token, processes: BTreeMap::new(), me: None }
+        Self { agent: config.into(), url, token, processes: BTreeMap::new(), me: None, has_room: false }
+    }
+
+    /// The same, which has room for what some cases write: some hundred megabytes.
+    pub fn with_room(self) -> Self {
+        Self { has_room: true, ..self }
     }
 
     fn ask(&self, method: &str, path: &str, content_type: &str, body: Option<Vec<u8>>) -> Told<Answer> {
@@ -154,7 +163,12 @@ impl Subject for Server {
     fn prepare(&mut self, needs: &[Need]) -> Result<(), NotAsked> {
         let near = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
         let is_near = near.iter().any(|near| self.url.starts_with(near));
-        match needs.iter().find(|need| !(matches!(need, Need::Outside) && is_near)) {
+        let has = |need: &Need| match need {
+            Need::Outside => is_near,
+            Need::Room => self.has_room,
+            _ => false,
+        };
+        match needs.iter().find(|need| !has(need)) {
             Some(need) => Err(NotAsked(format!("a server is not asked for {need}"))),
             None => Ok(()),
         }

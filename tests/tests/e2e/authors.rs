@@ -214,7 +214,7 @@ fn published_from<'a>(server: &'a Server, folder: &str, language: &'static str) 
 
 /// People, other assets, blobs that are read, alarms, migration, anonymous actions and examples: by the code itself, in its
 /// component, and on a server.
-fn runs_its_errands(language: &'static str, file: &str, example: [&str; 3]) {
+fn runs_its_errands(language: &'static str, file: &str, codes: [&str; 3], example: [&str; 4]) {
     let server = library();
     let Some(author) = published_from(&server, &format!("fixtures/authors/{language}"), language) else { return };
     let form = server.operator().get("/v1/interlinkers/errands/actions").is(200);
@@ -234,7 +234,19 @@ fn runs_its_errands(language: &'static str, file: &str, example: [&str; 3]) {
     assert_eq!((&output["asides"], &output["pages"]), (&json!(["<b>a</b>", null]), &json!({"first": "<b>a</b>"})));
     assert_eq!(shown["rendered"], json!({"/papers/0/text": "<p><em>a</em></p>\n"}));
 
-    let [right, wrong, unfit] = example;
+    let [code, no_code, made_up] = codes;
+    author.change(file, code, no_code);
+    let refused = author.run(&author.project(), &["build"]);
+    let (said, place) = (printed(&refused), format!("{file}:"));
+    let told = said.lines().find(|line| line.starts_with(&place)).unwrap_or_default();
+    assert!(!refused.status.success() && told.contains("Twice") && told.contains("is no code"), "{said}");
+    author.change(file, no_code, made_up);
+    let failed = author.run(&author.project(), &["test"]);
+    let said = printed(&failed);
+    assert!(!failed.status.success() && said.contains("TWICE") && said.contains("which is no code"), "{said}");
+    author.change(file, made_up, code);
+
+    let [right, wrong, unfit, misanswered] = example;
     author.change(file, right, wrong);
     let failed = author.run(&author.project(), &["test"]);
     let said = printed(&failed);
@@ -245,6 +257,13 @@ fn runs_its_errands(language: &'static str, file: &str, example: [&str; 3]) {
     let refused = author.run(&author.project(), &["build"]);
     let said = printed(&refused);
     assert!(!refused.status.success() && said.contains("\"A minute\"") && said.contains("own form refuses"), "{said}");
+    author.change(file, unfit, misanswered);
+    let refused = author.run(&author.project(), &["build"]);
+    let said = printed(&refused);
+    assert!(
+        !refused.status.success() && said.contains("\"A minute\"") && said.contains("schema of its output"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -252,10 +271,12 @@ fn all_that_a_class_in_javascript_can_do_is_tested_in_the_class_and_in_its_compo
     runs_its_errands(
         "js",
         "errands.js",
+        ["{ code: \"twice\" }", "{ code: \"Twice\" }", "{ code: \"twice\".toUpperCase() }"],
         [
             "input: { seconds: 60 }, output: { name: \"chime\" }",
             "input: { seconds: 60 }, output: { name: \"gong\" }",
             "input: { seconds: 0 }, output: { name: \"chime\" }",
+            "input: { seconds: 60 }, output: { name: 7 }",
         ],
     );
 }
@@ -265,8 +286,89 @@ fn all_that_a_class_in_python_can_do_is_tested_in_the_class_and_in_its_component
     runs_its_errands(
         "python",
         "errands.py",
-        ["Later(60), output=Set(\"chime\")", "Later(60), output=Set(\"gong\")", "Later(0), output=Set(\"chime\")"],
+        ["code=\"twice\"", "code=\"Twice\"", "code=\"twice\".upper()"],
+        [
+            "Later(60), output=Set(\"chime\")",
+            "Later(60), output=Set(\"gong\")",
+            "Later(0), output=Set(\"chime\")",
+            "Later(60), output=Set(7)",
+        ],
     );
+}
+
+/// What `build` says of an Interlinker in JavaScript with this class body, line by line; nothing where its tools cannot be had.
+fn refused_in_javascript(body: &str) -> Option<String> {
+    let server = Server::start();
+    let author = Author::new(&server, "js");
+    author.does(author.folder.path(), &["new", "river-day", "--lang", "js"]).expect("it needs nothing");
+    let (imports, about) = (
+        "import { Interlinker } from \"./.interlink/js/index.js\";\n",
+        "static about = { name: \"river-day\", version: \"0.1.0\", actions: { join: {} }, alarms: [\"ring\"] };\n",
+    );
+    let source = format!("{imports}export default class Day extends Interlinker {{\n{about}{body}}}\n");
+    std::fs::write(author.project().join("river-day.js"), source).expect("written");
+    let output = author.run(&author.project(), &["build"]);
+    let said = printed(&output);
+    if said.contains("is not here") {
+        eprintln!("skipped: {said}");
+        return None;
+    }
+    assert!(!output.status.success(), "{said}");
+    Some(said)
+}
+
+/// The methods that a class needs besides `join`. What comes next begins in line 8.
+const AROUND_JOIN: &str = "instantiate() {}\n/** @returns {string} */\nview() { return \"\"; }\nring() {}\n";
+
+#[test]
+fn a_mistake_in_an_example_above_a_method_is_told_with_its_place() {
+    let tags = [
+        ("join(", "9:18: the example is no JavaScript"),
+        ("", "10:12: an example is a call of its method: `join({…})`"),
+        ("leave()", "11:13: an example is a call of its method: `join({…})`"),
+        ("join({}, 1)", "12:22: "),
+        ("join({ at: new Date() })", "13:24: `new Date()` is no value that is written out"),
+        ("join({ ...all })", "14:20: `...all` is no value"),
+        ("join({}) join", "15:22: "),
+        ("join({})\n * join({})", "17:4: an example is a call of its method: `join({…})`, and one alone"),
+        ("join({}) // it works", "18:25: behind the call stands what comes of it"),
+        ("join({}) // => [1, x]", "19:32: `x` is no value"),
+        ("join({}) // problem: Is Full", "20:25: `Is Full` is no code"),
+        ("join({}) // => {\n * // }", "sound"),
+        ("<caption>A word</caption> join({ note: -1.5, \"b\": [true, null, `c`] }); // problem: is-full", "sound"),
+    ];
+    let written: String = tags.iter().map(|(example, _)| format!(" * @example {example}\n")).collect();
+    let body = format!("{AROUND_JOIN}/**\n{written} */\njoin() {{}}\n");
+    let Some(said) = refused_in_javascript(&body) else { return };
+    let told: Vec<&str> = said.lines().filter(|line| line.starts_with("river-day.js:")).collect();
+    let wanted: Vec<_> = tags.iter().filter(|(_, told)| *told != "sound").collect();
+    assert_eq!(told.len(), wanted.len(), "{said}");
+    for ((example, wanted), told) in wanted.into_iter().zip(told) {
+        assert!(told.starts_with(&format!("river-day.js:{wanted}")), "{example}: {told}");
+    }
+}
+
+#[test]
+fn an_example_above_a_method_is_held_to_the_forms_and_stands_where_something_runs_it() {
+    let unfit = |example: &str| {
+        let types = "/** @param {{places: number}} input @returns {{left: number}}\n";
+        refused_in_javascript(&format!(
+            "{AROUND_JOIN}{types} * @example\n * {example} */\njoin(input) {{ return {{ left: input.places }}; }}\n"
+        ))
+    };
+    let Some(said) = unfit("join({ places: \"two\" })") else { return };
+    for word in ["river-day.js:9:4: ", "`join`", "own form refuses", "/places", "number"] {
+        assert!(said.contains(word), "{said} does not say {word:?}");
+    }
+    let said = unfit("join({ places: 2 }) // => { left: \"two\" }").expect("its tools are here");
+    for word in ["river-day.js:9:4: ", "\"join({ places: 2 })\"", "schema of its output refuses", "/left", "number"] {
+        assert!(said.contains(word), "{said} does not say {word:?}");
+    }
+    let elsewhere = "instantiate() {}\n/** @returns {string}\n * @example view() */\nview() { return \"\"; }\n/** @example ring() */\nring() {}\njoin() {}\n";
+    let said = refused_in_javascript(elsewhere).expect("its tools are here");
+    for told in ["river-day.js:6:4: `view` has no examples", "river-day.js:8:5: `ring` has no examples"] {
+        assert!(said.contains(told), "{said}");
+    }
 }
 
 fn told(client: &Client) -> Value {

@@ -1,32 +1,41 @@
 //! A server is held to the boundary of Interlinkers, as any server is that speaks the routes.
 
-use interlink_conformance::{Group, Need, Server as Subject, Stage, Verdict, cases};
+use std::process::Command;
+
+use interlink_conformance::{Group, Need, cases};
 
 use crate::server::{Server, interlink, printed};
 
+/// The program that holds a server to the boundary.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_interlink-conformance-under-test");
+
 #[test]
-fn a_server_keeps_to_the_boundary_and_says_what_it_cannot_be_asked() {
+fn the_program_sees_a_server_keep_to_the_boundary_and_says_what_it_cannot_be_asked() {
     let mut server = Server::start();
-    let mut subject = Subject::new(&server.address(), server.operator().token());
-    let mut stage = Stage::new(&mut subject, "e2e").expect("a port");
+    let mut program = Command::new(PROGRAM);
+    program.args(["--server", &server.address(), "--room"]).env("INTERLINK_TOKEN", server.operator().token());
+    let output = program.output().expect("it runs");
+    let said = printed(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let mut lines: Vec<_> = said.lines().collect();
+    let summary = lines.pop().unwrap_or_default();
     let all = cases::all();
-    let verdicts: Vec<_> = all.iter().map(|case| (case, stage.run(case))).collect();
-    let broken: Vec<_> = verdicts
-        .iter()
-        .filter_map(|(case, verdict)| match verdict {
-            Verdict::Broken(why) => Some(format!("{}: {why}", case.name)),
-            _ => None,
-        })
-        .collect();
-    assert!(broken.is_empty(), "{broken:#?}");
-    // What it is not asked needs what no route gives; every other case is asked.
-    for (case, verdict) in &verdicts {
-        let needs_more = case.needs.iter().any(|need| *need != Need::Outside);
-        assert_eq!(matches!(verdict, Verdict::NotAsked(_)), needs_more, "{}: {verdict:?}", case.name);
+    assert_eq!(lines.len(), all.len(), "a line for each case: {said}");
+    // What it is not asked needs what no route gives; every other case is kept.
+    for (case, line) in all.iter().zip(&lines) {
+        let needs_more = case.needs.iter().any(|need| !matches!(need, Need::Outside | Need::Room));
+        let word = if needs_more { "not asked" } else { "kept" };
+        let wanted = format!("{word:>9}  {:<10}  {}", case.group.as_str(), case.name);
+        assert!(line.starts_with(&wanted), "{line:?} does not begin with {wanted:?}");
     }
-    let asked = |group: Group| verdicts.iter().filter(|(case, _)| case.group == group && case.needs.is_empty()).count();
-    assert!(asked(Group::Deputy) > 10 && asked(Group::Import) > 15 && asked(Group::Abuse) > 40);
-    drop(stage);
+    let many = |word: &str| lines.iter().filter(|line| line.trim_start().starts_with(word)).count();
+    let told = format!(": {} kept, 0 broken, {} not asked", many("kept"), many("not asked"));
+    assert!(summary.ends_with(&told), "{summary:?} does not end with {told:?}");
+    let kept = |group: Group| {
+        let word = format!("{:>9}  {:<10}  ", "kept", group.as_str());
+        lines.iter().filter(|line| line.starts_with(&word)).count()
+    };
+    assert!(kept(Group::Deputy) > 10 && kept(Group::Import) > 15 && kept(Group::Abuse) > 40, "{said}");
     // What guests noted, the largest numbers among it, is counted all the same.
     server.operator().get("/v1/adoption").is(200);
     server.audit();

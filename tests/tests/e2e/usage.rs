@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use interlink_conformance::hand::Guest;
 use serde_json::{Value, json};
 
 use crate::client::{Ask, Client};
@@ -35,6 +36,31 @@ fn used() -> Used {
     boris.ask(&Ask::new("DELETE", &gone)).is(204);
     complete(&ana, &first, "find-room");
     Used { server, ana, boris, first, second, poll: poll_path, document, gone }
+}
+
+#[test]
+fn a_code_that_is_none_is_told_to_who_asked_and_stands_in_no_registry() {
+    let server = library();
+    let words = "Ana, 3 River Street";
+    // It refuses with what its action is given, the quotes left out.
+    let guest =
+        Guest::calling("(call $refuse (i32.add (local.get 2) (i32.const 1)) (i32.sub (local.get 3) (i32.const 2)))");
+    let guest = guest.asking_for_all().saying("name", json!("repeats")).bytes();
+    server.operator().send("/v1/interlinkers", "application/wasm", guest).is(201);
+    let ana = server.member("ana");
+    let process = running(&ana, "By the river");
+    let made = asset(&ana, &process, "find-room", "repeats", &json!({}));
+    let refused = |code: &str| ana.post(&format!("{made}/actions/go"), &json!(code));
+    let problem = refused(words).refused(409, "refused");
+    assert_eq!((&problem["code"], &problem["no_code"]), (&json!("refused"), &json!(words)));
+    let problem = refused("is-full").refused(409, "is-full");
+    assert_eq!((&problem["code"], problem.get("no_code")), (&json!("is-full"), None));
+    // The server's own refusals have none.
+    let own = ana.post(&format!("{made}/upgrade"), &json!({"version": "1.0.0"}));
+    assert!(own.status >= 400 && own.json().get("code").is_none(), "{}", own.text());
+    let said = uses(&ana, "").into_iter().map(|used| used["reason"].clone());
+    let said: Vec<_> = said.filter(|reason| !reason.is_null()).collect();
+    assert_eq!(said, [json!("refused"), json!("is-full")]);
 }
 
 fn uses(client: &Client, query: &str) -> Vec<Value> {

@@ -7,15 +7,18 @@ use serde_json::json;
 
 use crate::cli::{Output, print_json};
 
-/// Checks a component that lies here.
-pub fn check(component: &Path, output: Output) -> Result<(), String> {
-    let bytes = std::fs::read(component).map_err(|error| format!("{}: {error}", component.display()))?;
-    let findings = check_guest(&bytes)?;
+/// Checks a component that lies here, and that it takes over what an earlier version leaves, where there is one.
+pub fn check(component: &Path, from: Option<&Path>, output: Output) -> Result<(), String> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+    let (bytes, earlier) = (read(component)?, from.map(read).transpose()?);
+    let findings = check_guest(&bytes, earlier.as_deref())?;
+    // The last is about an earlier version.
+    let checks = &CHECKS[..CHECKS.len() - usize::from(earlier.is_none())];
     if output == Output::Json {
         let of = |check: &&str| json!({"check": check, "findings": findings.0.get(check).cloned().unwrap_or_default()});
-        print_json(&json!({"is_good": findings.is_good(), "checks": CHECKS.iter().map(of).collect::<Vec<_>>()}));
+        print_json(&json!({"is_good": findings.is_good(), "checks": checks.iter().map(of).collect::<Vec<_>>()}));
     } else {
-        for check in CHECKS {
+        for check in checks {
             let found = findings.0.get(check);
             println!("{}  {check}", if found.is_none() { " kept " } else { "BROKEN" });
             found.into_iter().flatten().for_each(|finding| println!("        {finding}"));

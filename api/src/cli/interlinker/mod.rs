@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand, ValueEnum};
 use interlink_author::{Built, Language, Project, create};
-use interlink_host::check_examples;
+use interlink_host::{ExampleError, check_examples};
 use serde_json::{Value, json};
 
 use self::consent::Granting;
@@ -119,6 +119,9 @@ pub enum Command {
     Check {
         /// The component.
         component: PathBuf,
+        /// The component of an earlier version: what its assets have come to, this one takes over.
+        #[arg(long, value_name = "EARLIER")]
+        from: Option<PathBuf>,
     },
     /// Lists the calls in which an Interlinker failed, the latest first.
     Failures {
@@ -205,7 +208,7 @@ pub fn run(command: Command, client: impl Fn() -> Result<Client, String>, output
         Command::Push(wanted) => oci::push(&wanted, &client()?, output),
         Command::Pull(wanted) => oci::pull(&wanted, client, output),
         Command::Run { component } => run::run(&component),
-        Command::Check { component } => check::check(&component, output),
+        Command::Check { component, from } => check::check(&component, from.as_deref(), output),
         Command::List { name } => registry::list(name.as_deref(), &client()?, output),
         Command::Deprecate(wanted) => registry::withdraw("deprecate", &wanted, &client()?, output),
         Command::Revoke(wanted) => registry::withdraw("revoke", &wanted, &client()?, output),
@@ -243,8 +246,15 @@ fn build(project: &Project) -> Result<Built, String> {
     let mut tell = |step: &str| eprintln!("{step}…");
     let built = project.build(&mut tell).map_err(|error| error.to_string())?;
     let manifest = serde_json::from_value(built.manifest.clone()).map_err(|error| format!("its manifest: {error}"))?;
-    check_examples(&manifest).map_err(|error| error.to_string())?;
+    check_examples(&manifest).map_err(|error| placed(&built, &error))?;
     Ok(built)
+}
+
+/// What is wrong with an example, with its place in the source where that is known.
+fn placed(built: &Built, error: &ExampleError) -> String {
+    let places = built.example_places.get(&error.of);
+    let place = error.number.and_then(|number| places?.get(number)?.as_ref());
+    place.map_or_else(|| error.to_string(), |place| format!("{place}: {error}"))
 }
 
 fn show_built(built: &Built, output: Output) {

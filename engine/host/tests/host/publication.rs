@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use interlink_host::{Limits, PublishError, WORLD};
+use interlink_host::{Limits, PublishError, WORLD, check_examples};
 use interlink_model::manifest::EXAMPLES_MAX;
 use interlink_model::manifest::MANIFEST_SECTION;
 use serde_json::{Value, json};
@@ -266,22 +266,53 @@ fn a_schema_that_refers_to_itself_harms_nobody() {
     checked(&json!({"$dynamicRef": "#a", "$dynamicAnchor": "a"}), &input);
 }
 
+/// What is said of the examples of a manifest in which a place has other content.
+fn said_of_examples(place: &str, content: Value) -> String {
+    let mut manifest = manifest();
+    *manifest.pointer_mut(place).expect("it is a place") = content;
+    let bytes = Guest::new().with_manifest(Some(manifest.to_string().as_bytes())).bytes();
+    let inspected = shared().host.inspect(&bytes).expect("what was published before is loaded as ever");
+    check_examples(&inspected.manifest).map_or_else(|error| PublishError::from(error).to_string(), |()| String::new())
+}
+
+#[track_caller]
+fn holds(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "{said:?} does not say {word:?}");
+    }
+}
+
 #[test]
 fn an_example_that_its_own_form_refuses_is_not_published() {
     let form = json!({"type": "object", "properties": {"option": {"type": "string"}}, "required": ["option"]});
     let with = |examples: Value| json!([{"name": "vote", "input": form, "examples": examples}]);
-    let error = unfit_with("/actions", with(json!([{"title": "Monday", "input": {"option": 1}}])));
-    says(&error, &["Monday", "vote", "/option"]);
+    let said = said_of_examples("/actions", with(json!([{"title": "Monday", "input": {"option": 1}}])));
+    holds(&said, &["Monday", "vote", "/option", "string"]);
     let both = json!([{"title": "Monday", "input": {"option": "a"}, "output": 1, "problem": "closed"}]);
-    says(&unfit_with("/actions", with(both)), &["Monday", "`output` and `problem`"]);
+    holds(&said_of_examples("/actions", with(both)), &["Monday", "`output` and `problem`"]);
+    let coded = json!([{"title": "Monday", "input": {"option": "a"}, "problem": "Is Closed"}]);
+    holds(&said_of_examples("/actions", with(coded)), &["Monday", "\"Is Closed\"", "`already-voted`"]);
     let fits = json!({"title": "Monday", "input": {"option": "a"}, "output": {"at": 1}});
-    says(&unfit_with("/actions", with(json!(vec![&fits; EXAMPLES_MAX + 1]))), &["vote", "21", "20"]);
+    holds(&said_of_examples("/actions", with(json!(vec![&fits; EXAMPLES_MAX + 1]))), &["vote", "21", "20"]);
     let opening = json!({"input": form, "examples": [{"title": "Open", "input": {}}]});
-    says(&unfit_with("/instantiate", opening), &["Open", "instantiate"]);
-    let mut sound = manifest();
-    sound["actions"] = with(json!(vec![fits; EXAMPLES_MAX]));
-    let guest = Guest::new().with_manifest(Some(sound.to_string().as_bytes()));
-    assert!(shared().host.load(&guest.bytes()).is_ok());
+    holds(&said_of_examples("/instantiate", opening), &["Open", "instantiate"]);
+    assert_eq!(said_of_examples("/actions", with(json!(vec![fits; EXAMPLES_MAX]))), "");
+}
+
+#[test]
+fn an_example_whose_answer_its_action_cannot_give_is_not_published() {
+    let output =
+        json!({"type": "object", "properties": {"left": {"type": "integer", "minimum": 0}}, "required": ["left"]});
+    let with = |example: Value| json!([{"name": "vote", "output": output, "examples": [{"title": "A vote", "input": {}}, example]}]);
+    let said =
+        |answer: Value| said_of_examples("/actions", with(json!({"title": "Monday", "input": {}, "output": answer})));
+    holds(&said(json!({"left": -1})), &["Monday", "vote", "output", "/left", "minimum of 0"]);
+    holds(&said(json!({"right": 1})), &["Monday", "\"left\" is a required property"]);
+    for sound in [json!({"left": 1}), Value::Null] {
+        assert_eq!(said(sound.clone()), "", "{sound}");
+    }
+    let refused = json!({"title": "Tuesday", "input": {}, "problem": "closed"});
+    assert_eq!(said_of_examples("/actions", with(refused)), "");
 }
 
 #[test]

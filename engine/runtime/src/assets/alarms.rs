@@ -86,7 +86,7 @@ impl Assets {
             | Trouble::Unread(_)
             | Trouble::Failing { .. } => return Err(trouble),
             Trouble::Failed(fault) if is_not_made(fault) => return Err(trouble),
-            Trouble::Refused(problem) => problem.code.clone(),
+            Trouble::Refused(problem) => problem.slug().to_owned(),
             Trouble::Failed(fault) => fault.limit().to_owned(),
             Trouble::Revoked { .. } => "interlinker-revoked".to_owned(),
             _ => "rejected".to_owned(),

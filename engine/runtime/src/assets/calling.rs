@@ -204,10 +204,21 @@ pub(crate) async fn run(core: &Core, guest: &Arc<Interlinker>, call: Call, durab
     told.await.expect("the host answers every call")
 }
 
-/// Shows what a guest logged; what an earlier run of the call has logged before is not shown again.
+/// Shows what a guest logged, and that it refused with a code that is none; what an earlier run of the call has logged before
+/// is not shown again.
 pub(super) fn log(called: &Called, interlinker: &InterlinkerRef) {
     for line in called.logs.iter().filter(|line| !line.replayed) {
         tracing::debug!(interlinker = interlinker.name, level = line.level, "{}", line.message);
+    }
+    if let Err(Failure::Refused(problem)) = &called.result
+        && problem.no_code().is_some()
+    {
+        // Not what it gave: a person may have written that.
+        tracing::warn!(
+            interlinker = interlinker.name,
+            version = interlinker.version,
+            "it refused with a code that is none"
+        );
     }
 }
 

@@ -179,7 +179,7 @@ fn or_problem(trouble: &Trouble, gone: impl Fn() -> Problem) -> Problem {
 /// What an asset that asks is told of another's trouble.
 fn of_trouble(trouble: &Trouble) -> Problem {
     let code = match trouble {
-        Trouble::Refused(refused) => return refused.clone(),
+        Trouble::Refused(refused) => return Problem { code: refused.slug().into(), ..refused.clone() },
         Trouble::NotFound { what: "action", .. } => "no-such-action",
         Trouble::Input(errors) => {
             let told: Vec<_> = errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect();

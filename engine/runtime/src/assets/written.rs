@@ -45,7 +45,7 @@ pub(super) fn used(kind: UseKind, interlinker: &InterlinkerRef, task: &str, dura
 pub(super) fn failed(used: InterlinkerUsed, failure: Failure) -> (Trouble, InterlinkerUsed) {
     match failure {
         Failure::Refused(problem) => {
-            let reason = Some(problem.code.clone());
+            let reason = Some(problem.slug().to_owned());
             (Trouble::Refused(problem), InterlinkerUsed { outcome: UseOutcome::Refused, reason, ..used })
         }
         Failure::NotBegun => unreachable!("a call that was not begun is no use"),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use interlink_host::Interlinker;
+use interlink_host::{Interlinker, check_examples};
 use interlink_journal::NewRecord;
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::*;
@@ -200,6 +200,7 @@ impl Catalogue {
         if let Some(found) = self.same_as(&reference)? {
             return self.sign_again(core, found, signature, stamp, settle).await;
         }
+        check_examples(&inspected.manifest).map_err(|error| Trouble::Component(error.into()))?;
         let path = self.component_path(&reference.digest);
         write_durably(&path, bytes).map_err(|error| Trouble::Unknown(format!("writing the component: {error}")))?;
         let manifest = serde_json::to_string(&inspected.manifest).expect("a manifest encodes");

@@ -23,7 +23,8 @@ fn asking(name: &'static str, asking: Asking) -> Case {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [computing(), handing(), state(), outside(), logs(), besides(), sizes()].into_iter().flatten().collect()
+    let parts = [computing(), handing(), state(), full_of_blobs(), outside(), logs(), besides(), sizes()];
+    parts.into_iter().flatten().collect()
 }
 
 fn computing() -> Vec<Case> {
@@ -200,6 +201,41 @@ fn filled() -> Case {
         case = case.goes(json!(100 + number), Comes::Done);
     }
     case.goes(json!(999), Comes::Failed(&["state"]))
+}
+
+/// Assets that people have filled with blobs: neither they nor the guest put another.
+fn full_of_blobs() -> Vec<Case> {
+    let filled = |name: &'static str, limit: &'static str, (many, bytes): (u32, usize)| {
+        asking(name, Asking::new().put_blob("text/plain", b"another")).crossing(&[limit]).then(Step::FillBlobs {
+            asset: "a",
+            many,
+            bytes,
+        })
+    };
+    let full = |case: Case, (many, bytes): (u32, usize), code: &str| {
+        case.then(Step::Has("a", "/blobs/count", Is::Text(many.to_string())))
+            .then(Step::Has("a", "/blobs/size_bytes", Is::Text((many as usize * bytes).to_string())))
+            .then(Step::PutBlob("a", "text/plain", b"one more".to_vec(), Comes::NotTaken("too-many-blobs")))
+            .is_done()
+            .keeps_text("1/code", code)
+            // What is there already is kept once, also where there is no room.
+            .then(Step::FillBlobs { asset: "a", many: 1, bytes })
+            .then(Step::Has("a", "/blobs/count", Is::Text(many.to_string())))
+    };
+    let (numbers, bytes) = ((256, 4), (32, 8 << 20));
+    vec![
+        filled("an asset keeps so many blobs but for one, and one more", "BLOBS_MAX", (255, 4))
+            .is_done()
+            .keeps("1/digest", Is::There)
+            .then(Step::Has("a", "/blobs/count", Is::Text("256".into()))),
+        full(filled("an asset keeps so many blobs, and no more", "BLOBS_MAX", numbers), numbers, "too-many"),
+        full(
+            filled("an asset keeps blobs of so many bytes, and no more", "BLOBS_BYTES_MAX", bytes),
+            bytes,
+            "too-large",
+        )
+        .needing(Need::Room),
+    ]
 }
 
 fn outside() -> Vec<Case> {

@@ -53,16 +53,30 @@ fn values() -> Vec<Case> {
             "a refusal whose code is no word",
             harming_with("(call $refuse TEXT)", "../../\u{202e}\r\nset-cookie: a=b".as_bytes()),
         )
-        .goes(json!({}), Comes::RefusedSomehow),
-        Case::of(Group::Value, "a refusal whose code is nothing", harming_with("(call $refuse TEXT)", b""))
-            .goes(json!({}), Comes::RefusedSomehow),
+        .goes(json!({}), Comes::Refused("refused")),
+        refusing("a refusal whose code is nothing", "", "refused"),
+        refusing("a refusal whose code is another in capitals", "Full", "refused"),
+        refusing("a refusal whose code would be another if it were made one", "no such-asset", "refused"),
+        refusing("a refusal whose code has nothing between two hyphens", "is--full", "refused"),
+        refusing("a refusal whose code is as long as one may be", LONGEST_CODE, LONGEST_CODE),
+        refusing("a refusal whose code is one that the host has, too", "already-voted", "already-voted"),
         Case::of(
             Group::Value,
             "a refusal of twenty thousand letters",
             harming_with("(call $refuse TEXT)", &b"x".repeat(20_000)),
         )
-        .goes(json!({}), Comes::RefusedSomehow),
+        .goes(json!({}), Comes::Refused("refused"))
+        .crossing(&["PROBLEM_CODE_BYTES_MAX"]),
     ]
+}
+
+/// The code of a problem that has 64 bytes.
+const LONGEST_CODE: &str = "a-code-that-is-as-long-as-a-code-may-be-and-no-longer-than-that0";
+
+/// A guest that refuses with a code, and what that is known by.
+fn refusing(name: &'static str, code: &str, known_by: &'static str) -> Case {
+    let guest = harming_with("(call $refuse TEXT)", code.as_bytes());
+    Case::of(Group::Value, name, guest).goes(json!({}), Comes::Refused(known_by))
 }
 
 /// Inputs that do not fit; the guest never sees them.

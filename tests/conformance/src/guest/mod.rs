@@ -5,6 +5,7 @@
 //! Interlinker is for nobody here knows: a check says that it keeps to the boundary, not that it is right.
 
 mod samples;
+mod upgrade;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +14,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use interlink_host::{
-    AlarmChange, Call, CallContext, Called, Done, Entry, Failure, Given, Host, HostConfig, Interlinker, Limits,
-    Recorded,
+    AlarmChange, Answers, Call, CallContext, Called, Done, Entry, Failure, Given, Host, HostConfig, Interlinker,
+    Limits, Recorded, check_examples, is_code,
 };
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::manifest::Manifest;
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const FINDINGS_MAX: usize = 10;
 
 /// What a good guest does, in the order in which it is checked.
-pub const CHECKS: [&str; 10] = [
+pub const CHECKS: [&str; 12] = [
     "it can be published",
     "it has a title in every language that it claims",
     "what its manifest names it exports",
@@ -40,7 +41,13 @@ pub const CHECKS: [&str; 10] = [
     "its view changes nothing and is the same twice",
     "the same call with the same answers comes to the same, for the same fuel",
     "it takes a no, and silence, for an answer",
+    "it answers what its manifest says",
+    "it takes over what an earlier version left",
 ];
+/// The check of what it answers.
+const ANSWERS: usize = 10;
+/// The last one, which is made where there is an earlier version.
+const TAKES_OVER: usize = 11;
 
 /// What came of the checks: what is wrong, by the check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,17 +68,32 @@ impl Findings {
     }
 }
 
-/// Checks a component.
+/// Checks a component, and that it takes over what an earlier version leaves, where there is one.
 ///
 /// # Errors
 ///
-/// When there is no host to check it with.
-pub fn check(component: &[u8]) -> Result<Findings, String> {
+/// When there is no host to check it with, or the earlier version is none.
+pub fn check(component: &[u8], earlier: Option<&[u8]>) -> Result<Findings, String> {
     let config = HostConfig { threads: 2, cache: None, secret: [0; 32], limits: Limits::default() };
     let host = Host::new(config).map_err(|error| error.to_string())?;
+    let earlier = earlier.map(|earlier| host.load(earlier)).transpose();
+    let earlier = earlier.map_err(|error| format!("the earlier version cannot be published: {error}"))?;
     let mut findings = Findings::default();
     match host.load(component) {
-        Ok(guest) => Checking { host, guest, findings: &mut findings }.all(),
+        Ok(guest) => {
+            if let Err(error) = check_examples(guest.manifest()) {
+                findings.add(0, error.to_string());
+            }
+            let answers = Answers::of(guest.manifest()).unwrap_or_else(|error| {
+                findings.add(ANSWERS, error.to_string());
+                Answers::default()
+            });
+            let mut checking = Checking { host, guest, answers, findings: &mut findings };
+            checking.all();
+            if let Some(earlier) = earlier {
+                checking.takes_over(&earlier);
+            }
+        }
         Err(error) => findings.add(0, error.to_string()),
     }
     Ok(findings)
@@ -87,6 +109,7 @@ struct Asset {
 struct Checking<'f> {
     host: Host,
     guest: Arc<Interlinker>,
+    answers: Answers,
     findings: &'f mut Findings,
 }
 
@@ -175,7 +198,7 @@ impl Checking<'_> {
         match &first.0 {
             Ended::Failed(limit, detail) => self.findings.add(4, format!("{}: `{limit}`: {detail:.200}", told(&entry))),
             Ended::Refused(code, _) => self.word(&entry, code),
-            Ended::Done(..) => {}
+            Ended::Done(output, ..) => self.fits(&entry, output),
         }
         let (again, _) = self.call(&entry, asset, Mood::Silent, world);
         let again_ended = (ended(&again), again.cost.fuel);
@@ -195,11 +218,18 @@ impl Checking<'_> {
         called.result.ok()
     }
 
+    /// Whether what was answered is what the manifest says.
+    fn fits(&mut self, entry: &Entry, output: &Value) {
+        if let Some(misfit) = self.answers.misfit(entry, output) {
+            self.findings.add(ANSWERS, format!("{}: {misfit:.300}", told(entry)));
+        }
+    }
+
     /// Whether a code is a word.
     fn word(&mut self, entry: &Entry, code: &str) {
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if code.is_empty() || code.len() > 64 || !code.bytes().all(fits) {
-            self.findings.add(6, format!("{}: {code:.100?} is no word of letters, digits and `-`", told(entry)));
+        if !is_code(code) {
+            let why = "is no code: lower-case letters, digits and `-` between them, as in `already-voted`";
+            self.findings.add(6, format!("{}: {code:.100?} {why}", told(entry)));
         }
     }
 
@@ -219,7 +249,7 @@ impl Checking<'_> {
                     self.findings.add(7, format!("{}: `{limit}`: {detail:.200}", told(&entry)));
                 }
                 Ended::Refused(code, _) => self.word(&entry, code),
-                Ended::Done(..) => {}
+                Ended::Done(output, ..) => self.fits(&entry, output),
             }
             if one != two {
                 self.findings.add(7, format!("{}: {one:.200?}, and then {two:.200?}", told(&entry)));

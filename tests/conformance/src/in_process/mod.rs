@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use interlink_host::{Entry, Grants, Host, HostConfig, Limits, Outbound, digest};
+use interlink_host::{Entry, Grants, Host, HostConfig, Limits, Outbound, check_examples, digest};
+use interlink_model::asset::{BLOBS_BYTES_MAX, BLOBS_MAX};
 use interlink_model::keyvalues::KeyValues;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -111,7 +112,8 @@ impl Subject for InProcess {
     }
 
     fn publish(&mut self, component: &[u8]) -> Told<Option<String>> {
-        match self.world.host.load(component) {
+        let sound = self.world.host.load(component);
+        match sound.and_then(|sound| Ok(check_examples(sound.manifest()).map(|()| sound)?)) {
             Ok(interlinker) => {
                 let name = interlinker.manifest().name.clone();
                 self.world.kept.lock().published.entry(name).or_default().push(interlinker);
@@ -203,8 +205,15 @@ impl Subject for InProcess {
     fn put_blob(&mut self, asset: &str, media_type: &str, content: &[u8]) -> Told<Came> {
         let put = interlink_host::Put { media_type: media_type.into(), content: content.to_vec() };
         let digest = digest(content);
-        self.with_asset(asset, |held| held.blobs.insert(digest.clone(), put))?;
-        Ok(Came::Done(json!(digest)))
+        self.with_asset(asset, |held| {
+            let kept: usize = held.blobs.values().map(|put| put.content.len()).sum();
+            let is_full = held.blobs.len() >= BLOBS_MAX || (kept + content.len()) as u64 > BLOBS_BYTES_MAX;
+            if is_full && !held.blobs.contains_key(&digest) {
+                return Came::NotTaken("too-many-blobs".into());
+            }
+            held.blobs.insert(digest.clone(), put);
+            Came::Done(json!(digest))
+        })
     }
 
     fn upgrade(&mut self, asset: &str, version: &str) -> Told<Came> {

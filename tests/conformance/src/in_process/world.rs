@@ -115,7 +115,7 @@ impl World {
         kept.logs = called.logs.into_iter().map(|line| (line.level, line.message)).collect();
         let done = match called.result {
             Ok(done) => done,
-            Err(Failure::Refused(problem)) => return Came::Refused(problem.code),
+            Err(Failure::Refused(problem)) => return Came::Refused(problem.slug().into()),
             Err(Failure::Failed(fault)) => return Came::Failed(fault.limit().into()),
             Err(Failure::NotBegun) => return Came::NotTaken("not-begun".into()),
         };
