@@ -330,7 +330,9 @@ impl Queue {
     pub fn stop(&self) {
         let mut waiting = self.waiting.lock();
         waiting.stop = true;
-        waiting.idle.drain().for_each(|thread| drop(thread.notify_one()));
+        for thread in waiting.idle.drain() {
+            thread.notify_one();
+        }
     }
 
     /// Wakes whoever has the next place.

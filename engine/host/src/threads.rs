@@ -216,7 +216,10 @@ impl Worker {
             let (Job { interlinker, call, durable, may_begin, tell, since }, place) = match self.queue.take() {
                 Ok(taken) => taken,
                 Err(Leave::Stopped) => return,
-                Err(Leave::SteppedBack) => return drop(self.ended.fetch_add(1, Ordering::Relaxed)),
+                Err(Leave::SteppedBack) => {
+                    self.ended.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
             };
             let digest = interlinker.digest();
             // A panic in here is a defect of ours; it costs its call, and no thread.

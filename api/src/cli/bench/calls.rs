@@ -15,7 +15,7 @@ use interlink_runtime::{Caller, Engine, NewAsset, Options, Permit};
 use serde_json::{Value, json};
 
 use super::Outcome;
-use super::engine::{SCHEMA, TASK, empty, new_process, open_with};
+use super::engine::{SCHEMA, TASK, empty, new_process, open_with, within_budget};
 use super::measured::Measured;
 
 /// What a call of an Interlinker costs, part by part.
@@ -78,7 +78,7 @@ pub async fn acted(
 
 pub async fn interlinker_calls(place: &Path) -> Outcome<Calls> {
     const CALLS: usize = 5_000;
-    let options = Options { outbound: Some(Arc::new(AtOnce)), ..Options::default() };
+    let options = Options { outbound: Some(Arc::new(AtOnce)), ..within_budget() };
     let (engine, caller) = open_with(place, options, SCHEMA).await?;
     let text = |trouble: interlink_runtime::Trouble| trouble.to_string();
     let poll = engine.interlinker("poll").map_err(text)?.reference;

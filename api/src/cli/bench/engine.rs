@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use interlink_host::Limits;
 use interlink_model::event::Actor;
 use interlink_model::facts::SchemaSource;
 use interlink_model::id::ProcessId;
@@ -52,6 +53,15 @@ pub async fn open_with(place: &Path, options: Options, schema: &str) -> Outcome<
         }
     }
     Ok((engine, caller))
+}
+
+/// Options with which an Interlinker that is called without a pause stays within its CPU time, so that what is measured is what a
+/// call costs, and not how it gives way to others.
+pub fn within_budget() -> Options {
+    let options = Options::default();
+    let cpu_ms_per_s = u32::try_from(options.guest_threads).unwrap_or(1) * 1_000;
+    let limits = Limits { cpu_ms_per_s, cpu_burst_ms: 1_000, ..Limits::default() };
+    Options { limits, ..options }
 }
 
 /// An answer of which nobody reads anything.

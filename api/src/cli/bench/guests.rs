@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use interlink_host::{Call, CallContext, Called, Done, Entry, Given, Interlinker};
 use interlink_model::event::Actor;
 use interlink_model::keyvalues::KeyValues;
-use interlink_runtime::{Caller, Engine, Options, Permit};
+use interlink_runtime::{Caller, Engine, Permit};
 use serde_json::{Value, json};
 
 use super::Outcome;
 use super::calls::{acted, new_asset};
-use super::engine::{SCHEMA, empty, open_with};
+use super::engine::{SCHEMA, empty, open_with, within_budget};
 use super::measured::Measured;
 use super::scale::resident_bytes;
 
@@ -65,7 +65,7 @@ impl Guest {
 pub async fn guest(place: &Path, file: &Path) -> Outcome<Guest> {
     let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let text = |trouble: interlink_runtime::Trouble| trouble.to_string();
-    let (engine, caller) = open_with(place, Options::default(), SCHEMA).await?;
+    let (engine, caller) = open_with(place, within_budget(), SCHEMA).await?;
     let inspected = engine.host().inspect(&bytes).map_err(|error| error.to_string())?;
     let name = inspected.manifest.name.clone();
     let (published, ready, idle_bytes) = weighed(&engine, &bytes).await?;
