@@ -16,8 +16,8 @@ use crate::cursor::Cursors;
 use crate::identity::Identities;
 use crate::problem::Problem;
 use crate::routes::{
-    adoption, assets, backups, calls, doors, incidents, interlinkers, keeping, meta, migrations, past, people,
-    processes, provisions, schedules, schemas, services, settings, tasks, trust, usage,
+    adoption, assets, backups, calls, doors, incidents, interlinkers, keeping, meta, migrations, notifications, past,
+    people, processes, provisions, schedules, schemas, services, settings, tasks, trust, usage,
 };
 use crate::visits::Doors;
 
@@ -145,7 +145,8 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(keeping::roll_back))
         .routes(routes!(keeping::upgrade_all))
         .routes(routes!(keeping::grants))
-        .routes(routes!(keeping::notices))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::read))
         .routes(routes!(assets::get, assets::remove))
         .routes(routes!(assets::view))
         .routes(routes!(assets::act))

@@ -1,5 +1,4 @@
-//! What is kept besides state: what people were told, blobs of assets, and the versions of Interlinkers that assets move
-//! to.
+//! What is kept besides state: blobs of assets, and the versions of Interlinkers that assets move to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +10,6 @@ use interlink_host::Put;
 use interlink_model::facts::InterlinkerRef;
 use interlink_model::id::AssetId;
 use interlink_runtime::catalogue::CatalogueEntry;
-use interlink_runtime::notices::{Notice, Said};
 use interlink_runtime::{Answer, AssetView, Moved, Permit};
 use serde_json::{Value, json};
 
@@ -26,50 +24,10 @@ use crate::views;
 /// Assets that are moved by one request.
 pub const UPGRADED_MAX: usize = 1_000;
 
-fn place<const N: usize>(app: &App, asked: &Asked, list: &str) -> Result<Option<[u8; N]>, Problem> {
+pub(super) fn place<const N: usize>(app: &App, asked: &Asked, list: &str) -> Result<Option<[u8; N]>, Problem> {
     let Some(cursor) = asked.query("cursor") else { return Ok(None) };
     let place: Result<[u8; N], _> = app.cursors.read(list, cursor)?.try_into();
     place.map(Some).map_err(|_| Problem::malformed("this cursor cannot be read"))
-}
-
-fn notice(notice: &Notice) -> Value {
-    let (kind, title, text) = match &notice.said {
-        Said::Message { title, text } => ("message", title.clone(), text.clone()),
-        Said::Withdrawn { version, how, reason } => {
-            let title = format!("{} {version} was {}", notice.interlinker, how.as_str());
-            (how.as_str(), Some(title), reason.clone())
-        }
-    };
-    json!({
-        "id": notice.position.to_string(),
-        "at": views::time(notice.at),
-        "kind": kind,
-        "title": title,
-        "text": text,
-        "interlinker": notice.interlinker,
-        "asset": notice.asset.to_string(),
-        "process": notice.process.to_string(),
-        "task": notice.task,
-    })
-}
-
-/// What the caller was told, the newest first: by Interlinkers (`kind` is `message`), or that the version on which an asset of a
-/// process stands in which they take part was `deprecated` or `revoked`, with the reason as its text.
-#[utoipa::path(get, path = "/v1/me/notifications", tag = "server",
-    params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
-    responses((status = 200, description = "`{items: [{id, at, kind, title, text, interlinker, asset, process, task}], next_cursor}`"),
-        (status = 401, body = Problem)))]
-pub async fn notices(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
-    let limit = asked.limit()?;
-    let caller = asked.known.caller(&app.engine).await?.clone();
-    let list = format!("notifications:{}", caller.person);
-    let before = place(&app, &asked, &list)?.map_or(u64::MAX, u64::from_be_bytes);
-    let engine = Arc::clone(&app.engine);
-    let reading = tokio::task::spawn_blocking(move || engine.notices(&caller, before, limit));
-    let (found, next) = reading.await.map_err(|_| Problem::internal("the notifications could not be read"))??;
-    let next = next.map(|next| app.cursors.make(&list, &next.to_be_bytes()));
-    let items: Vec<_> = found.iter().map(notice).collect();
-    Ok(asked.show(&json!({"items": items, "next_cursor": next}), None, None))
 }
 
 /// Keeps a blob for an asset: the body is its content, `Content-Type` its media type. At most 8 MiB; the same content again

@@ -11,6 +11,7 @@ pub mod interlinkers;
 pub mod keeping;
 pub mod meta;
 pub mod migrations;
+pub mod notifications;
 pub mod past;
 pub mod people;
 pub mod processes;

@@ -143,10 +143,12 @@ fn asset_changes(diff: &Diff) -> Vec<Value> {
     changes
 }
 
-/// Makes a process that begins where another was: `{as_of, name, assets?}`.
+/// Makes a process that begins where another was: `{as_of, name, assets?}`. Its assets go along as they were then, with their
+/// state, alarms and blobs, unless `assets` is false.
 #[utoipa::path(post, path = "/v1/processes/{id}/fork", tag = "processes", request_body = Object,
     params(("id" = String, Path)),
-    responses((status = 201, body = views::ProcessBody), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 201, body = views::ProcessBody), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 413, body = Problem), (status = 422, body = Problem)))]
 pub async fn fork(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
     let permit = command.permit.clone();
     let run = async {

@@ -423,5 +423,6 @@ fn subject(effect: &Effect) -> &str {
         | EffectKind::CancelSubprocess { .. }
         | EffectKind::CompensateSubprocess { .. }
         | EffectKind::TellCompensated { .. } => "processes",
+        EffectKind::TellPeople { .. } => "people",
     }
 }

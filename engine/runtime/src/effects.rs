@@ -21,6 +21,7 @@ use crate::core::Core;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::processes::{Ask, Making, ProcessCell, Processes, open_field};
+use crate::reminding;
 
 /// What effects are carried out with.
 #[derive(Clone)]
@@ -105,6 +106,7 @@ impl Workshop {
             EffectKind::CancelSubprocess { process } => self.cancel(cell, number, *process).await,
             EffectKind::CompensateSubprocess { process } => self.undo(cell, number, *process).await,
             EffectKind::TellCompensated { process, task } => self.tell_undone(cell, number, *process, task).await,
+            EffectKind::TellPeople { task, role, .. } => self.tell_people(cell, number, task, role.as_deref()).await,
         };
         let told = match attempt {
             Ok(()) => return Attempted::Told,
@@ -361,6 +363,18 @@ impl Workshop {
         let command = Command::SubprocessCompensated { task: task.into(), process: cell.id };
         self.tell(&self.process(parent)?, &command).await?;
         self.done(cell, number).await
+    }
+
+    /// Tells people of a task that is not finished, in one append with the word that they were told.
+    async fn tell_people(
+        &self,
+        cell: &Arc<ProcessCell>,
+        number: u64,
+        task: &str,
+        role: Option<&str>,
+    ) -> Result<(), Failed> {
+        let to = reminding::whom(&self.core, &cell.process(), task, role)?;
+        self.tell(cell, &Command::NoteTold { effect: number, to }).await.map_err(Failed::Later)
     }
 }
 

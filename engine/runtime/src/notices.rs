@@ -4,7 +4,7 @@
 use interlink_host::Message;
 use interlink_journal::{Position, Stream};
 use interlink_model::event::{Event, Stamp, decode};
-use interlink_model::facts::{AssetEvent, PeopleNotified, ProcessEvent, Withdrawn};
+use interlink_model::facts::{AssetEvent, PeopleNotified, ProcessEvent, TimerKind, Withdrawn};
 use interlink_model::id::{AssetId, Micros, PersonId, ProcessId, StreamKind};
 use interlink_model::sealed::Sealed;
 use serde_json::json;
@@ -27,10 +27,10 @@ pub struct Notice {
     pub position: Position,
     /// When it was told.
     pub at: Micros,
-    /// The asset that told it, or of which it tells.
-    pub asset: AssetId,
+    /// The asset that told it, or of which it tells; nothing where it tells of a task.
+    pub asset: Option<AssetId>,
     /// Its Interlinker.
-    pub interlinker: String,
+    pub interlinker: Option<String>,
     /// Its process.
     pub process: ProcessId,
     /// Its task.
@@ -58,6 +58,13 @@ pub enum Said {
         /// Why, as it holds now; nothing where it was withdrawn otherwise since, or the key of whoever said it was destroyed.
         reason: Option<String>,
     },
+    /// That a task is not finished.
+    Unfinished {
+        /// Why now: a reminder or an escalation.
+        of: TimerKind,
+        /// The role to which it was escalated.
+        role: Option<String>,
+    },
 }
 
 /// Where it stands what people were told.
@@ -74,13 +81,22 @@ pub(crate) fn row(person: PersonId, position: Position, asset: AssetId, version:
 
 /// Puts what an event of a process tells people.
 pub(crate) fn put_of_process(state: &State, position: Position, id: ProcessId, version: u64, event: &ProcessEvent) {
-    let ProcessEvent::AssetWithdrawn(told) = event else { return };
     let value = [&id.bytes()[..], &version.to_be_bytes(), &[OF_PROCESS]].concat();
     let row = |person: &PersonId| (row_key(*person, position), Value::bytes(value.clone()));
-    state.put(position, told.to.iter().map(row));
+    state.put(position, told_by(event).iter().map(row));
 }
 
-fn row_key(person: PersonId, position: Position) -> Vec<u8> {
+/// Whom an event of a process tells something.
+pub(crate) fn told_by(event: &ProcessEvent) -> &[PersonId] {
+    match event {
+        ProcessEvent::AssetWithdrawn(told) => &told.to,
+        ProcessEvent::PeopleTold(told) => &told.to,
+        _ => &[],
+    }
+}
+
+/// Key of the row of what a person was told at a position: newer ones come first.
+pub(crate) fn row_key(person: PersonId, position: Position) -> Vec<u8> {
     key(table::NOTICE, &[&person.bytes(), &(u64::MAX - position).to_be_bytes()])
 }
 
@@ -163,16 +179,23 @@ fn of_process(
     version: u64,
 ) -> Outcome<Option<Notice>> {
     let at = stream(StreamKind::Process, id.bytes());
-    let Some((ProcessEvent::AssetWithdrawn(told), stamp, _)) = event_at(core, &at, &id, position, version)? else {
-        return Ok(None);
+    let told = match event_at(core, &at, &id, position, version)? {
+        Some((ProcessEvent::AssetWithdrawn(told), stamp, _)) => (told, stamp),
+        Some((ProcessEvent::PeopleTold(told), stamp, _)) => {
+            let said = Said::Unfinished { of: told.of, role: told.role };
+            let (asset, interlinker) = (None, None);
+            return Ok(Some(Notice { position, at: stamp.at, asset, interlinker, process: id, task: told.task, said }));
+        }
+        _ => return Ok(None),
     };
+    let (told, stamp) = told;
     let withdrawal = catalogue.withdrawal(&told.interlinker).filter(|withdrawal| withdrawal.how == told.how);
     let reason = withdrawal.and_then(|withdrawal| withdrawal.reason);
     Ok(Some(Notice {
         position,
         at: stamp.at,
-        asset: told.asset,
-        interlinker: told.interlinker.name,
+        asset: Some(told.asset),
+        interlinker: Some(told.interlinker.name),
         process: id,
         task: told.task,
         said: Said::Withdrawn { version: told.interlinker.version, how: told.how, reason },
@@ -195,8 +218,8 @@ fn of_asset(core: &Core, position: Position, id: AssetId, version: u64) -> Outco
     Ok(Some(Notice {
         position,
         at: stamp.at,
-        asset: id,
-        interlinker: asset.interlinker.name.clone(),
+        asset: Some(id),
+        interlinker: Some(asset.interlinker.name.clone()),
         process: asset.process,
         task: asset.task.clone(),
         said: Said::Message { title: text("title"), text: text("text") },

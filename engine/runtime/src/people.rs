@@ -52,10 +52,15 @@ impl Caller {
     }
 }
 
+/// Locks of people's marks.
+const MARKING: usize = 32;
+
 /// Makes people, one at a time.
 #[derive(Default)]
 pub(crate) struct People {
     making: tokio::sync::Mutex<()>,
+    /// Each for many people.
+    marking: [tokio::sync::Mutex<()>; MARKING],
 }
 
 fn key_trouble(error: KeyError) -> Trouble {
@@ -63,6 +68,12 @@ fn key_trouble(error: KeyError) -> Trouble {
 }
 
 impl People {
+    /// Held while what a person has read is written.
+    pub fn marking(&self, person: PersonId) -> &tokio::sync::Mutex<()> {
+        let [.., last] = person.bytes();
+        &self.marking[usize::from(last) % MARKING]
+    }
+
     /// The person of a login, made where it is new.
     pub async fn caller(&self, core: &Core, issuer: &str, login: &str, operator: bool) -> Outcome<Caller> {
         let secret = &core.keys.secrets().logins;
@@ -141,7 +152,8 @@ fn from_journal(core: &Core, login: [u8; 16]) -> Outcome<Option<(PersonId, u64)>
 /// The login that a person came with, for themselves.
 pub(crate) fn login_of(core: &Core, caller: &Caller) -> Option<String> {
     let stream = stream(StreamKind::Person, caller.person.bytes());
-    let records = core.journal.read_stream(&stream, 0, Position::MAX).ok()?;
+    let first = core.journal.position_of(&stream, 0).ok()??;
+    let records = core.journal.read_back(&stream, 0, first).ok()?;
     let (event, _) = decode::<PersonEvent>(&records.first()?.body).ok()?;
     let mut event = AnyEvent::Person(event);
     event.open(&stream, &caller.key);

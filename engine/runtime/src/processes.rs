@@ -543,7 +543,7 @@ fn submit(
     let (answer, record) = answer(&Done { process: &process, events: &events });
     let own = written.len() as u64;
     let telling = events.iter().zip(first_version..).enumerate();
-    let telling = telling.filter(|(_, (event, _))| matches!(event, ProcessEvent::AssetWithdrawn(_)));
+    let telling = telling.filter(|(_, (event, _))| !notices::told_by(event).is_empty());
     let telling: Vec<_> = telling.map(|(place, (event, version))| (place as u64, version, event.clone())).collect();
     let settle_beside = beside.map(|Beside { written: more, settle }| {
         written.extend(more);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use interlink_journal::{Position, ReadError, Record, RecordKind};
 use interlink_model::asset::Asset;
 use interlink_model::event::Stamp;
-use interlink_model::facts::{AssetEvent, CallEvent, LoginEvent, ProcessEvent};
-use interlink_model::id::{AssetId, CallId, ProcessId, StreamKind};
+use interlink_model::facts::{AssetEvent, CallEvent, LoginEvent, PersonEvent, ProcessEvent};
+use interlink_model::id::{AssetId, CallId, PersonId, ProcessId, StreamKind};
 use interlink_model::process::Process;
 use serde_bytes::ByteBuf;
 
@@ -24,6 +24,7 @@ use crate::mended::Mended;
 use crate::notices;
 use crate::people::login_row;
 use crate::processes::note_activity;
+use crate::reading;
 use crate::schedule;
 use crate::state::{Found, Value, key, open_asset, open_process_row, table};
 use crate::usage;
@@ -83,6 +84,9 @@ fn take_in(core: &Core, catalogue: &Catalogue, record: &Record) {
                 CallEvent::CallAnswered(_) | CallEvent::CallFailed(_) => {}
                 CallEvent::CallEnded(_) => core.state.put(record.position, [ended_row(id)]),
             }
+        }
+        AnyEvent::Person(PersonEvent::NoticesRead(read)) => {
+            reading::put(&core.state, record.position, PersonId::from_bytes(id), read);
         }
         AnyEvent::Login(LoginEvent::LoginLinked(linked)) => {
             core.state.put(record.position, [login_row(id, linked.person, record.key)]);

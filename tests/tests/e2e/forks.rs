@@ -104,6 +104,10 @@ fn a_fork_has_the_blobs_and_alarms_of_then_over_a_kill_and_whatever_becomes_of_t
     [&copy, &of_fork].iter().for_each(|copy| look(&server, copy));
     assert_eq!((held(&server), alarms(&ana, &copy)), (counted, vec![json!("far")]));
     complete(&ana, &forked, "find-room");
+    ana.tell(&format!("{forked}/cancel")).is(200);
+    ana.post(&format!("{forked}/archive"), &json!({"reason": "over"})).is(200);
+    ana.tell(&format!("{forked}/unarchive")).is(200);
+    look(&server, &copy);
     server.audit();
 }
 

@@ -28,6 +28,7 @@ mod kills;
 mod lifecycle;
 mod limits;
 mod migrations;
+mod notifications;
 mod past;
 mod polls;
 mod power;

@@ -115,6 +115,15 @@ events! {
             /// The login.
             pub login: Sealed<String>,
         } sealed(login),
+        /// They have read what they were told.
+        NoticesRead {
+            /// All of it up to this position.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub until: Option<u64>,
+            /// What was told at these positions.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub each: Vec<u64>,
+        } sealed(),
     }
 }
 

@@ -161,6 +161,16 @@ pub enum EffectKind {
         /// Its task.
         task: String,
     },
+    /// People are told of a task that is not finished.
+    TellPeople {
+        /// The task.
+        task: String,
+        /// Why: a reminder or an escalation.
+        of: TimerKind,
+        /// The role to which it was escalated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+    },
 }
 
 impl EffectKind {
@@ -174,6 +184,7 @@ impl EffectKind {
             Self::CancelSubprocess { .. } => "cancel_subprocess",
             Self::CompensateSubprocess { .. } => "compensate_subprocess",
             Self::TellCompensated { .. } => "tell_compensated",
+            Self::TellPeople { .. } => "tell_people",
         }
     }
 }
@@ -632,6 +643,18 @@ events! {
             pub interlinker: InterlinkerRef,
             /// How.
             pub how: Withdrawn,
+            /// Who was told.
+            pub to: Vec<PersonId>,
+        } sealed(),
+        /// People were told of a task that was not finished.
+        PeopleTold {
+            /// The task.
+            pub task: String,
+            /// Why: a reminder or an escalation.
+            pub of: TimerKind,
+            /// The role to which it was escalated.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub role: Option<String>,
             /// Who was told.
             pub to: Vec<PersonId>,
         } sealed(),

@@ -110,9 +110,11 @@ impl<'c> Draft<'c> {
             (TimerKind::Escalation, ItemRef::Task(number)) => {
                 if let Some(escalation) = self.process.timing(number).escalation.clone() {
                     let task = self.process.plan.outline.tasks[number].id.clone();
-                    self.push(TaskEscalated { task, to: escalation.to });
+                    self.push(TaskEscalated { task, to: escalation.to.clone() });
+                    effects::tell_people(self, number, key.kind, Some(escalation.to));
                 }
             }
+            (TimerKind::Reminder, ItemRef::Task(number)) => effects::tell_people(self, number, key.kind, None),
             // What it means is derived from its having fired.
             (TimerKind::Opens | TimerKind::Reminder | TimerKind::Due | TimerKind::Retry, _) => {}
             (TimerKind::Wait | TimerKind::Every | TimerKind::Until | TimerKind::Vote | TimerKind::Escalation, _) => {}

@@ -126,6 +126,12 @@ fn request(draft: &mut Draft<'_>, task: Option<usize>, effect: EffectKind, input
     draft.push(EffectRequested { task, effect, input });
 }
 
+/// Asks for people to be told of a task. It is none of the task's work: whatever becomes of it, the task goes on.
+pub(super) fn tell_people(draft: &mut Draft<'_>, number: usize, of: TimerKind, role: Option<String>) {
+    let task = draft.process.plan.outline.tasks[number].id.clone();
+    request(draft, None, EffectKind::TellPeople { task, of, role }, None);
+}
+
 /// An attempt has failed: it is tried again, or an incident is raised and the task fails.
 pub(super) fn attempt_failed(draft: &mut Draft<'_>, effect: u64, failure: &AttemptFailure, context: &Context<'_>) {
     let Some(known) = draft.process.effects.get(&effect).cloned() else { return };

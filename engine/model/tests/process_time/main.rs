@@ -226,6 +226,33 @@ fn deadlines_remind_and_escalate_in_order_and_each_once_after_an_outage() {
 }
 
 #[test]
+fn whom_a_task_concerns_is_told_of_it_once_and_that_this_fails_is_no_trouble_of_the_task() {
+    let tasks = "          - id: a
+            due: 1 week after ready
+            reminder: [1 day before due, 1 day after due]
+            escalation: { to: coordinator, at: 2 days after due }\n";
+    let mut world = World::start(&schema("UTC", tasks), "2027-05-01 08:00");
+    world.outage_until("2027-06-01");
+    let asked: Vec<_> = world.process.pending_effects().map(|(number, effect)| (number, effect.kind.clone())).collect();
+    let tell = |of, role: Option<&str>| EffectKind::TellPeople { task: "a".into(), of, role: role.map(str::to_owned) };
+    let kinds: Vec<_> = asked.iter().map(|(_, kind)| kind.clone()).collect();
+    let reminder = tell(TimerKind::Reminder, None);
+    assert_eq!(kinds, [reminder.clone(), reminder, tell(TimerKind::Escalation, Some("coordinator"))]);
+    let Actor::Person(ana) = person(1) else { panic!("a person") };
+    let told = |effect: u64, to: Vec<PersonId>| Command::NoteTold { effect, to };
+    world.does(Actor::System, told(asked[0].0, vec![ana])).expect("it was awaited");
+    let refused = world.does(Actor::System, told(asked[0].0, vec![ana])).expect_err("nobody is told twice");
+    assert_eq!((refused.rule, world.count("PeopleTold")), (Rule::NothingToDo, 1));
+    world.does(Actor::System, told(asked[1].0, Vec::new())).expect("there is nobody to tell");
+    assert_eq!((world.count("PeopleTold"), world.count("EffectSucceeded")), (1, 2));
+    let failure = AttemptFailure { code: "damaged".into(), detail: "it cannot be read".into(), is_final: true };
+    world.does(Actor::System, Command::EffectFailed { effect: asked[2].0, failure }).expect("it was awaited");
+    assert_eq!((world.count("IncidentRaised"), world.count("TaskFailed")), (1, 0));
+    assert_eq!(world.status("a"), "ready", "an operator sees it, and the work goes on");
+    world.by(Command::Complete("a".into()));
+}
+
+#[test]
 fn a_task_that_is_done_has_no_timers_and_one_that_is_reopened_has_new_ones() {
     let tasks = "          - { id: a, due: 1 week after ready }\n          - { id: b }\n";
     let mut world = World::start(&schema("UTC", tasks), "2027-05-01 08:00");

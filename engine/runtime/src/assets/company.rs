@@ -4,7 +4,7 @@
 //! the other's lane, in an append of its own, once, whatever becomes of the call that asked. It has no outside, so it can
 //! run nothing further and never waits for a thread that whoever waits for it holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -141,16 +141,27 @@ fn patience(asking: AssetId, asked: AssetId) -> Duration {
 
 /// Who takes part in a process: whoever did something in it, or used one of its assets; so many of them.
 pub(crate) fn taking_part(core: &Core, id: ProcessId) -> Outcome<BTreeSet<PersonId>> {
+    Ok(taking_part_as(core, id)?.into_keys().collect())
+}
+
+/// The same, and as what: as an operator, where they were one at least once.
+pub(crate) fn taking_part_as(core: &Core, id: ProcessId) -> Outcome<BTreeMap<PersonId, Actor>> {
     let at = stream(StreamKind::Process, id.bytes());
     let events = events_of::<ProcessEvent>(core, &at, "process", &id)?;
-    let mut people: BTreeSet<PersonId> = events.iter().filter_map(|(_, stamp, ..)| stamp.actor.person()).collect();
     let filter = UseFilter { process: Some(id), ..UseFilter::default() };
     let uses = registry::page(&core.state, &filter, 0, registry::ROWS_PER_PAGE_MAX).uses;
-    people.extend(uses.iter().filter_map(|(_, used)| used.actor.person()));
+    let actors = events.iter().map(|(_, stamp, ..)| stamp.actor).chain(uses.iter().map(|(_, used)| used.actor));
+    let mut people = BTreeMap::new();
+    for (person, actor) in actors.filter_map(|actor| Some((actor.person()?, actor))) {
+        let known = people.entry(person).or_insert(actor);
+        if matches!(actor, Actor::Operator(_)) {
+            *known = actor;
+        }
+    }
     Ok(so_many(people))
 }
 
-fn so_many(people: BTreeSet<PersonId>) -> BTreeSet<PersonId> {
+fn so_many(people: BTreeMap<PersonId, Actor>) -> BTreeMap<PersonId, Actor> {
     people.into_iter().take(PEOPLE_MAX).collect()
 }
 
@@ -205,8 +216,9 @@ mod tests {
     #[test]
     fn so_many_people_take_part() {
         let person = |number: u64| PersonId::from_bytes(u128::from(number).to_be_bytes());
-        let many: BTreeSet<_> = (0..PEOPLE_MAX as u64 + 5).map(person).collect();
-        let read: Vec<Json> = serde_json::from_str(&told(&so_many(many))).expect("a list");
+        let many = (0..PEOPLE_MAX as u64 + 5).map(|number| (person(number), Actor::Person(person(number))));
+        let so_many = so_many(many.collect()).into_keys().collect();
+        let read: Vec<Json> = serde_json::from_str(&told(&so_many)).expect("a list");
         assert_eq!((read.len(), &read[0]["roles"]), (PEOPLE_MAX, &json!(["contributor"])));
     }
 }

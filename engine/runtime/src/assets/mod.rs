@@ -36,7 +36,7 @@ use serde_json::Value as Json;
 pub(crate) use self::alarms::{Rung, put_back};
 pub(crate) use self::calling::{Seen, call_context, given_of, run};
 use self::calling::{log, roles_of};
-pub(crate) use self::company::taking_part;
+pub(crate) use self::company::{taking_part, taking_part_as};
 use self::failures::KeptFailures;
 pub(crate) use self::lane::Place;
 pub use self::lane::Snapshot;

@@ -62,7 +62,7 @@ pub struct Engine {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) processes: Arc<Processes>,
     pub(crate) assets: Arc<Assets>,
-    people: People,
+    pub(crate) people: People,
     gate: Arc<Gate>,
     /// Calls that a crash interrupted, until they go on.
     interrupted: Mutex<Vec<(Interrupted, Permit)>>,

@@ -77,6 +77,10 @@ pub mod table {
     pub const ALARM: u8 = b'l';
     /// What somebody was told, by person and position.
     pub const NOTICE: u8 = b't';
+    /// What somebody has read of it, by person and position.
+    pub const READ: u8 = b'r';
+    /// Up to which position somebody has read everything, by person.
+    pub const READ_UNTIL: u8 = b'o';
     /// Withdrawn versions of which people have been told.
     pub const TOLD: u8 = b'j';
     /// What the state says of itself.

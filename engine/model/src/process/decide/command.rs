@@ -82,6 +82,13 @@ pub enum Command {
         /// Whether that asset has declared an outcome already.
         outcome: bool,
     },
+    /// People were told of a task, or there is nobody to tell: the effect was carried out.
+    NoteTold {
+        /// Its number.
+        effect: u64,
+        /// Whom.
+        to: Vec<PersonId>,
+    },
     /// An attempt at an effect failed.
     EffectFailed {
         /// Its number.

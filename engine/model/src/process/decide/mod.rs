@@ -151,6 +151,7 @@ fn follow(
         Command::SetData(changes) => vec![set_data(process, changes, context)?],
         Command::Tick { .. } => Vec::new(),
         Command::EffectDone { effect, asset, outcome } => effect_done(process, *effect, asset.as_ref(), *outcome)?,
+        Command::NoteTold { effect, to } => note_told(process, *effect, to)?,
         Command::EffectFailed { effect, failure } => {
             if !process.effects.get(effect).is_some_and(effects::Effect::is_pending) {
                 return Err(old_news());
@@ -323,6 +324,14 @@ fn effect_done(
     }
     events.push(EffectSucceeded { effect }.into());
     Ok(events)
+}
+
+/// Noted with the word that it is done, so that nobody is told twice.
+fn note_told(process: &Process, effect: u64, to: &[PersonId]) -> Result<Vec<ProcessEvent>, Rejection> {
+    let known = process.effects.get(&effect).ok_or_else(old_news)?;
+    let EffectKind::TellPeople { task, of, role } = known.kind.clone() else { return Err(old_news()) };
+    let told = (!to.is_empty()).then(|| PeopleTold { task, of, role, to: to.to_vec() }.into());
+    Ok(told.into_iter().chain([EffectSucceeded { effect }.into()]).collect())
 }
 
 /// Noted whatever the process's status: an outcome is a fact. It completes the task as soon as that may be. One that was
