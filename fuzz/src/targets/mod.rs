@@ -6,6 +6,7 @@ mod cron;
 mod event;
 mod journal;
 mod manifest;
+mod markup;
 mod moment;
 mod places;
 mod schema;
@@ -32,7 +33,7 @@ pub struct Target {
 const MIB: usize = 1 << 20;
 
 /// Every target, in the order of their names.
-pub const ALL: [Target; 11] = [
+pub const ALL: [Target; 12] = [
     // Nodes and findings of a document of the greatest size, several times over.
     Target { name: "bundle", run: bundle::run, memory_bytes_max: 64 * MIB },
     // The largest values that the limits of a condition allow.
@@ -41,6 +42,8 @@ pub const ALL: [Target; 11] = [
     Target { name: "event", run: event::run, memory_bytes_max: 16 * MIB },
     Target { name: "journal", run: journal::run, memory_bytes_max: 16 * MIB },
     Target { name: "manifest", run: manifest::run, memory_bytes_max: 16 * MIB },
+    // The longest text, as a tree and a few times as text, each letter of it escaped.
+    Target { name: "markup", run: markup::run, memory_bytes_max: 32 * MIB },
     Target { name: "moment", run: moment::run, memory_bytes_max: MIB },
     Target { name: "schema", run: schema::run, memory_bytes_max: 64 * MIB },
     Target { name: "segment", run: segment::run, memory_bytes_max: 16 * MIB },

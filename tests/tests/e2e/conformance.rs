@@ -1,6 +1,6 @@
 //! A server is held to the boundary of Interlinkers, as any server is that speaks the routes.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use interlink_conformance::{Group, Need, cases};
 
@@ -9,12 +9,27 @@ use crate::server::{Server, interlink, printed};
 /// The program that holds a server to the boundary.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_interlink-conformance-under-test");
 
+/// What the program says of a server, with these arguments.
+fn asked(server: &Server, arguments: &[&str]) -> Output {
+    let mut program = Command::new(PROGRAM);
+    program.args(["--server", &server.address()]).args(arguments).env("INTERLINK_TOKEN", server.operator().token());
+    program.output().expect("it runs")
+}
+
+#[test]
+fn a_server_keeps_blobs_of_so_many_bytes_and_tells_people_and_guests_that_there_is_no_more_room() {
+    let mut server = Server::start();
+    let output = asked(&server, &["--room", "an asset keeps blobs of so many bytes"]);
+    let said = printed(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.ends_with(": 1 kept, 0 broken, 0 not asked\n"), "{said}");
+    server.audit();
+}
+
 #[test]
 fn the_program_sees_a_server_keep_to_the_boundary_and_says_what_it_cannot_be_asked() {
     let mut server = Server::start();
-    let mut program = Command::new(PROGRAM);
-    program.args(["--server", &server.address(), "--room"]).env("INTERLINK_TOKEN", server.operator().token());
-    let output = program.output().expect("it runs");
+    let output = asked(&server, &[]);
     let said = printed(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
     let mut lines: Vec<_> = said.lines().collect();
@@ -23,7 +38,7 @@ fn the_program_sees_a_server_keep_to_the_boundary_and_says_what_it_cannot_be_ask
     assert_eq!(lines.len(), all.len(), "a line for each case: {said}");
     // What it is not asked needs what no route gives; every other case is kept.
     for (case, line) in all.iter().zip(&lines) {
-        let needs_more = case.needs.iter().any(|need| !matches!(need, Need::Outside | Need::Room));
+        let needs_more = case.needs.iter().any(|need| *need != Need::Outside);
         let word = if needs_more { "not asked" } else { "kept" };
         let wanted = format!("{word:>9}  {:<10}  {}", case.group.as_str(), case.name);
         assert!(line.starts_with(&wanted), "{line:?} does not begin with {wanted:?}");

@@ -6,18 +6,14 @@
 //! it beside, as safe HTML. A string that no schema marks is text, whatever stands in it.
 
 mod places;
-mod safe;
 
 use std::collections::BTreeMap;
 
+pub use interlink_markup::{MARKUP_BYTES_MAX, safe_html, safe_markdown};
 use serde_json::Value;
 
 use self::places::marked;
 pub(crate) use self::places::{Kinds, said_kinds};
-pub use self::safe::{safe_html, safe_markdown};
-
-/// The longest text that is HTML or Markdown, in bytes.
-pub const MARKUP_BYTES_MAX: usize = 64 << 10;
 /// All such texts of one answer together, in bytes: what making them safe may cost.
 pub const MARKUP_TOTAL_BYTES_MAX: usize = 512 << 10;
 /// Such texts in one answer.

@@ -63,6 +63,7 @@ fn call() -> Vec<Case> {
             "host-calls",
             "memory",
             "host-bytes",
+            "deadline",
         ]),
         case("a guest that declares what is no JSON", harming_with("(call $declare TEXT) (call $null)", b"{\"a\":"))
             .fails(&["output"]),

@@ -1,9 +1,15 @@
-//! The allow-list. What is left of a text has none but these elements and attributes, whatever was written.
+//! HTML and Markdown that anybody may have written, as it may be shown: a crate of its own, so that a fuzzer reads what it reads
+//! without the host of guests around it.
+//!
+//! There is an allow-list. What is left of a text has none but these elements and attributes, whatever was written.
 //!
 //! It is made in two passes. The first reads the text token by token, drops every tag that is not on the list, and closes what
 //! was opened, in order and at a bounded depth; ammonia then builds the tree of that and keeps to the same list. Without the
 //! first pass a text of some kilobytes could cost minutes: the tree that HTML asks to be built of unclosed tags grows with the
 //! square of their number, and so does the time for letters that are escaped, which is why stand-ins go through the second.
+
+#[cfg(any(test, feature = "suite"))]
+pub mod reader;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -15,8 +21,13 @@ use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{BufferQueue, StartTag, Tag, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 use pulldown_cmark::{Event, Options, Parser, Tag as MarkdownTag, TagEnd};
 
+/// The longest text that is HTML or Markdown, in bytes: what is longer is not to be given here.
+pub const MARKUP_BYTES_MAX: usize = 64 << 10;
 /// Elements inside each other that are kept; the text of deeper ones is kept without them.
 pub const MARKUP_NESTING_MAX: usize = 24;
+
+/// How often a text is read until it stays as it is. Of one that does not, its words alone are left.
+const READINGS_MAX: usize = 6;
 
 /// Elements that may stand in a paragraph.
 const PHRASES: [&str; 17] = [
@@ -95,9 +106,33 @@ static ALLOWED: LazyLock<Builder<'static>> = LazyLock::new(|| {
 });
 
 /// HTML that anybody may have written, as it may be shown: no scripts, styles, handlers, forms, images or frames, and no links
-/// but to `http`, `https`, `mailto` and `tel`.
+/// but to `http`, `https`, `mailto` and `tel`. Read again, as browsers do, it is what it is: a text that becomes something else by
+/// being read could become what is not safe.
 pub fn safe_html(text: &str) -> String {
-    let safe = ALLOWED.clean(&straightened(text)).to_string();
+    let mut safe = read(text, Keeps::Elements);
+    for _ in 1..READINGS_MAX {
+        let again = read(&safe, Keeps::Elements);
+        if again == safe {
+            return safe;
+        }
+        safe = again;
+    }
+    read(&safe, Keeps::Words)
+}
+
+/// What of a text is kept when it is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Keeps {
+    /// All that is on the list.
+    #[default]
+    Elements,
+    /// No element at all.
+    Words,
+}
+
+/// A text, read once, as it may be shown.
+fn read(text: &str, keeps: Keeps) -> String {
+    let safe = ALLOWED.clean(&straightened(text, keeps)).to_string();
     let mut written = String::with_capacity(safe.len());
     for letter in safe.chars() {
         match STAND_INS.iter().find(|(_, stand_in, _)| *stand_in == letter) {
@@ -124,10 +159,11 @@ pub fn safe_markdown(text: &str) -> String {
 }
 
 /// The same text with its tags in order: what is opened is closed, at a bounded depth, and nothing else is left.
-fn straightened(text: &str) -> String {
+fn straightened(text: &str, keeps: Keeps) -> String {
     let input = BufferQueue::default();
     input.push_back(StrTendril::from(text));
-    let tokenizer = Tokenizer::new(Straight::default(), TokenizerOpts::default());
+    let tokenizer =
+        Tokenizer::new(Straight(RefCell::new(Written { keeps, ..Written::default() })), TokenizerOpts::default());
     // It stops at the end of a script; there is none to run.
     while !input.is_empty() {
         let _ = tokenizer.feed(&input);
@@ -136,11 +172,11 @@ fn straightened(text: &str) -> String {
     tokenizer.sink.0.into_inner().ended()
 }
 
-#[derive(Default)]
 struct Straight(RefCell<Written>);
 
 #[derive(Default)]
 struct Written {
+    keeps: Keeps,
     html: String,
     /// Text since the last tag.
     text: String,
@@ -200,7 +236,8 @@ impl Written {
             self.dropping = Some(name);
             return TokenSinkResult::RawData(kind);
         }
-        let Some(name) = elements().find(|name| *name == &*tag.name) else { return TokenSinkResult::Continue };
+        let known = elements().find(|name| *name == &*tag.name && self.keeps == Keeps::Elements);
+        let Some(name) = known else { return TokenSinkResult::Continue };
         if !PHRASES.contains(&name) && self.open.contains(&"p") {
             self.close("p");
         }
@@ -217,7 +254,10 @@ impl Written {
                 self.html.push(' ');
                 self.html.push_str(attribute_name);
                 self.html.push_str("=\"");
-                self.value(&attribute.value);
+                match attribute_name {
+                    "href" => self.value(&address(&attribute.value)),
+                    _ => self.value(&attribute.value),
+                }
                 self.html.push('"');
             }
         }
@@ -258,6 +298,13 @@ impl Written {
         }
         self.html
     }
+}
+
+/// An address as browsers read it: without what nobody sees before its scheme, or in it.
+fn address(written: &str) -> String {
+    let is_seen = |letter: &char| !letter.is_control() && STAND_INS.iter().all(|(_, stand_in, _)| stand_in != letter);
+    let seen: String = written.chars().filter(is_seen).collect();
+    seen.trim_matches(' ').to_owned()
 }
 
 #[cfg(test)]
