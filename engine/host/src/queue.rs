@@ -156,7 +156,9 @@ pub(crate) struct Queue {
     /// Places that one Interlinker may have.
     share: usize,
     /// Places that slow calls may have.
-    pub slow_max: usize,
+    slow_max: usize,
+    /// Threads that have stepped back and are kept for what is behind, while they run nothing.
+    pub kept_back: usize,
     budget: Budget,
     limits: Arc<Limits>,
     began: Instant,
@@ -185,6 +187,7 @@ impl Queue {
             back: Condvar::new(),
             share: places.div_ceil(2),
             slow_max: (places / 2).max(1),
+            kept_back: places,
             budget: Budget { ms_per_s: limits.cpu_ms_per_s, burst_ms: limits.cpu_burst_ms },
             limits: Arc::clone(limits),
             began: Instant::now(),
@@ -241,7 +244,7 @@ impl Queue {
             };
             let Some((turn, standing)) = found else {
                 self.nudge(&mut waiting);
-                if has_stepped_back() && waiting.idle.stepped_back() >= self.slow_max {
+                if has_stepped_back() && waiting.idle.stepped_back() >= self.kept_back {
                     return Err(Leave::SteppedBack);
                 }
                 waiting.idle.put(Arc::clone(&own), has_stepped_back());

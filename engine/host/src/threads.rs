@@ -86,7 +86,7 @@ impl Host {
         let limits = Arc::new(limits);
         let queue = Arc::new(Queue::new(places, &limits));
         // Those that have stepped back and wait for the next slow call are no use to prompt ones.
-        let threads = under_way + queue.slow_max;
+        let threads = under_way + queue.kept_back;
         let stop = Arc::new(AtomicBool::new(false));
         let (running, ended) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
         let worker =
