@@ -21,6 +21,8 @@ const TOUCH: &str = "(local $i i32)
       (br_if $again (i32.lt_u (local.get $i) (i32.const 100000))))
     (call $set (i32.const 32) (i32.const 3) (i32.const 16) (i32.const 4))
     (call $null)";
+/// One town at a time: what another does in this process would count as ours.
+static ONE_TOWN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 const SPIN: &str = "(loop $again (br $again)) unreachable";
 
 fn component(number: usize) -> Outcome<(String, Vec<u8>)> {
@@ -62,6 +64,7 @@ async fn town(options: Options) -> Outcome<(Town, tempfile::TempDir)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_assets_of_which_some_never_end_keep_the_others_as_they_are_alone_with_their_commits() {
+    let _one = ONE_TOWN.lock().await;
     let (town, _place) = town(Options::default()).await.expect("it is made");
     let (kept, rounds) = measured(&town, *ROUNDS.end()).await.expect("the others are served");
     assert!(kept, "medians within twice, 99 of a hundred within twice and two ticks: {rounds:?}");
@@ -70,6 +73,7 @@ async fn a_thousand_assets_of_which_some_never_end_keep_the_others_as_they_are_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_without_places_and_budgets_does_not_keep_it_and_the_check_sees_that() {
+    let _one = ONE_TOWN.lock().await;
     // Places for far more calls than there are cores, half of which slow ones may have.
     let places = 64;
     let without = Limits { cpu_ms_per_s: 100_000, cpu_burst_ms: 60_000, calls_aside: places, ..Limits::default() };
