@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::call::{Call, Called, Cost, Failure};
 use crate::durable::Durable;
@@ -24,9 +24,10 @@ use crate::publish::{Inspected, PublishError, digest, read};
 use crate::queue::{Full, Job, Leave, Load, MayBegin, Queue, Tell};
 use crate::run::run;
 
-/// Memory that an instance's slot keeps from call to call, where it was written to: bringing it back to what it was is cheaper
-/// than asking for it again. A guest in JavaScript writes half of this.
-const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+/// Memory that an instance's slot keeps from call to call: clearing it is cheaper than asking for it again. All of it is
+/// cleared. Finding with the kernel's scan of pages what was written is faster, and misses what was swapped out: a call could
+/// then see what another has left (wasmtime's pull request 14357).
+const KEEP_RESIDENT_BYTES: usize = 256 << 10;
 
 /// How a host is made.
 pub struct HostConfig {
@@ -256,7 +257,6 @@ fn engine_config(under_way: usize, limits: &Limits) -> Config {
         .max_tables_per_component(limits.core_instances)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
-        .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(16 << 10);
     let mut config = Config::new();
