@@ -179,7 +179,7 @@ fn of_process(
     version: u64,
 ) -> Outcome<Option<Notice>> {
     let at = stream(StreamKind::Process, id.bytes());
-    let told = match event_at(core, &at, &id, position, version)? {
+    let (told, stamp) = match event_at(core, &at, &id, position, version)? {
         Some((ProcessEvent::AssetWithdrawn(told), stamp, _)) => (told, stamp),
         Some((ProcessEvent::PeopleTold(told), stamp, _)) => {
             let said = Said::Unfinished { of: told.of, role: told.role };
@@ -188,7 +188,6 @@ fn of_process(
         }
         _ => return Ok(None),
     };
-    let (told, stamp) = told;
     let withdrawal = catalogue.withdrawal(&told.interlinker).filter(|withdrawal| withdrawal.how == told.how);
     let reason = withdrawal.and_then(|withdrawal| withdrawal.reason);
     Ok(Some(Notice {

@@ -4,6 +4,7 @@
 
 mod asset;
 mod calls;
+mod parts;
 mod process;
 mod trust;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use self::asset::*;
 pub use self::calls::*;
+pub use self::parts::*;
 pub use self::process::*;
 pub use self::trust::*;
 use crate::events;

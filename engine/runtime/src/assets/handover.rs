@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use interlink_host::{Besides, Rendered};
+use interlink_host::{Besides, Failure, Fault, LogLine, Rendered};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
@@ -14,7 +14,7 @@ use interlink_model::process::Command;
 use serde_json::Value as Json;
 
 use super::lane::{AssetCell, Lane, Snapshot};
-use super::written::{settle_events, written_events};
+use super::written::{failed, settle_events, written_events};
 use super::{Acted, Assets};
 use crate::calls::{Recorder, settle_end};
 use crate::core::{Fate, settled};
@@ -143,6 +143,29 @@ impl Assets {
         let used = InterlinkerUsed { outcome: UseOutcome::Refused, reason: Some("quota-exceeded".into()), ..used };
         settled(self.processes.record_use(process, actor, used, Some(recorder), None, Permit::default())).await?;
         Err(trouble)
+    }
+
+    /// Ends a call that its Interlinker refused or in which it failed: with why, and what becomes of its record. Of one that was
+    /// not recorded it is not known what became, and it stays open.
+    pub(super) fn end_failed(
+        &self,
+        process: &Arc<ProcessCell>,
+        actor: Actor,
+        failure: Failure,
+        logs: &[LogLine],
+        used: InterlinkerUsed,
+        recorder: &Arc<Recorder>,
+        answer: impl FnOnce(&Trouble) -> Option<NewRecord>,
+        permit: Permit,
+    ) -> Outcome<(Trouble, Fate)> {
+        if let Failure::Failed(fault @ Fault::NotRecorded(_)) = &failure {
+            return Err(Trouble::Unknown(fault.to_string()));
+        }
+        self.keep_failure(&failure, logs, recorder);
+        let (trouble, used) = failed(used, failure);
+        let record = answer(&trouble);
+        let fate = self.processes.record_use(process, actor, used, Some(recorder), record, permit);
+        Ok((trouble, fate))
     }
 
     /// Ends a call that asked the world outside and whose outcome the process does not take. One of which it is not known

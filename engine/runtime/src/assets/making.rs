@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use interlink_host::{Entry, Failure, Fault, Interlinker};
+use interlink_host::{Entry, Interlinker};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::{Actor, Stamp};
@@ -17,7 +17,7 @@ use super::calling::{Seen, call_context, given_of, log};
 use super::handover::kept_bytes;
 use super::lane::{AssetCell, Place, Snapshot};
 use super::rows::value_key;
-use super::written::{changes_of, failed, settle_events, used, with_besides, written_events};
+use super::written::{changes_of, settle_events, used, with_besides, written_events};
 use super::{Assets, For, Instantiation};
 use crate::ambient::asset_id;
 use crate::calls::{Calling, Recorder, settle_end};
@@ -91,12 +91,11 @@ impl Assets {
         let used = used(UseKind::Instantiate, &new.interlinker, &new.task, duration_us);
         let done = match called.result {
             Ok(done) => done,
-            Err(Failure::Failed(fault @ Fault::NotRecorded(_))) => return Err(Trouble::Unknown(fault.to_string())),
             Err(failure) => {
-                self.keep_failure(&failure, &called.logs, &recorder);
-                let (trouble, used) = failed(used, failure);
-                let (_, record) = answer(Err(&trouble));
-                let fate = self.processes.record_use(process, actor, used, Some(&recorder), record, permit);
+                let answer = |trouble: &Trouble| answer(Err(trouble)).1;
+                let logs = &called.logs;
+                let (trouble, fate) =
+                    self.end_failed(process, actor, failure, logs, used, &recorder, answer, permit)?;
                 settled(fate).await?;
                 return Err(trouble);
             }

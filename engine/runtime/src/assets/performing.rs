@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interlink_host::{CallContext, Entry, Failure, Fault, Interlinker, Problem};
+use interlink_host::{CallContext, Entry, Interlinker, Problem};
 use interlink_journal::NewRecord;
 use interlink_model::event::Actor;
 use interlink_model::facts::*;
@@ -11,7 +11,7 @@ use interlink_model::sealed::Sealed;
 use super::calling::{Seen, call_context, given_of, log, roles_of};
 use super::handover::{Performed, kept_bytes};
 use super::lane::{AssetCell, Place, Snapshot};
-use super::written::{changes_of, failed, used, with_besides};
+use super::written::{changes_of, used, with_besides};
 use super::{Acted, Assets, Deed, Use, alarms, anonymous};
 use crate::archive;
 use crate::calls::{Calling, Recorder};
@@ -190,13 +190,12 @@ impl Assets {
                         }
                     }
                 }
-                Err(Failure::Failed(fault @ Fault::NotRecorded(_))) => return Err(Trouble::Unknown(fault.to_string())),
                 Err(failure) => {
-                    self.keep_failure(&failure, &called.logs, &recorder);
-                    let (trouble, used) = failed(used, failure);
                     // Decided on what calls before it will have left: its record is behind theirs in the journal.
-                    let (_, record) = answer(Err(&trouble));
-                    let fate = self.processes.record_use(process, actor, used, Some(&recorder), record, permit);
+                    let answer = |trouble: &Trouble| answer(Err(trouble)).1;
+                    let logs = &called.logs;
+                    let (trouble, fate) =
+                        self.end_failed(process, actor, failure, logs, used, &recorder, answer, permit)?;
                     drop(lane);
                     settled(fate).await?;
                     return Err(trouble);
