@@ -373,11 +373,7 @@ impl Workshop {
         task: &str,
         role: Option<&str>,
     ) -> Result<(), Failed> {
-        // A long process is read whole for it, while others are to have what is theirs in time.
-        let (core, process) = (Arc::clone(&self.core), cell.process());
-        let (task, role) = (task.to_owned(), role.map(str::to_owned));
-        let asking = tokio::task::spawn_blocking(move || reminding::whom(&core, &process, &task, role.as_deref()));
-        let to = asking.await.map_err(|_| Trouble::Unknown("whom a task concerns could not be read".into()))??;
+        let to = reminding::whom(&self.core, &cell.process(), task, role).await?;
         self.tell(cell, &Command::NoteTold { effect: number, to }).await.map_err(Failed::Later)
     }
 }

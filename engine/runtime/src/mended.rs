@@ -11,7 +11,7 @@ use interlink_journal::{
     BODY_BYTES_MAX, Body, Damage, DamageKind, Journal, NewRecord, Position, Record, RecordKind, Stream,
 };
 use interlink_model::asset::Asset;
-use interlink_model::event::{Actor, Stamp};
+use interlink_model::event::{Actor, Stamp, Unreadable, envelope};
 use interlink_model::id::{AssetId, Micros, ProcessId};
 use interlink_model::process::Process;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ use serde_bytes::ByteBuf;
 use crate::catalogue::Catalogue;
 use crate::core::Core;
 use crate::error::{Outcome, Trouble};
+
+/// Records of a history that are read in one go where they are not all held at once.
+pub(crate) const RECORDS_AT_ONCE: usize = 256;
 
 /// What a record of kind [`RecordKind::Repaired`] holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -91,20 +94,74 @@ pub(crate) fn last(core: &Core, at: &Stream) -> Option<(Record, Mended)> {
 
 /// All that can be read of a stream, in order, those that say that it was mended among them.
 pub(crate) fn whole(core: &Core, at: &Stream, what: &'static str, id: &dyn std::fmt::Display) -> Outcome<Vec<Record>> {
-    let read = |from, last| core.journal.read_back(at, from, last).map_err(|error| Trouble::of_read(error, what, id));
-    let records = core.journal.read_stream(at, 0, Position::MAX).map_err(|error| Trouble::of_read(error, what, id))?;
-    let mut pieces = vec![records];
-    while let Some((record, mended)) =
-        pieces.last().and_then(|piece| Some((piece.first()?, Mended::of(piece.first()?)?)))
-    {
-        let (version, previous) = (record.version, record.previous);
-        if let Some(previous) = previous.filter(|_| mended.lost_to + 1 < version) {
-            pieces.push(read(mended.lost_to + 1, previous)?);
-        }
-        let Some(before) = mended.before else { break };
-        pieces.push(read(0, before)?);
+    let mut walk = Backwards::of(&*core.journal, *at, what, id)?;
+    let mut pieces = Vec::new();
+    while let Some(piece) = walk.page(usize::MAX)? {
+        pieces.push(piece);
     }
     Ok(pieces.into_iter().rev().flatten().collect())
+}
+
+/// All that can be read of a stream, from its end to its beginning.
+pub(crate) struct Backwards<'a> {
+    journal: &'a dyn Journal,
+    at: Stream,
+    what: &'static str,
+    id: &'a dyn std::fmt::Display,
+    /// What is still to be read, the next at the end.
+    left: Vec<Stretch>,
+}
+
+/// Records of a stream between which nothing is lost.
+struct Stretch {
+    from: u64,
+    to: u64,
+    /// Position of the last of them.
+    last: Position,
+}
+
+impl<'a> Backwards<'a> {
+    pub fn of(
+        journal: &'a dyn Journal,
+        at: Stream,
+        what: &'static str,
+        id: &'a dyn std::fmt::Display,
+    ) -> Outcome<Self> {
+        let head = journal.head(&at).map_err(|error| Trouble::of_read(error, what, id))?;
+        let left = head.map(|head| Stretch { from: 0, to: head.version, last: head.position }).into_iter().collect();
+        Ok(Self { journal, at, what, id, left })
+    }
+
+    /// The next page: at most so many records, in order of their versions, all of them before those of the page before it.
+    pub fn page(&mut self, most: usize) -> Outcome<Option<Vec<Record>>> {
+        let Some(Stretch { from, to, last }) = self.left.pop() else { return Ok(None) };
+        let page_from = from.max(to.saturating_sub(most as u64 - 1));
+        let read = self.journal.read_back(&self.at, page_from, last);
+        let page = read.map_err(|error| Trouble::of_read(error, self.what, self.id))?;
+        let Some(first) = page.first() else { return Ok(None) };
+        match Mended::of(first) {
+            Some(mended) => {
+                if let Some(before) = mended.before {
+                    self.left.push(Stretch { from: 0, to: mended.lost_from.saturating_sub(1), last: before });
+                }
+                let between = first.previous.filter(|_| mended.lost_to + 1 < first.version);
+                self.left.extend(between.map(|last| Stretch { from: mended.lost_to + 1, to: first.version - 1, last }));
+            }
+            None => {
+                let rest = first.previous.filter(|_| from < first.version);
+                self.left.extend(rest.map(|last| Stretch { from, to: first.version - 1, last }));
+            }
+        }
+        Ok(Some(page))
+    }
+
+    /// Who made the events of the next page, of which no more is read.
+    pub fn actors(&mut self, most: usize) -> Outcome<Option<Vec<Actor>>> {
+        let Some(page) = self.page(most)? else { return Ok(None) };
+        let events = page.iter().filter(|record| record.kind != RecordKind::Repaired);
+        let actors = events.map(|event| Ok(envelope(&event.body)?.2.actor)).collect::<Result<_, Unreadable>>();
+        actors.map(Some).map_err(|_| Trouble::Damaged { what: self.what, id: self.id.to_string() })
+    }
 }
 
 /// Says which damage is known to be behind streams that go on from their state, and which is not.
@@ -138,4 +195,50 @@ pub(crate) fn sort(journal: &dyn Journal, damage: Vec<Damage>) -> (Vec<(Damage, 
         }
     }
     (sorted, left)
+}
+
+#[cfg(test)]
+mod tests {
+    use interlink_journal::Append;
+    use interlink_journal::suite::{Durable, MemoryJournal};
+
+    use super::*;
+
+    const AT: Stream = Stream { kind: 1, id: [1; 16] };
+
+    fn append(journal: &MemoryJournal, record: NewRecord) {
+        journal.submit(Append { records: vec![record], at_us: 0 }, Box::new(|fate| assert!(fate.is_ok())));
+    }
+
+    fn event(version: u64) -> NewRecord {
+        NewRecord { stream: AT, version, process: [1; 16], kind: RecordKind::Event, key: 1, body: Body::new(vec![]) }
+    }
+
+    #[test]
+    fn a_stream_is_read_from_its_end_a_page_at_a_time_and_past_what_is_lost() {
+        let journal = MemoryJournal::open_at_once(Durable::new([1; 16]));
+        (0..5).for_each(|version| append(&journal, event(version)));
+        let before = journal.position_of(&AT, 2).expect("read");
+        let mended = Mended {
+            at: Micros(0),
+            lost_from: 3,
+            lost_to: 3,
+            before,
+            positions: Vec::new(),
+            state: None,
+            values: BTreeMap::new(),
+            assets: Vec::new(),
+        };
+        append(&journal, mended.record(AT, 5, [1; 16], 1).expect("small"));
+        (6..10).for_each(|version| append(&journal, event(version)));
+        for most in [1, 2, 3, 100] {
+            let mut walk = Backwards::of(&journal, AT, "stream", &"1").expect("a head");
+            let mut versions = Vec::new();
+            while let Some(page) = walk.page(most).expect("read") {
+                assert!(page.len() <= most);
+                versions.extend(page.iter().rev().map(|record| record.version));
+            }
+            assert_eq!(versions, [9, 8, 7, 6, 5, 4, 2, 1, 0], "{most} at a time");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::processes::roles_in;
 /// Whom to tell. A reminder of a task that is somebody's is theirs alone; every other is for whoever takes part and has a role
 /// that the task wants, an escalation for whoever has its role. Where nobody has it, all who take part are told: it is nobody's
 /// otherwise.
-pub(crate) fn whom(core: &Core, process: &Process, task: &str, role: Option<&str>) -> Outcome<Vec<PersonId>> {
+pub(crate) async fn whom(core: &Core, process: &Process, task: &str, role: Option<&str>) -> Outcome<Vec<PersonId>> {
     let number = process.plan.outline.task_index(task);
     let assignee = number.and_then(|number| process.tasks[number].stage.person());
     if let Some(assignee) = assignee.filter(|_| role.is_none()) {
@@ -25,7 +25,7 @@ pub(crate) fn whom(core: &Core, process: &Process, task: &str, role: Option<&str
         (None, Some(number)) => process.plan.task(number).roles.iter().map(String::as_str).collect(),
         (None, None) => Vec::new(),
     };
-    let people = taking_part_as(core, process.id)?;
+    let people = taking_part_as(core, process.id).await?;
     Ok(with_a_role(&people, &wanted, |actor| roles_in(actor, &process.plan)))
 }
 

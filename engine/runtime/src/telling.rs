@@ -170,7 +170,7 @@ impl Telling {
             return Ok(());
         }
         let cell = self.processes.cell(asset.process)?;
-        let to = taking_part(&self.core, asset.process)?.into_iter().collect();
+        let to = taking_part(&self.core, asset.process).await?.into_iter().collect();
         let command = Command::NoteWithdrawn { asset: asset.id, interlinker: interlinker.clone(), how, to };
         let ask = Ask { command: &command, note: None, expected: None };
         let answer = |_: &crate::processes::Done<'_>| (Answer::default(), None);

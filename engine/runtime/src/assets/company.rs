@@ -10,16 +10,15 @@ use std::time::Duration;
 
 use interlink_host::{Company, Grants, Problem};
 use interlink_model::event::Actor;
-use interlink_model::facts::ProcessEvent;
 use interlink_model::id::{AssetId, CallId, PersonId, ProcessId, StreamKind};
 use serde_json::{Value as Json, json};
 
 use super::{Acted, Assets, Deed, Use, guest_of, roles_of};
-use crate::catalogue::events_of;
 use crate::core::Core;
 use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Entry, Request};
+use crate::mended::{Backwards, RECORDS_AT_ONCE};
 use crate::people::{Caller, CallerKind};
 use crate::processes::ProcessCell;
 use crate::usage::registry::{self, UseFilter};
@@ -51,7 +50,7 @@ fn problem(code: &str, detail: impl Into<String>) -> Problem {
 impl Company for Neighbours {
     fn people(&self) -> String {
         let Some(assets) = self.assets.upgrade() else { return "[]".into() };
-        told(&taking_part(&assets.core, self.process.id).unwrap_or_default())
+        told(&self.runtime.block_on(taking_part(&assets.core, self.process.id)).unwrap_or_default())
     }
 
     fn act(&self, grants: &Grants, number: u32, asset: &str, action: &str, input: &str) -> Result<String, Problem> {
@@ -140,25 +139,37 @@ fn patience(asking: AssetId, asked: AssetId) -> Duration {
 }
 
 /// Who takes part in a process: whoever did something in it, or used one of its assets; so many of them.
-pub(crate) fn taking_part(core: &Core, id: ProcessId) -> Outcome<BTreeSet<PersonId>> {
-    Ok(taking_part_as(core, id)?.into_keys().collect())
+pub(crate) async fn taking_part(core: &Core, id: ProcessId) -> Outcome<BTreeSet<PersonId>> {
+    Ok(taking_part_as(core, id).await?.into_keys().collect())
 }
 
-/// The same, and as what: as an operator, where they were one at least once.
-pub(crate) fn taking_part_as(core: &Core, id: ProcessId) -> Outcome<BTreeMap<PersonId, Actor>> {
-    let at = stream(StreamKind::Process, id.bytes());
-    let events = events_of::<ProcessEvent>(core, &at, "process", &id)?;
-    let filter = UseFilter { process: Some(id), ..UseFilter::default() };
-    let uses = registry::page(&core.state, &filter, 0, registry::ROWS_PER_PAGE_MAX).uses;
-    let actors = events.iter().map(|(_, stamp, ..)| stamp.actor).chain(uses.iter().map(|(_, used)| used.actor));
+/// The same, and as what: as an operator, where they were one at least once. All of the process's history is read for it, a
+/// page at a time, and whoever waits for the same thread has their turn between two.
+pub(crate) async fn taking_part_as(core: &Core, id: ProcessId) -> Outcome<BTreeMap<PersonId, Actor>> {
     let mut people = BTreeMap::new();
-    for (person, actor) in actors.filter_map(|actor| Some((actor.person()?, actor))) {
+    let mut history = Backwards::of(&*core.journal, stream(StreamKind::Process, id.bytes()), "process", &id)?;
+    while let Some(actors) = history.actors(RECORDS_AT_ONCE)? {
+        note(&mut people, actors);
+        tokio::task::yield_now().await;
+    }
+    let filter = UseFilter { process: Some(id), ..UseFilter::default() };
+    let mut after = Some(0);
+    while let Some(reached) = after {
+        let page = registry::page(&core.state, &filter, reached, RECORDS_AT_ONCE);
+        note(&mut people, page.uses.iter().map(|(_, used)| used.actor));
+        after = page.next;
+        tokio::task::yield_now().await;
+    }
+    Ok(so_many(people))
+}
+
+fn note(people: &mut BTreeMap<PersonId, Actor>, actors: impl IntoIterator<Item = Actor>) {
+    for (person, actor) in actors.into_iter().filter_map(|actor| Some((actor.person()?, actor))) {
         let known = people.entry(person).or_insert(actor);
         if matches!(actor, Actor::Operator(_)) {
             *known = actor;
         }
     }
-    Ok(so_many(people))
 }
 
 fn so_many(people: BTreeMap<PersonId, Actor>) -> BTreeMap<PersonId, Actor> {

@@ -10,7 +10,7 @@ mod signed;
 mod trusting;
 mod withdrawing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ use interlink_host::{Host, Interlinker, Rendered};
 use interlink_journal::{NewRecord, Position};
 use interlink_model::asset::Asset;
 use interlink_model::event::Actor;
-use interlink_model::facts::{InterlinkerRef, ProcessEvent, SchemaSource};
+use interlink_model::facts::{InterlinkerRef, SchemaSource};
 use interlink_model::id::{AssetId, IncidentId, Micros, PersonId, ProcessId, StreamKind};
 use interlink_model::process::{Command, Incident, NewProcess, Process};
 use interlink_model::schema::authoring::Parsed;
@@ -38,7 +38,7 @@ use crate::assets::{
 use crate::backup::Source;
 use crate::calls::Interrupted;
 use crate::catalogue::{
-    Catalogue, CatalogueEntry, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, Withdrawal, events_of,
+    Catalogue, CatalogueEntry, InterlinkerVersion, Made, Pause, ProblemProfile, SchemaVersion, Withdrawal,
 };
 use crate::core::Core;
 use crate::dispatch::{ByHand, Dispatcher};
@@ -47,6 +47,7 @@ use crate::effects::Workshop;
 use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Entry, Gate, Permit, Request};
 use crate::guard::{BreakerView, Tally};
+use crate::mended::{Backwards, RECORDS_AT_ONCE};
 use crate::people::{Caller, People};
 use crate::processes::{Ask, Done, Making, Processes};
 use crate::scrub::Scrubber;
@@ -650,10 +651,11 @@ impl Engine {
     /// People who did something in a process.
     pub fn people_of(&self, id: ProcessId) -> Outcome<Vec<PersonId>> {
         let at = stream(StreamKind::Process, id.bytes());
-        let events = events_of::<ProcessEvent>(&self.core, &at, "process", &id)?;
-        let mut people: Vec<_> = events.iter().filter_map(|(_, stamp, ..)| stamp.actor.person()).collect();
-        people.sort();
-        people.dedup();
-        Ok(people)
+        let mut history = Backwards::of(&*self.core.journal, at, "process", &id)?;
+        let mut people = BTreeSet::new();
+        while let Some(actors) = history.actors(RECORDS_AT_ONCE)? {
+            people.extend(actors.into_iter().filter_map(Actor::person));
+        }
+        Ok(people.into_iter().collect())
     }
 }
