@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::component::with_manifest;
+use crate::link::linked;
 use crate::project::{Made, Runner};
 use crate::tools::{Npm, below, built_with_js, told};
 use crate::world::{Described, WORLD};
@@ -40,7 +41,7 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<Made> 
     // It is made anew each time.
     let _ = fs::remove_file(&entry_path);
     made?;
-    let component = fs::read(&out).map_err(AuthorError::reading(&out))?;
+    let component = linked(fs::read(&out).map_err(AuthorError::reading(&out))?, &kept.join("wit"), tell);
     Ok(Made { component: with_manifest(component, &manifest)?, manifest, example_places: described.places })
 }
 

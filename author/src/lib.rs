@@ -7,6 +7,7 @@ mod component;
 mod create;
 mod error;
 mod javascript;
+mod link;
 mod project;
 mod provenance;
 mod python;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::component::with_manifest;
+use crate::link::linked;
 use crate::project::{Made, Runner};
 use crate::tools::{Pip, built_with_python, told};
 use crate::world::{Described, WORLD};
@@ -41,7 +42,7 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(&str)) -> Outcome<Made> 
         componentize.arg("-p").arg(path);
     }
     told(componentize.arg("-o").arg(&out).current_dir(folder), "no component can be made of it")?;
-    let component = fs::read(&out).map_err(AuthorError::reading(&out))?;
+    let component = linked(fs::read(&out).map_err(AuthorError::reading(&out))?, &kept.join("wit"), tell);
     Ok(Made { component: with_manifest(component, &manifest)?, manifest, example_places: described.places })
 }
 

@@ -73,6 +73,21 @@ function told(error) {
   return `${error.name}: ${error.message}\n${error.stack ?? ""}`.trimEnd();
 }
 
+/** What a call can allocate before garbage is looked for, about: bytes. */
+const ALLOCATED_MAX = 1024 * 1024;
+
+/**
+ * Has garbage looked for now, while the component is made, and not in each call: whoever looks writes to every object, and a call
+ * would do that to all that was there before it. It is looked for where what is allocated has grown by half since the last time,
+ * so that something large is, that time. What no longer refers to anything is freed at once, as ever.
+ */
+function settle() {
+  let room = new ArrayBuffer(2 * ALLOCATED_MAX);
+  // Where an object is made, it is seen whether it is time.
+  for (let made = 0; made < 3; made += 1) ({ room });
+  room = null;
+}
+
 /** What the component exports: an Interlinker behind the functions of its world, by interface. It has those that its class needs. */
 export function serve(Kind) {
   const run = (what, name, input) => {
@@ -95,5 +110,6 @@ export function serve(Kind) {
   };
   const migration = { migrate: (version) => run("migrate", undefined, JSON.stringify(version)) };
   const alarms = { ring: (name, input) => run("ring", name, input) };
+  settle();
   return { asset, migration, alarms };
 }

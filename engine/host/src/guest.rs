@@ -91,6 +91,13 @@ impl Guest {
         }
     }
 
+    /// The call is over: it lets go of the world outside and of what it was given; answers what it has logged.
+    pub fn is_over(&mut self) -> Vec<LogLine> {
+        self.outside = None;
+        self.given = Given::default();
+        std::mem::take(&mut self.logs)
+    }
+
     /// When the call ends at the latest: the time that it spent outside, or waiting for others, does not count.
     fn deadline(&self) -> Instant {
         let away = self.outside.as_ref().map_or(Duration::ZERO, Outside::away);

@@ -131,6 +131,8 @@ struct Waiting {
     slow_at: Duration,
     /// Calls under way that may ask outside, of all Interlinkers.
     asking: usize,
+    /// Calls that are over and have no place while their memory is cleared.
+    clearing: usize,
     /// Threads that look for a call.
     idle: Idle,
     stop: bool,
@@ -157,6 +159,8 @@ pub(crate) struct Queue {
     share: usize,
     /// Places that slow calls may have.
     slow_max: usize,
+    /// Calls whose memory may be cleared without a place.
+    clearing_max: usize,
     /// Threads that have stepped back and are kept for what is behind, while they run nothing.
     pub kept_back: usize,
     budget: Budget,
@@ -179,6 +183,7 @@ impl Queue {
             took_aside: false,
             slow_at: Duration::ZERO,
             asking: 0,
+            clearing: 0,
             idle: Idle::default(),
             stop: false,
         };
@@ -187,6 +192,7 @@ impl Queue {
             back: Condvar::new(),
             share: places.div_ceil(2),
             slow_max: (places / 2).max(1),
+            clearing_max: places,
             kept_back: places,
             budget: Budget { ms_per_s: limits.cpu_ms_per_s, burst_ms: limits.cpu_burst_ms },
             limits: Arc::clone(limits),
@@ -409,8 +415,8 @@ pub(crate) struct Place {
     is_slow: AtomicBool,
     /// Whether it has a place just now.
     has_place: AtomicBool,
-    /// Whether the call was made: one that was not says nothing of the next.
-    has_run: AtomicBool,
+    /// Whether the call is over, and has no place while its memory is cleared.
+    is_clearing: AtomicBool,
     /// The thread's CPU time that is charged, in microseconds.
     charged_us: AtomicU64,
     /// CPU time of the call, in microseconds.
@@ -421,8 +427,8 @@ impl Place {
     fn new(queue: Arc<Queue>, line: Line, is_slow: bool) -> Self {
         let (is_slow, has_place) = (AtomicBool::new(is_slow), AtomicBool::new(true));
         let (charged_us, used_us) = (AtomicU64::new(thread_cpu_us()), AtomicU64::new(0));
-        let has_run = AtomicBool::new(false);
-        Self { queue, line, is_slow, has_place, has_run, charged_us, used_us }
+        let is_clearing = AtomicBool::new(false);
+        Self { queue, line, is_slow, has_place, is_clearing, charged_us, used_us }
     }
 
     fn is_slow(&self) -> bool {
@@ -440,11 +446,24 @@ impl Place {
         account.bucket.charge(self.queue.budget, used, now);
     }
 
-    /// The call has run; answers the CPU time that it has used, in microseconds.
+    /// The call has run; answers the CPU time that it has used, in microseconds. What is left to be done is to clear its memory,
+    /// which nobody is to wait for: a call that was prompt gives its place up before, unless many do.
     pub fn has_run(&self) -> u64 {
-        self.has_run.store(true, Ordering::Relaxed);
-        self.charge(&mut self.queue.waiting.lock(), self.queue.now());
-        self.used_us.load(Ordering::Relaxed)
+        let queue = &self.queue;
+        let now = queue.now();
+        let mut waiting = queue.waiting.lock();
+        self.charge(&mut waiting, now);
+        let used_us = self.used_us.load(Ordering::Relaxed);
+        waiting.accounts[self.line.account].was_slow = used_us >= SLICE.as_micros() as u64;
+        if !self.is_slow() && waiting.clearing < queue.clearing_max {
+            waiting.clearing += 1;
+            waiting.accounts[self.line.account].running -= 1;
+            waiting.vacate(false, now);
+            self.has_place.store(false, Ordering::Relaxed);
+            self.is_clearing.store(true, Ordering::Relaxed);
+            queue.nudge(&mut waiting);
+        }
+        used_us
     }
 
     /// A slice has passed: a call that has become slow gives way to whoever waits, until it is its turn again. Answers how
@@ -533,12 +552,14 @@ impl Drop for Place {
             waiting.asking -= 1;
         }
         let account = &mut waiting.accounts[self.line.account];
-        if self.has_run.load(Ordering::Relaxed) {
-            account.was_slow = self.used_us.load(Ordering::Relaxed) >= SLICE.as_micros() as u64;
+        if !self.is_clearing.load(Ordering::Relaxed) {
+            account.running -= 1;
         }
-        account.running -= 1;
         if self.line.may_ask {
             account.asking -= 1;
+        }
+        if self.is_clearing.load(Ordering::Relaxed) {
+            waiting.clearing -= 1;
         }
         self.queue.nudge(&mut waiting);
     }

@@ -19,7 +19,14 @@ use crate::queue::Place;
 
 type Answer = (Result<String, WitProblem>,);
 
-/// Runs a call in a fresh instance.
+/// What a call leaves behind: its instance, whose memory is still to be cleared, and its place, which goes last.
+pub(crate) struct Remains {
+    _store: Store<Guest>,
+    _place: Arc<Place>,
+}
+
+/// Runs a call in a fresh instance. Whoever waits is told before what is left of it is dropped: clearing its memory takes as long
+/// as some calls do.
 pub(crate) fn run(
     engine: &Engine,
     limits: &Arc<Limits>,
@@ -28,7 +35,7 @@ pub(crate) fn run(
     durable: Option<Durable>,
     place: Place,
     since: Instant,
-) -> Called {
+) -> (Called, Remains) {
     let began = Instant::now();
     let micros = |from: Instant| u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
     let mut cost = Cost { wait_us: micros(since), ..Cost::default() };
@@ -72,13 +79,14 @@ pub(crate) fn run(
     });
     cost.fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     cost.call_us = micros(began).saturating_sub(cost.instantiate_us);
-    let mut guest = store.into_data();
+    let guest = store.data_mut();
     let result = match answered {
-        Ok((answer,)) => came_to(answer, &mut guest, interlinker, &call.entry),
-        Err(error) => Err(Failure::Failed(fault(&error, limits, &guest))),
+        Ok((answer,)) => came_to(answer, guest, interlinker, &call.entry),
+        Err(error) => Err(Failure::Failed(fault(&error, limits, guest))),
     };
+    let logs = guest.is_over();
     cost.cpu_us = place.has_run();
-    Called { result, logs: guest.logs, cost }
+    (Called { result, logs, cost }, Remains { _store: store, _place: place })
 }
 
 /// What a guest's answer is: done, refused, or none that is taken. A guest that answers without having had all that its

@@ -79,8 +79,9 @@ impl Host {
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         let HostConfig { threads: places, cache, secret, limits } = config;
         let places = places.max(2);
-        // A call that waits for the world outside, or for others, gives up its place, and keeps its thread and its instance.
-        let under_way = places + limits.calls_outside + limits.calls_aside;
+        // A call that waits for the world outside, or for others, gives up its place, and keeps its thread and its instance; so
+        // does one that is over and told, until its memory is cleared.
+        let under_way = 2 * places + limits.calls_outside + limits.calls_aside;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = Engine::new(&engine_config(under_way, &limits)).map_err(failed)?;
         let linker = linker(&engine).map_err(failed)?;
@@ -225,13 +226,19 @@ impl Worker {
             let digest = interlinker.digest();
             // A panic in here is a defect of ours; it costs its call, and no thread.
             let ran = || match may_begin.is_none_or(|may_begin| may_begin()) {
-                true => run(&self.engine, &self.limits, &interlinker, call, durable, place, since),
-                false => Called { result: Err(Failure::NotBegun), logs: Vec::new(), cost: Cost::default() },
+                true => {
+                    let (called, remains) = run(&self.engine, &self.limits, &interlinker, call, durable, place, since);
+                    (called, Some(remains))
+                }
+                false => (Called { result: Err(Failure::NotBegun), logs: Vec::new(), cost: Cost::default() }, None),
             };
-            let called = catch_unwind(AssertUnwindSafe(ran));
-            let called = called.unwrap_or_else(|_| failed_here(digest));
+            let ran = catch_unwind(AssertUnwindSafe(ran));
+            let (called, remains) = ran.unwrap_or_else(|_| (failed_here(digest), None));
             if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
                 tracing::error!(digest, "what came of a call was told, and the telling panicked");
+            }
+            if catch_unwind(AssertUnwindSafe(|| drop(remains))).is_err() {
+                tracing::error!(digest, "what was left of a call could not be cleared away");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import traceback
@@ -16,6 +17,9 @@ from wit_world.imports import settings, state, usage
 from wit_world.imports.types import Problem
 
 T = TypeVar("T")
+
+#: Objects that a call can make, and keep, before garbage is looked for.
+MADE_MAX = 50_000
 
 
 def asked(ask: Callable[..., T], *given: Any) -> T:
@@ -124,10 +128,19 @@ def run(kind: type[Interlinker], what: str, name: str | None, given: str) -> str
         raise
 
 
+def settle() -> None:
+    """Has garbage looked for now, while the component is made, and not in each call: whoever looks writes to every object. What
+    is there now is no call's to be looked at; what nothing refers to is freed at once, as ever."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(MADE_MAX)
+
+
 def serve(module: Any, interface: str) -> type:
     """What the component exports as one of its interfaces: an Interlinker behind the functions of its world."""
     # Annotations are read while the component is made, not in every call.
     kind = ready(module)
+    settle()
     # Only what its world has is there to be implemented.
     return {"Asset": _asset, "Migration": _migration, "Alarms": _alarms}[interface](kind)
 

@@ -42,21 +42,42 @@ pub struct Guest {
     pub ready: Measured,
     /// Resident bytes that one more costs that has been called and is not now.
     pub idle_bytes: f64,
-    /// For each of [`STATES`]: instantiated and called, without a commit; called through the engine, with one.
-    pub states: Vec<(usize, Measured, Measured)>,
+    /// For each of [`STATES`].
+    pub states: Vec<WithState>,
     /// Instances made and called in a second by all cores together.
     pub instances_per_second: f64,
+}
+
+/// What a call costs of an asset with so much state.
+pub struct WithState {
+    kibibytes: usize,
+    /// Making the instance.
+    made: Measured,
+    /// That, and the call in it, without a commit.
+    call: Measured,
+    /// What the call used of its fuel: some instructions of WebAssembly, the same on every machine.
+    fuel: u64,
+    /// A call through the engine, with its commit.
+    committed: Measured,
+}
+
+impl WithState {
+    fn json(&self) -> Value {
+        json!({
+            "state_kib": self.kibibytes, "made": self.made.json(), "call": self.call.json(), "fuel": self.fuel,
+            "with_commit": self.committed.json(),
+        })
+    }
 }
 
 impl Guest {
     /// For programs.
     pub fn json(&self) -> Value {
-        let state = |(kibibytes, call, committed): &(usize, Measured, Measured)| json!({"state_kib": kibibytes, "call": call.json(), "with_commit": committed.json()});
         json!({
             "name": self.name, "component_bytes": self.bytes, "published": self.published.json(),
             "ready": self.ready.json(), "idle_bytes": self.idle_bytes,
             "instances_per_second": self.instances_per_second,
-            "states": self.states.iter().map(state).collect::<Vec<_>>(),
+            "states": self.states.iter().map(WithState::json).collect::<Vec<_>>(),
         })
     }
 }
@@ -76,8 +97,9 @@ pub async fn guest(place: &Path, file: &Path) -> Outcome<Guest> {
     let mut small = KeyValues::default();
     for kibibytes in STATES {
         let state = filled(&engine, &guest, kibibytes).await?;
-        let call = called(&engine, &guest, &state).await?;
-        states.push((kibibytes, call, with_commit(&engine, &caller, &name, kibibytes).await?));
+        let (made, call, fuel) = called(&engine, &guest, &state).await?;
+        let committed = with_commit(&engine, &caller, &name, kibibytes).await?;
+        states.push(WithState { kibibytes, made, call, fuel, committed });
         if kibibytes == STATES[0] {
             small = state;
         }
@@ -151,16 +173,19 @@ async fn filled(engine: &Engine, guest: &Arc<Interlinker>, kibibytes: usize) -> 
     Ok(state)
 }
 
-/// What an instance and a call of it cost, one after the other.
-async fn called(engine: &Engine, guest: &Arc<Interlinker>, state: &KeyValues) -> Outcome<Measured> {
-    let mut taken = Vec::new();
+/// What an instance costs, and that and a call in it, one after the other; what the last call used of its fuel.
+async fn called(engine: &Engine, guest: &Arc<Interlinker>, state: &KeyValues) -> Outcome<(Measured, Measured, u64)> {
+    let (mut made, mut taken, mut fuel) = (Vec::new(), Vec::new(), 0);
     let began = Instant::now();
     for _ in 0..CALLS {
         let called = call(engine, guest, touch(), state.clone()).await?;
+        made.push(Duration::from_micros(called.cost.instantiate_us));
         taken.push(Duration::from_micros(called.cost.instantiate_us + called.cost.call_us));
+        fuel = called.cost.fuel;
         done(called)?;
     }
-    Ok(Measured::of(taken, began.elapsed()))
+    let length = began.elapsed();
+    Ok((Measured::of(made, length), Measured::of(taken, length), fuel))
 }
 
 /// The same of an asset, with its commit.

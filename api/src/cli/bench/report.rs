@@ -64,6 +64,8 @@ fn guests_table(guests: &[Value], file: Measured) {
         vec![
             guest["name"].as_str().unwrap_or_default().to_owned(),
             state["state_kib"].to_string(),
+            format!("{:.0}", state["fuel"].as_f64().unwrap_or_default() / 1e3),
+            figure(&state["made"]["p50_us"], 0),
             figure(&state["call"]["p50_us"], 0),
             figure(&state["call"]["p99_us"], 0),
             format!("{committed:.0}"),
@@ -73,7 +75,17 @@ fn guests_table(guests: &[Value], file: Measured) {
     };
     let states = |guest: &Value| guest["states"].as_array().cloned().unwrap_or_default();
     let rows = guests.iter().flat_map(|guest| states(guest).iter().map(|state| row(guest, state)).collect::<Vec<_>>());
-    let header = ["", "state KiB", "call p50 µs", "p99 µs", "committed p50 µs", "p99 µs", "of a file's sync"];
+    let header = [
+        "",
+        "state KiB",
+        "fuel, thousands",
+        "made p50 µs",
+        "call p50 µs",
+        "p99 µs",
+        "committed p50 µs",
+        "p99 µs",
+        "of a file's sync",
+    ];
     print_table(&header, &rows.collect::<Vec<_>>());
     println!("\nA write of 300 bytes and its sync take {:.0} µs (p99 {:.0})\n", file.p50_us, file.p99_us);
     let row = |guest: &Value| {

@@ -211,8 +211,14 @@ fn an_interlinker_that_owes_cpu_time_waits_in_a_shorter_line_that_says_how_far_i
     let given = given(Limits { fuel: u64::MAX, deadline_ms: 200, ..limits });
     let guest = given.load(&Guest::repeating(""));
     assert_eq!(fault(told(&go(&given, &guest))), Fault::Deadline { max_ms: 200 });
-    let load = given.host.loads().into_iter().find(|load| load.digest == guest.digest()).expect("it was called");
-    assert!(load.cpu_us > 10_000 && load.budget_left_us < 0 && (load.waiting, load.running) == (0, 0), "{load:?}");
+    let load = || given.host.loads().into_iter().find(|load| load.digest == guest.digest()).expect("it was called");
+    assert!(load().cpu_us > 10_000 && load().budget_left_us < 0, "{:?}", load());
+    // A slow call has its place until its memory is cleared.
+    let ended = Instant::now() + Duration::from_secs(5);
+    while load().running > 0 && Instant::now() < ended {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!((load().waiting, load().running), (0, 0));
     // One runs, two wait, and the others are told at once.
     let sent: Vec<_> = (0..8).map(|_| go(&given, &guest)).collect();
     let faults: Vec<_> = sent.iter().map(|sent| fault(told(sent))).collect();
