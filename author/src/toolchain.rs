@@ -17,6 +17,10 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// Debian's packages: a compiler newer than the distribution's own, its source, and a linker.
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
 
+/// What a guest's own stack has room for: a host clears the first 256 KiB of a memory and keeps them, and has to ask anew for every
+/// page behind them that a call touches. With a mebibyte, as is usual, they would be a stack that is hardly used.
+const STACK_BYTES: usize = 128 << 10;
+
 /// What compiles guests.
 pub enum Toolchain {
     /// The toolchain that runs this program, with the target's standard library.
@@ -97,12 +101,13 @@ impl Toolchain {
     ///
     /// Paths of this machine, which panics would name, are cut: the same sources make the same component elsewhere.
     pub fn cargo(&self, root: &Path) -> Command {
-        let mut cut = vec![format!("--remap-path-prefix={}=.", root.display())];
+        let mut flags =
+            vec![format!("-Clink-arg=-zstack-size={STACK_BYTES}"), format!("--remap-path-prefix={}=.", root.display())];
         if let Some(home) = cargo_home() {
-            cut.push(format!("--remap-path-prefix={}=cargo", home.display()));
+            flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
             // Where a crate came from is in no component either. What comes last holds.
             let sources = std::fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
-            cut.extend(sources.map(|source| format!("--remap-path-prefix={}=crates", source.path().display())));
+            flags.extend(sources.map(|source| format!("--remap-path-prefix={}=crates", source.path().display())));
         }
         let mut command = match self {
             Self::Rustup => cargo(),
@@ -114,7 +119,7 @@ impl Toolchain {
                 command
             }
         };
-        command.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", cut.join("\u{1f}"));
+        command.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
         command
     }
 }

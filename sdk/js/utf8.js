@@ -2,7 +2,8 @@
  * UTF-8, where there is no TextEncoder: as RFC 3629 has it, with U+FFFD for what is none.
  *
  * What is sound goes through functions of the language itself, which are not interpreted letter by letter: `encodeURIComponent`
- * says UTF-8 as `%XX`, and `unescape` makes one letter of each. What is not is read by hand.
+ * says UTF-8 as `%XX`, and `unescape` makes one letter of each. From letters to bytes and back it goes by way of Base64, where
+ * there is that for arrays of bytes: `atob` and `btoa` have one letter for each byte. What is not sound is read by hand.
  */
 
 /** Letters that are made of bytes at once: so many arguments a call may have. */
@@ -26,20 +27,31 @@ function isHalf(letter) {
   return letter.length === 1 && code >= 0xd800 && code <= 0xdfff;
 }
 
+/** What an array of bytes has for Base64: not everywhere. @type {{fromBase64?: (text: string) => Uint8Array}} */
+const OfBytes = /** @type {any} */ (Uint8Array);
+
 /** @param {string} text */
 export function encode(text) {
   const letters = asBytes(text);
+  if (OfBytes.fromBase64) return OfBytes.fromBase64(btoa(letters));
   const bytes = new Uint8Array(letters.length);
   for (let at = 0; at < letters.length; at += 1) bytes[at] = letters.charCodeAt(at);
   return bytes;
 }
 
-/** @param {ArrayLike<number>} bytes */
-export function decode(bytes) {
+/** A text with one letter for each byte. @param {ArrayLike<number> & {toBase64?: () => string}} bytes */
+function asLetters(bytes) {
+  if (bytes.toBase64) return atob(bytes.toBase64());
   let letters = "";
   for (let at = 0; at < bytes.length; at += AT_ONCE) {
     letters += String.fromCharCode.apply(null, Array.prototype.slice.call(bytes, at, at + AT_ONCE));
   }
+  return letters;
+}
+
+/** @param {ArrayLike<number>} bytes */
+export function decode(bytes) {
+  const letters = asLetters(bytes);
   if (ASCII.test(letters)) return letters;
   try {
     return decodeURIComponent(escape(letters));
