@@ -4,6 +4,7 @@
 //! take turns, so that a busy one cannot starve the others. A call that sends a request or waits for its record does not
 //! compute: it leaves its place and comes back for one, before anything new begins. So a slow service outside holds up
 //! nothing but the calls that wait for it; how many of these there may be is bounded too, in all and for each Interlinker.
+//! A call that is over and was prompt gives its place up before its memory is cleared, as long as few do.
 //! Of Interlinkers that wait, the one that has most left of its CPU time comes first: one that fails quickly and is called
 //! again at once is as costly to the others as one that is slow.
 //!
