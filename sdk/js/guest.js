@@ -74,7 +74,7 @@ function told(error) {
 }
 
 /** What a call can allocate before garbage is looked for, about: bytes. */
-const ALLOCATED_MAX = 1024 * 1024;
+const COLLECT_AFTER_BYTES = 3 * 1024 * 1024;
 
 /**
  * Has garbage looked for now, while the component is made, and not in each call: whoever looks writes to every object, and a call
@@ -82,7 +82,7 @@ const ALLOCATED_MAX = 1024 * 1024;
  * so that something large is, that time. What no longer refers to anything is freed at once, as ever.
  */
 function settle() {
-  let room = new ArrayBuffer(2 * ALLOCATED_MAX);
+  let room = new ArrayBuffer((COLLECT_AFTER_BYTES * 2) / 3);
   // Where an object is made, it is seen whether it is time.
   for (let made = 0; made < 3; made += 1) ({ room });
   room = null;

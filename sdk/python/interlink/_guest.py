@@ -19,7 +19,7 @@ from wit_world.imports.types import Problem
 T = TypeVar("T")
 
 #: Objects that a call can make, and keep, before garbage is looked for.
-MADE_MAX = 50_000
+COLLECT_AFTER = 50_000
 
 
 def asked(ask: Callable[..., T], *given: Any) -> T:
@@ -133,7 +133,7 @@ def settle() -> None:
     is there now is no call's to be looked at; what nothing refers to is freed at once, as ever."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(MADE_MAX)
+    gc.set_threshold(COLLECT_AFTER)
 
 
 def serve(module: Any, interface: str) -> type:

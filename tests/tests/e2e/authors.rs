@@ -88,6 +88,10 @@ fn goes_its_way(of: &Different) {
     }
     let said = author.does(&project, &["publish"]).expect("its tools are here");
     assert!(said.contains("published river-day 0.1.0"), "{said}");
+    // Its own module, and two small ones that give it what it imports: whatever it was linked of is in the one.
+    let component = std::fs::read(project.join("dist/river-day.wasm")).expect("it was built");
+    let modules = component.windows(8).filter(|bytes| bytes == b"\0asm\x01\0\0\0").count();
+    assert!((1..=3).contains(&modules), "{modules} modules, each of which is made for every call");
     // What the templates make is good whatever it is given.
     author.does(&project, &["check", "dist/river-day.wasm"]).expect("it needs nothing");
     let listed = author.does(&project, &["list"]).expect("it needs nothing");
