@@ -220,7 +220,7 @@ impl<'u, 'a> Parts<'u, 'a> {
                     return Err(Unlinked::new("a component hands on what another does"));
                 };
                 let imported = self.instances[*instance].given.iter();
-                let imported = imported.filter(|(import, _)| matches!(import, TypeRef::Func(_))).count() as u32;
+                let imported = imported.filter(|(import, _)| function_type(import).is_ok()).count() as u32;
                 let (_, function) = self.export(*instance, name)?;
                 match self.parsed[*instance].only_traps(imported, function)? {
                     true => Ok(Some(Foreign::Trap)),
@@ -608,7 +608,7 @@ impl Reencode for Renumber<'_, '_, '_> {
         }
         let offset = constant(offset_expr, self.part, &self.merged.constants).map_err(reencode::Error::UserError)?;
         let unknown = || reencode::Error::UserError(Unlinked::new("it is not known where elements of a table go"));
-        let offset = ConstExpr::i32_const(offset.ok_or_else(unknown)? + base as i32);
+        let offset = ConstExpr::i32_const(offset.ok_or_else(unknown)?.wrapping_add(base as i32));
         let items = self.element_items(element.items)?;
         elements.active(None, &offset, items);
         Ok(())

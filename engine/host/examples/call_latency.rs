@@ -58,13 +58,9 @@ impl Caller {
     fn call(&self, person: usize, entry: Entry, state: &KeyValues) -> Result<(Done, Cost, u64), Error> {
         let context = CallContext {
             person: Some(format!("person-{person:08}")),
-            roles: vec!["contributor".into()],
-            process: "process-1".into(),
-            task: "task-1".into(),
-            asset: "asset-1".into(),
             language: "en".into(),
             at: "2026-01-01T09:00:00Z".into(),
-            by: None,
+            ..CallContext::default()
         };
         let (tell, told) = channel();
         let began = Instant::now();

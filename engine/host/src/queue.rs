@@ -447,6 +447,11 @@ impl Place {
         account.bucket.charge(self.queue.budget, used, now);
     }
 
+    /// What the thread has computed since the call was charged last is not the call's.
+    pub fn pass_over(&self) {
+        self.charged_us.store(thread_cpu_us(), Ordering::Relaxed);
+    }
+
     /// The call has run; answers the CPU time that it has used, in microseconds. What is left to be done is to clear its memory,
     /// which nobody is to wait for: a call that was prompt gives its place up before, unless many do.
     pub fn has_run(&self) -> u64 {
@@ -551,16 +556,12 @@ impl Drop for Place {
         }
         if self.line.may_ask {
             waiting.asking -= 1;
-        }
-        let account = &mut waiting.accounts[self.line.account];
-        if !self.is_clearing.load(Ordering::Relaxed) {
-            account.running -= 1;
-        }
-        if self.line.may_ask {
-            account.asking -= 1;
+            waiting.accounts[self.line.account].asking -= 1;
         }
         if self.is_clearing.load(Ordering::Relaxed) {
             waiting.clearing -= 1;
+        } else {
+            waiting.accounts[self.line.account].running -= 1;
         }
         self.queue.nudge(&mut waiting);
     }

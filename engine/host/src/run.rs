@@ -21,8 +21,17 @@ type Answer = (Result<String, WitProblem>,);
 
 /// What a call leaves behind: its instance, whose memory is still to be cleared, and its place, which goes last.
 pub(crate) struct Remains {
-    _store: Store<Guest>,
-    _place: Arc<Place>,
+    store: Store<Guest>,
+    place: Arc<Place>,
+}
+
+impl Remains {
+    /// Clears it away, on the account of the call's Interlinker. What the thread has done since the call was over, which was to
+    /// tell what came of it, is on nobody's.
+    pub fn clear(self) {
+        self.place.pass_over();
+        drop(self.store);
+    }
 }
 
 /// Runs a call in a fresh instance. Whoever waits is told before what is left of it is dropped: clearing its memory takes as long
@@ -86,7 +95,7 @@ pub(crate) fn run(
     };
     let logs = guest.is_over();
     cost.cpu_us = place.has_run();
-    (Called { result, logs, cost }, Remains { _store: store, _place: place })
+    (Called { result, logs, cost }, Remains { store, place })
 }
 
 /// What a guest's answer is: done, refused, or none that is taken. A guest that answers without having had all that its

@@ -22,7 +22,7 @@ use crate::limits::Limits;
 use crate::precompiled::Cache;
 use crate::publish::{Inspected, PublishError, digest, read};
 use crate::queue::{Full, Job, Leave, Load, MayBegin, Queue, Tell};
-use crate::run::run;
+use crate::run::{Remains, run};
 
 /// Memory that an instance's slot keeps from call to call: clearing it is cheaper than asking for it again. All of it is
 /// cleared. Finding with the kernel's scan of pages what was written is faster, and misses what was swapped out: a call could
@@ -237,7 +237,7 @@ impl Worker {
             if catch_unwind(AssertUnwindSafe(|| tell(called))).is_err() {
                 tracing::error!(digest, "what came of a call was told, and the telling panicked");
             }
-            if catch_unwind(AssertUnwindSafe(|| drop(remains))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| remains.map(Remains::clear))).is_err() {
                 tracing::error!(digest, "what was left of a call could not be cleared away");
             }
         }

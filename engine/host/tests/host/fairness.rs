@@ -10,7 +10,7 @@ use interlink_host::{Call, CallContext, Called, Failure, Fault, Interlinker, Lim
 use interlink_model::keyvalues::KeyValues;
 use serde_json::json;
 
-use super::given::{Given, action, call, done, fault, given, send, shared, small, told};
+use super::given::{Given, action, call, done, fault, given, instantiate, send, shared, small, told};
 use super::guest::Guest;
 
 /// Where a loop ends by its deadline.
@@ -191,6 +191,40 @@ fn a_slow_call_that_waits_for_others_too_long_ends_and_says_so() {
     let known = |fault: &Fault| matches!(fault, Fault::Aside { max_ms: 200 } | Fault::Deadline { max_ms: 400 });
     assert!(faults.iter().all(known), "{faults:?}");
     assert!(!Fault::Aside { max_ms: 200 }.is_its_own(), "others were there");
+    given.serves();
+}
+
+#[test]
+fn whoever_waits_is_told_before_memory_is_cleared_and_so_many_have_no_place_meanwhile() {
+    let given = given(Limits { cpu_ms_per_s: 1_000, cpu_burst_ms: 1_000, ..small() });
+    // It is known to be prompt, and has saved some time.
+    given.serves();
+    thread::sleep(Duration::from_millis(300));
+    let (say, said) = channel();
+    let mut held = Vec::new();
+    // Is told, says how many of its Interlinker have a place, and holds its thread before it can clear anything.
+    let mut begin = || {
+        let (hold, released) = channel::<()>();
+        held.push(hold);
+        let (say, host, digest) = (say.clone(), given.host.clone(), given.poll.digest().to_owned());
+        let entry = instantiate(json!({"question": "Which park?", "options": ["A", "B"], "quorum": 3}));
+        let call =
+            Call { entry, state: KeyValues::default(), context: CallContext::default(), given: Default::default() };
+        let tell = move |_| {
+            let load = host.loads().into_iter().find(|load| load.digest == digest).expect("it was called");
+            say.send(load.running).expect("somebody listens");
+            let _ = released.recv();
+        };
+        given.host.call(&given.poll, call, Box::new(tell));
+    };
+    for running in [0, 0, 1] {
+        begin();
+        assert_eq!(said.recv_timeout(Duration::from_secs(10)), Ok(running), "as many as there are places have none");
+    }
+    begin();
+    assert_eq!(said.recv_timeout(Duration::from_millis(200)), Err(RecvTimeoutError::Timeout), "its share is taken");
+    drop(held);
+    assert!(said.recv_timeout(Duration::from_secs(10)).is_ok());
     given.serves();
 }
 
