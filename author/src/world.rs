@@ -13,7 +13,7 @@ pub(crate) const WORLD: &str = "made";
 /// Its file, beside the SDK's own.
 const FILE: &str = "made.wit";
 /// The package that it belongs to. Only the SDK's own file may have a comment on it.
-const PACKAGE: &str = "package interlink:interlinker@1.0.0;";
+const PACKAGE: &str = "package interlink:interlinker@1.1.0;";
 
 /// What a class says of itself, as the SDK's own program reads it.
 #[derive(Debug)]

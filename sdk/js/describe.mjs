@@ -15,7 +15,7 @@ const { default: ts } = await import(pathToFileURL(typescript).href);
 
 /** The version of the manifest's shape. */
 const FORMAT = 1;
-const WORLD = "interlink:interlinker@1.0.0";
+const WORLD = "interlink:interlinker@1.1.0";
 const SDK = "js 0.1.0";
 const DRAFT = "https://json-schema.org/draft/2020-12/schema";
 /** Types within types, at most: a type that contains itself is told, not followed. */

@@ -1,20 +1,21 @@
 /** An Interlinker as a component: the imports of the world `interlink:interlinker`, and its exports. */
 
-import assets from "interlink:interlinker/assets@1.0.0";
-import blobs from "interlink:interlinker/blobs@1.0.0";
-import clock from "interlink:interlinker/clock@1.0.0";
-import context from "interlink:interlinker/context@1.0.0";
-import http from "interlink:interlinker/http@1.0.0";
-import log from "interlink:interlinker/log@1.0.0";
-import notify from "interlink:interlinker/notify@1.0.0";
-import outcome from "interlink:interlinker/outcome@1.0.0";
-import people from "interlink:interlinker/people@1.0.0";
-import random from "interlink:interlinker/random@1.0.0";
-import schedule from "interlink:interlinker/schedule@1.0.0";
-import secrets from "interlink:interlinker/secrets@1.0.0";
-import settings from "interlink:interlinker/settings@1.0.0";
-import state from "interlink:interlinker/state@1.0.0";
-import usage from "interlink:interlinker/usage@1.0.0";
+import assets from "interlink:interlinker/assets@1.1.0";
+import blobs from "interlink:interlinker/blobs@1.1.0";
+import clock from "interlink:interlinker/clock@1.1.0";
+import context from "interlink:interlinker/context@1.1.0";
+import http from "interlink:interlinker/http@1.1.0";
+import log from "interlink:interlinker/log@1.1.0";
+import notify from "interlink:interlinker/notify@1.1.0";
+import outcome from "interlink:interlinker/outcome@1.1.0";
+import people from "interlink:interlinker/people@1.1.0";
+import random from "interlink:interlinker/random@1.1.0";
+import schedule from "interlink:interlinker/schedule@1.1.0";
+import secrets from "interlink:interlinker/secrets@1.1.0";
+import settings from "interlink:interlinker/settings@1.1.0";
+import state from "interlink:interlinker/state@1.1.0";
+import texts from "interlink:interlinker/texts@1.1.0";
+import usage from "interlink:interlinker/usage@1.1.0";
 import { Refusal, perform } from "./index.js";
 import { decode, encode } from "./utf8.js";
 
@@ -30,13 +31,10 @@ function asked(ask) {
 }
 
 const host = {
-  get: (key) => {
-    const value = state.get(key);
-    return value === null || value === undefined ? undefined : decode(value);
-  },
-  set: (key, value) => state.set(key, encode(value)),
+  get: (key) => texts.get(key) ?? undefined,
+  set: (key, value) => texts.set(key, value),
   delete: (key) => state.delete(key),
-  range: (prefix, after, limit) => state.range(prefix, after ?? null, limit).map(([key, value]) => [key, decode(value)]),
+  range: (prefix, after, limit) => texts.range(prefix, after ?? null, limit),
   count: (prefix) => Number(state.count(prefix)),
   context: () => JSON.parse(context.get()),
   declareOutcome: (declared) => outcome.declare(declared),

@@ -115,6 +115,15 @@ export function ensure(condition, detail, more) {
   if (!condition) throw new Refusal(detail, more);
 }
 
+/**
+ * Whether a text has so many bytes at most. They are counted only where they could be too many: a letter has three at most.
+ * @param {string} text
+ * @param {number} max
+ */
+function fits(text, max) {
+  return text.length * 3 <= max || byteLength(text) <= max;
+}
+
 /** The state of one asset, by key: UTF-8, segments separated by `/`. Values are what JSON can say. */
 export class State {
   #host;
@@ -131,7 +140,7 @@ export class State {
    */
   get(key) {
     // One that is too long to be there is not there: the host would stop the call.
-    const text = byteLength(key) <= KEY_BYTES_MAX ? this.#host.get(key) : undefined;
+    const text = fits(key, KEY_BYTES_MAX) ? this.#host.get(key) : undefined;
     return text === undefined ? undefined : JSON.parse(text);
   }
 
@@ -142,11 +151,11 @@ export class State {
    */
   set(key, value) {
     const text = JSON.stringify(value);
-    ensure(text !== undefined, `\`${key}\` cannot be set to what JSON cannot say`, { code: "no-json" });
-    ensure(byteLength(key) <= KEY_BYTES_MAX, `the key \`${key}\` is longer than ${KEY_BYTES_MAX} bytes`, { code: "key-too-long" });
-    ensure(byteLength(text) <= VALUE_BYTES_MAX, `the value of \`${key}\` has more than ${VALUE_BYTES_MAX} bytes`, {
-      code: "value-too-large",
-    });
+    if (text === undefined) refuse(`\`${key}\` cannot be set to what JSON cannot say`, { code: "no-json" });
+    if (!fits(key, KEY_BYTES_MAX)) refuse(`the key \`${key}\` is longer than ${KEY_BYTES_MAX} bytes`, { code: "key-too-long" });
+    if (!fits(text, VALUE_BYTES_MAX)) {
+      refuse(`the value of \`${key}\` has more than ${VALUE_BYTES_MAX} bytes`, { code: "value-too-large" });
+    }
     this.#host.set(key, text);
   }
 
@@ -155,7 +164,7 @@ export class State {
    * @param {string} key
    */
   delete(key) {
-    if (byteLength(key) <= KEY_BYTES_MAX) this.#host.delete(key);
+    if (fits(key, KEY_BYTES_MAX)) this.#host.delete(key);
   }
 
   /**
@@ -305,17 +314,21 @@ export class Interlinker {
   #host;
   /** The state of this asset, as the call has changed it so far. */
   state;
-  /**
-   * Who calls, when, and on what. Where the server itself calls there is no person.
-   * @type {{person: {id: string, roles: string[]} | null, process: string, task: string, asset: string, language: string, at: string, by?: string}}
-   */
-  call;
+  #call;
 
   /** @param {Host} host */
   constructor(host) {
     this.#host = host;
     this.state = new State(host);
-    this.call = host.context();
+  }
+
+  /**
+   * Who calls, when, and on what. Where the server itself calls there is no person.
+   * @type {{person: {id: string, roles: string[]} | null, process: string, task: string, asset: string, language: string, at: string, by?: string}}
+   */
+  get call() {
+    this.#call ??= this.#host.context();
+    return this.#call;
   }
 
   /** The id of the person who calls. A call without one is refused. */

@@ -28,7 +28,7 @@ pub mod migration {
         export_macro_name: "export_migration",
         runtime_path: "::interlink_sdk::__private::wit_bindgen::rt",
         default_bindings_module: "::interlink_sdk::__private::guest::migration",
-        with: { "interlink:interlinker/types@1.0.0": crate::guest::bindings::interlink::interlinker::types },
+        with: { "interlink:interlinker/types@1.1.0": crate::guest::bindings::interlink::interlinker::types },
     });
 }
 
@@ -42,7 +42,7 @@ pub mod alarms {
         export_macro_name: "export_alarms",
         runtime_path: "::interlink_sdk::__private::wit_bindgen::rt",
         default_bindings_module: "::interlink_sdk::__private::guest::alarms",
-        with: { "interlink:interlinker/types@1.0.0": crate::guest::bindings::interlink::interlinker::types },
+        with: { "interlink:interlinker/types@1.1.0": crate::guest::bindings::interlink::interlinker::types },
     });
 }
 

@@ -14,7 +14,7 @@ pub const SECTION: &str = "interlink:manifest";
 /// The version of the manifest's shape.
 pub const FORMAT: u32 = 1;
 /// The world that this SDK builds for.
-pub const WORLD: &str = "interlink:interlinker@1.0.0";
+pub const WORLD: &str = "interlink:interlinker@1.1.0";
 /// This SDK.
 pub const SDK: &str = concat!("rust ", env!("CARGO_PKG_VERSION"));
 /// The environment variable that tells the generated test where to write the manifest.

@@ -102,6 +102,12 @@ pub enum Fault {
         /// The value's size.
         bytes: usize,
     },
+    /// It read as text a value that is none.
+    #[error("the value of `{key}` is not UTF-8, and was read as text")]
+    NotText {
+        /// The key.
+        key: String,
+    },
     /// It changed too much.
     #[error("it changed {bytes} bytes of state; a call changes at most {CHANGES_BYTES_MAX}")]
     Changes {
@@ -274,6 +280,7 @@ impl Fault {
             Self::HostCalls { .. } => "host-calls",
             Self::Key(_) => "key",
             Self::Value { .. } => "value",
+            Self::NotText { .. } => "not-text",
             Self::Changes { .. } => "changes",
             Self::State { .. } => "state",
             Self::ViewChanges => "view-changes",

@@ -61,6 +61,11 @@ pub(crate) struct Guest {
     table_elements: usize,
 }
 
+/// A value as text.
+fn as_text(key: &str, value: Vec<u8>) -> Result<String, Fault> {
+    String::from_utf8(value).map_err(|_| Fault::NotText { key: key.into() })
+}
+
 impl Guest {
     /// The guest of a call. A view and a migration have no outside, whatever they are given.
     pub fn new(limits: Arc<Limits>, call: &Call, rings: bool, outside: Option<Outside>, began: Instant) -> Self {
@@ -187,6 +192,20 @@ impl Guest {
         }
         self.hand_out(bytes)?;
         Ok(found)
+    }
+
+    pub fn get_text(&mut self, key: &str) -> Result<Option<String>, Fault> {
+        self.get(key)?.map(|value| as_text(key, value)).transpose()
+    }
+
+    pub fn range_of_texts(
+        &mut self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, String)>, Fault> {
+        let found = self.range(prefix, after, limit)?.into_iter();
+        found.map(|(key, value)| as_text(&key, value).map(|text| (key, text))).collect()
     }
 
     pub fn count(&mut self, prefix: &str) -> Result<u64, Fault> {

@@ -32,13 +32,14 @@ impl From<Problem> for WitProblem {
 /// version, so `state@0.1.0` is found in `state@0.1.1`; publication refuses what a version did not have yet.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
-    for version in ["0.1.1", "1.0.0"] {
+    for version in ["0.1.1", "1.1.0"] {
         let mut world = World { linker: &mut linker, version };
         world.add_state()?;
         world.add_call()?;
         world.add_outside()?;
     }
-    let mut newest = World { linker: &mut linker, version: "1.0.0" };
+    let mut newest = World { linker: &mut linker, version: "1.1.0" };
+    newest.add_texts()?;
     newest.add_kept()?;
     newest.add_wanted()?;
     newest.add_company()?;
@@ -76,6 +77,19 @@ impl World<'_> {
             Ok((store.data_mut().range(&prefix, after.as_deref(), limit)?,))
         })?;
         state.func_wrap("count", |mut store: Store<'_>, (prefix,): (String,)| Ok((store.data_mut().count(&prefix)?,)))
+    }
+
+    /// The asset's own state as text.
+    fn add_texts(&mut self) -> wasmtime::Result<()> {
+        let mut texts = self.interface("texts")?;
+        texts.func_wrap("get", |mut store: Store<'_>, (key,): (String,)| Ok((store.data_mut().get_text(&key)?,)))?;
+        texts.func_wrap("set", |mut store: Store<'_>, (key, value): (String, String)| {
+            Ok(store.data_mut().set(&key, value.into_bytes())?)
+        })?;
+        type Range = (String, Option<String>, u32);
+        texts.func_wrap("range", |mut store: Store<'_>, (prefix, after, limit): Range| {
+            Ok((store.data_mut().range_of_texts(&prefix, after.as_deref(), limit)?,))
+        })
     }
 
     /// The call: who makes it, what came of it, what it logs.

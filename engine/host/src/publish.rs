@@ -10,14 +10,15 @@ use crate::limits::Limits;
 use crate::markup::{Kinds, said_kinds};
 
 /// The newest world that this host speaks.
-pub const WORLD: &str = "interlink:interlinker@1.0.0";
+pub const WORLD: &str = "interlink:interlinker@1.1.0";
 const PACKAGE: &str = "interlink:interlinker/";
 const PACKAGE_NAME: &str = "interlink:interlinker";
 /// The versions of the world that this host speaks, oldest first, each with what it added to the one before.
-const VERSIONS: [(&str, &[&str]); 3] = [
+const VERSIONS: [(&str, &[&str]); 4] = [
     ("0.1.0", &["types", "state", "context", "outcome", "log"]),
     ("0.1.1", &["clock", "random", "http", "secrets"]),
     ("1.0.0", &["settings", "blobs", "people", "notify", "schedule", "usage", "assets"]),
+    ("1.1.0", &["texts"]),
 ];
 /// The longest name of an Interlinker or an action, in bytes.
 const NAME_BYTES_MAX: usize = 128;

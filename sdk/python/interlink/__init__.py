@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any, Callable, NoReturn, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
-from interlink._json import decode, encode
+from interlink._json import decode, encode, read, write, write_short
 
 __all__ = [
     "Call",
@@ -146,7 +146,7 @@ class State:
     def get(self, key: str, kind: type[T] | Any = Any) -> T | Any:
         """The value of a key, as the type that is asked for; ``None`` where there is none."""
         text = self._text(key)
-        return None if text is None else decode(kind, json.loads(text))
+        return None if text is None else decode(kind, read(text))
 
     def _text(self, key: str) -> str | None:
         # One that is too long to be there is not there: the host would stop the call.
@@ -154,10 +154,11 @@ class State:
 
     def set(self, key: str, value: Any) -> None:
         """Gives a key a value."""
-        text = json.dumps(encode(value), ensure_ascii=False, separators=(",", ":"))
-        ensure(len(key.encode()) <= KEY_BYTES_MAX, f"the key `{key}` is longer than {KEY_BYTES_MAX} bytes", code="key-too-long")
-        size = len(text.encode())
-        ensure(size <= VALUE_BYTES_MAX, f"the value of `{key}` has more than {VALUE_BYTES_MAX} bytes", code="value-too-large")
+        text = write_short(value)
+        if len(key.encode()) > KEY_BYTES_MAX:
+            refuse(f"the key `{key}` is longer than {KEY_BYTES_MAX} bytes", code="key-too-long")
+        if len(text.encode()) > VALUE_BYTES_MAX:
+            refuse(f"the value of `{key}` has more than {VALUE_BYTES_MAX} bytes", code="value-too-large")
         self._host.set(key, text)
 
     def delete(self, key: str) -> None:
@@ -175,7 +176,7 @@ class State:
         while True:
             page = self._host.range(prefix, after, PAGE)
             for key, text in page:
-                yield key, decode(kind, json.loads(text))
+                yield key, decode(kind, read(text))
             if len(page) < PAGE:
                 return
             after = page[-1][0]
@@ -193,7 +194,8 @@ class StateMap:
 
     def _key(self, key: str) -> str:
         ensure(key != "", "a key is not empty", code="empty-key")
-        return self._prefix + quote(key, safe="")
+        # Most keys need no quoting, and to find that out takes its time there.
+        return self._prefix + (key if key.isascii() and key.isalnum() else quote(key, safe=""))
 
     def __len__(self) -> int:
         return self._state.count(self._prefix)
@@ -283,7 +285,11 @@ class Interlinker:
     def __init__(self, host: Host) -> None:
         self._host = host
         self.state = State(host)
-        self.call: Call = decode(Call, host.context())
+
+    @functools.cached_property
+    def call(self) -> Call:
+        """Who calls, when, and on what."""
+        return decode(Call, self._host.context())
 
     @property
     def person(self) -> str:
@@ -299,7 +305,7 @@ class Interlinker:
 
     def declare_outcome(self, outcome: Any) -> None:
         """Says that the task has what it needed. A fact once the call has ended well."""
-        self._host.declare_outcome(json.dumps(encode(outcome), ensure_ascii=False))
+        self._host.declare_outcome(write(outcome))
 
     def log(self, message: str, level: str = "info") -> None:
         """A line for whoever operates or writes this Interlinker: ``debug``, ``info``, ``warn`` or ``error``."""
@@ -331,7 +337,7 @@ class Interlinker:
         sent = list(headers or [])
         raw = body.encode() if isinstance(body, str) else body
         if json_body is not None:
-            raw = json.dumps(encode(json_body), ensure_ascii=False).encode()
+            raw = write(json_body).encode()
             sent.append(("content-type", "application/json"))
         request: dict[str, Any] = {"method": method or ("POST" if raw else "GET"), "url": url, "headers": sent}
         if timeout_ms is not None:
@@ -354,13 +360,12 @@ class Interlinker:
         """Runs an action of another asset of the same process, where the operator has granted it, for the person who makes this
         call. It is done once, and stays done whatever becomes of this call. What the other refuses refuses this call, too, unless
         it is caught."""
-        given = json.dumps({} if input is None else encode(input), ensure_ascii=False)
-        return json.loads(self._host.act_on(asset, action, given))
+        return read(self._host.act_on(asset, action, write({} if input is None else input)))
 
     def notify(self, to: str | Iterable[str], title: str, text: str) -> None:
         """Tells people something, where the operator has granted it: with what the call changes, it is in their notifications."""
         ids = [to] if isinstance(to, str) else list(to)
-        self._host.notify(json.dumps({"to": ids, "title": title, "text": text}, ensure_ascii=False))
+        self._host.notify(write({"to": ids, "title": title, "text": text}))
 
     def note(self, word: str, amount: int = 1) -> None:
         """Says what happened in a word of its own, for the registry of usage and for adoption: ``meal-booked``. It says nothing
@@ -371,7 +376,7 @@ class Interlinker:
         """Sets the alarm of this name, of a method under :func:`alarm`, in place of one that was set: to a date that knows its
         zone, or to microseconds since 1970-01-01T00:00:00Z. It rings once; one that has passed comes at once."""
         micros = (at - EPOCH) // timedelta(microseconds=1) if isinstance(at, datetime) else at
-        self._host.set_alarm(name, micros, json.dumps(encode(input), ensure_ascii=False))
+        self._host.set_alarm(name, micros, write(input))
 
     def cancel_alarm(self, name: str) -> bool:
         """Takes an alarm away; says whether it was set."""

@@ -23,7 +23,7 @@ from interlink._perform import kind_of, parameter
 
 #: The version of the manifest's shape.
 FORMAT = 1
-WORLD = "interlink:interlinker@1.0.0"
+WORLD = "interlink:interlinker@1.1.0"
 SDK = "python 0.1.0"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 

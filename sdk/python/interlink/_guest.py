@@ -10,7 +10,9 @@ from typing import Any, Callable, TypeVar
 
 from componentize_py_types import Err
 from interlink import Interlinker, Refusal
+from interlink._json import read
 from interlink._perform import perform, ready
+from interlink._warm import Warm, warm
 from wit_world import exports
 from wit_world.imports import assets, blobs, clock, context, http, log, notify, outcome, people, random, schedule, secrets
 from wit_world.imports import settings, state, usage
@@ -50,7 +52,7 @@ class _Host:
         return state.count(prefix)
 
     def context(self) -> dict[str, Any]:
-        return json.loads(context.get())
+        return read(context.get())
 
     def declare_outcome(self, declared: str) -> None:
         outcome.declare(declared)
@@ -69,14 +71,14 @@ class _Host:
 
     def http(self, request: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         head, answer = asked(http.send, json.dumps(request), body)
-        read = json.loads(head)
-        return read["status"], [(name, value) for name, value in read["headers"]], answer
+        said = read(head)
+        return said["status"], [(name, value) for name, value in said["headers"]], answer
 
     def settings(self) -> dict[str, Any]:
-        return json.loads(settings.get())
+        return read(settings.get())
 
     def people(self) -> list[dict[str, Any]]:
-        return json.loads(asked(people.all))
+        return read(asked(people.all))
 
     def act_on(self, asset: str, action: str, input: str) -> str:
         return asked(assets.call, asset, action, input)
@@ -140,6 +142,7 @@ def serve(module: Any, interface: str) -> type:
     """What the component exports as one of its interfaces: an Interlinker behind the functions of its world."""
     # Annotations are read while the component is made, not in every call.
     kind = ready(module)
+    warm(_asset(Warm)(), state, context)
     settle()
     # Only what its world has is there to be implemented.
     return {"Asset": _asset, "Migration": _migration, "Alarms": _alarms}[interface](kind)

@@ -6,12 +6,11 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-import json
 import typing
 from typing import Any
 
 from interlink import Call, Host, Interlinker, methods, refuse
-from interlink._json import decode, encode, prepare
+from interlink._json import decode, prepare, read, write
 
 
 def kind_of(module: Any) -> type[Interlinker]:
@@ -89,5 +88,5 @@ def perform(kind: type[Interlinker], host: Host, what: str, name: str | None, gi
         return "null"
     takes = parameter(method)
     it = kind(_Looking(host) if what in ("view", "migrate") else host)
-    answer = method(it) if takes is None else method(it, decode(takes[1], json.loads(given)))
-    return json.dumps(encode(answer), ensure_ascii=False)
+    answer = method(it) if takes is None else method(it, decode(takes[1], read(given)))
+    return write(answer)

@@ -2,6 +2,7 @@
 //!
 //! Where a language's tools cannot be had, its test says so and is skipped.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -372,6 +373,49 @@ fn an_example_above_a_method_is_held_to_the_forms_and_stands_where_something_run
     let said = refused_in_javascript(elsewhere).expect("its tools are here");
     for told in ["river-day.js:6:4: `view` has no examples", "river-day.js:8:5: `ring` has no examples"] {
         assert!(said.contains(told), "{said}");
+    }
+}
+
+/// What an Interlinker that is measured uses of its fuel in a call: the one that reads and writes its state, with a kibibyte of it.
+/// Nothing where its language's tools cannot be had.
+fn fuel_of_a_measured_call(language: &'static str, folder: &str) -> Option<u64> {
+    let server = library();
+    let author = Author::new(&server, language);
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../xtask/measured").join(folder);
+    std::fs::create_dir(author.project()).expect("made");
+    for file in std::fs::read_dir(from).expect("it is there").flatten() {
+        std::fs::copy(file.path(), author.project().join(file.file_name())).expect("copied");
+    }
+    author.does(&author.project(), &["build"])?;
+    let component = author.project().join(format!("dist/ledger-{folder}.wasm"));
+    let context = json!({"person": {"id": "ana", "roles": []}, "process": "p", "task": "t", "asset": "a",
+        "language": "en", "at": "2026-01-01T09:00:00Z"});
+    let call = |action: &str, input: Value| json!({"do": "call", "action": action, "input": input, "context": context});
+    let calls = [
+        json!({"do": "instantiate", "input": {}, "context": context}),
+        call("fill", json!({"entries": 1})),
+        call("touch", json!({})),
+    ];
+    let mut running = Command::new(BINARY);
+    running.args(["interlinker", "run"]).arg(component).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut running = running.spawn().expect("the binary runs");
+    let mut asks = running.stdin.take().expect("it is asked");
+    calls.iter().for_each(|call| writeln!(asks, "{call}").expect("it listens"));
+    drop(asks);
+    let said = printed(&running.wait_with_output().expect("it ends"));
+    let touched: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).expect("it answers in JSON");
+    assert_eq!(touched["done"], json!({"entries": 1, "touched": 1}), "{said}");
+    touched["fuel"].as_u64()
+}
+
+/// Looking for garbage alone takes a call in JavaScript some 13,000,000 of fuel, one in Python 2,000,000; reading a text of a
+/// kibibyte letter by letter takes 400,000 in JavaScript.
+#[test]
+fn a_call_does_not_look_for_garbage_and_does_not_read_its_state_letter_by_letter() {
+    for (language, folder, most) in [("js", "js", 300_000), ("python", "python", 500_000)] {
+        if let Some(fuel) = fuel_of_a_measured_call(language, folder) {
+            assert!((10_000..most).contains(&fuel), "{language}: {fuel}");
+        }
     }
 }
 

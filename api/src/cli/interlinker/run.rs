@@ -5,6 +5,7 @@
 //! "version"?, "input", "context", "settings"?}`, and is answered with `{"done", "outcome"?, "state", "besides", "logs"}`,
 //! `{"refused": {code, detail, pointer?, data?}, "logs"}` or `{"failed": {limit, detail}, "logs"}`. `{"do": "keep", "state"}`
 //! sets a state that an earlier version left, `{"do": "blob", "media_type", "content"}` puts a blob there, as a person does.
+//! An answer to a call has `fuel` besides: what it used of that, some instructions of WebAssembly.
 //! In between it is asked what the component asks: `{"ask": "clock"}`, `{"ask": "random", "count"}`, `{"ask": "secret",
 //! "name"}`, `{"ask": "http", "request": {method, url, headers, body}}`, `{"ask": "people"}`, `{"ask": "asset", "asset",
 //! "action", "input"}`; it answers `{"answer": …}`: microseconds, bytes, a text or null, `{status, headers, body}` or
@@ -113,7 +114,7 @@ impl Running {
         }
         let called = self.answered(&next)?;
         let logs: Vec<_> = called.logs.iter().map(|line| json!([line.level, line.message])).collect();
-        Ok(match called.result {
+        let mut answer = match called.result {
             Ok(done) => {
                 self.state = done.state;
                 if let Entry::Ring { name, .. } = &entry {
@@ -129,7 +130,9 @@ impl Running {
             Err(Failure::Failed(fault)) => {
                 json!({"failed": {"limit": fault.limit(), "detail": fault.to_string()}, "logs": logs})
             }
-        })
+        };
+        answer["fuel"] = json!(called.cost.fuel);
+        Ok(answer)
     }
 
     /// Sets a state.

@@ -104,12 +104,26 @@ fn a_guest_of_the_sdk_is_told_what_it_is_not_granted_and_ends_without_an_outside
 }
 
 #[test]
+fn a_guest_of_1_1_0_reads_and_writes_texts() {
+    let host = &shared().host;
+    let texts = host.load(&built_for("1.1.0", "texts")).expect("it is sound");
+    assert_eq!(texts.manifest().world, "interlink:interlinker@1.1.0");
+    let made = done(call(host, &texts, "ana", instantiate(json!({})), &KeyValues::default()));
+    let acted = done(call(host, &texts, "ana", action("go", json!({})), &made.state));
+    let value = |key: &str| acted.state.get(key).map(|value| String::from_utf8_lossy(&value).into_owned());
+    assert_eq!(value("r/1").as_deref(), Some("ñ"), "what it set as text");
+    assert_eq!(value("2/value").as_deref(), Some("ñ"), "what it read as text");
+    assert_eq!((value("3/first"), value("3/many")), (Some("r/1".into()), Some("1".into())), "a range of texts");
+}
+
+#[test]
 fn a_guest_of_each_version_is_taken() {
-    assert_eq!(WORLD, "interlink:interlinker@1.0.0");
+    assert_eq!(WORLD, "interlink:interlinker@1.1.0");
     for guest in [
         Guest::new(),
         Guest::new().of_version("0.1.1"),
         Guest::new().of_version("1.0.0"),
+        Guest::new().of_version("1.1.0"),
         Guest::new().asking_outside(),
     ] {
         done(shared().act(&guest));
@@ -118,7 +132,7 @@ fn a_guest_of_each_version_is_taken() {
 
 #[test]
 fn a_world_that_is_not_spoken_is_refused_with_both_versions() {
-    for version in ["0.1.2", "0.2.0", "1.0.1", "1.1.0", "2.0.0", "0.0.9"] {
+    for version in ["0.1.2", "0.2.0", "1.0.1", "1.1.1", "1.2.0", "2.0.0", "0.0.9"] {
         let error = shared().unpublished(&Guest::new().of_version(version).bytes());
         assert!(matches!(error, PublishError::World { .. }), "{error:?}");
         let said = error.to_string();
@@ -128,13 +142,13 @@ fn a_world_that_is_not_spoken_is_refused_with_both_versions() {
 
 #[test]
 fn an_interface_is_there_from_its_version_on() {
-    for interface in ["clock", "random", "http", "secrets"] {
-        let name = format!("interlink:interlinker/{interface}@0.1.0");
-        let import = format!(r#"(import "{name}" (instance))"#);
-        assert_eq!(shared().unpublished(&Guest::new().importing(&import).bytes()), PublishError::Import { name });
-    }
-    for interface in ["settings", "blobs", "people", "notify", "schedule", "usage", "assets"] {
-        let name = format!("interlink:interlinker/{interface}@0.1.1");
+    let later: [(&str, &[&str]); 3] = [
+        ("0.1.0", &["clock", "random", "http", "secrets"]),
+        ("0.1.1", &["settings", "blobs", "people", "notify", "schedule", "usage", "assets"]),
+        ("1.0.0", &["texts"]),
+    ];
+    for (version, interface) in later.iter().flat_map(|(version, all)| all.iter().map(move |one| (version, one))) {
+        let name = format!("interlink:interlinker/{interface}@{version}");
         let import = format!(r#"(import "{name}" (instance))"#);
         assert_eq!(shared().unpublished(&Guest::new().importing(&import).bytes()), PublishError::Import { name });
     }

@@ -38,6 +38,7 @@ impl LastFailure {
             Fault::Trap { .. } => "it trapped".into(),
             Fault::Key(_) => "it used a key that is none".into(),
             Fault::Value { bytes, .. } => format!("it stored a value of {bytes} bytes, which is too large"),
+            Fault::NotText { .. } => "it read as text a value that is none".into(),
             Fault::Output { .. } => "its answer is not JSON".into(),
             Fault::Diverged { position, .. } => format!("run again, it left its record at host call {position}"),
             other => other.to_string(),

@@ -153,14 +153,14 @@ fn nested() -> Vec<Case> {
 fn worlds() -> Vec<Case> {
     let case =
         |name: &'static str, slug: &'static str, component: Vec<u8>| Case::unfit(Group::World, name, slug, component);
-    let newer = ["0.1.2", "0.2.0", "1.0.1", "1.1.0", "2.0.0", "0.0.9"];
+    let newer = ["0.1.2", "0.2.0", "1.0.1", "1.1.1", "1.2.0", "2.0.0", "0.0.9"];
     let all = Case::new(Group::World, "a guest built for a world that is not spoken");
     let all =
         newer.into_iter().fold(all, |case, version| case.and_unfit("world", Guest::new().of_version(version).bytes()));
     let import =
         |name: &str| Guest::new().importing(&format!(r#"(import "interlink:interlinker/{name}" (instance))"#)).bytes();
     let early = Case::new(Group::World, "an interface that came later than the version that it is asked of");
-    let early = ["clock@0.1.0", "http@0.1.0", "settings@0.1.1", "blobs@0.1.0", "assets@0.1.1"]
+    let early = ["clock@0.1.0", "http@0.1.0", "settings@0.1.1", "blobs@0.1.0", "assets@0.1.1", "texts@1.0.0"]
         .into_iter()
         .fold(early, |case, name| case.and_unfit("import", import(name)));
     let said = |world: &str| Guest::new().saying("world", json!(world)).bytes();
@@ -169,6 +169,7 @@ fn worlds() -> Vec<Case> {
         let name = match version {
             "0.1.0" => "a guest of the first world runs",
             "0.1.1" => "a guest of the second world runs",
+            "1.0.0" => "a guest of the third world runs",
             _ => "a guest of the newest world that asks for nothing runs",
         };
         Case::of(Group::World, name, Guest::new().of_version(version)).is_done()
@@ -177,8 +178,8 @@ fn worlds() -> Vec<Case> {
         all,
         early,
         case("a guest that asks for an interface of the future", "import", import("telepathy@1.0.0"))
-            .and_unfit("world", import("state@1.1.0")),
-        case("a manifest that names a world of the future", "world", said("interlink:interlinker@1.1.0"))
+            .and_unfit("world", import("state@1.2.0")),
+        case("a manifest that names a world of the future", "world", said("interlink:interlinker@1.2.0"))
             .and_unfit("world", said("interlink:interlinker@99999999999999999999.0.0"))
             .and_unfit("world", said("another:world@1.0.0")),
         case("a manifest of a form of the future", "manifest", Guest::new().saying("manifest", json!(2)).bytes()),
@@ -186,5 +187,6 @@ fn worlds() -> Vec<Case> {
         older("0.1.0"),
         older("0.1.1"),
         older("1.0.0"),
+        older("1.1.0"),
     ]
 }

@@ -56,6 +56,28 @@ fn state() -> Vec<Case> {
         .keeps_text("5/many", "3")
         .keeps_text("6/first", "r/2")
         .keeps_text("6/many", "1"),
+        case(
+            "what is set as text is there as bytes, and the other way round",
+            Asking::new().set_text("t", "ñ".as_bytes()).get("t").set("b", "né".as_bytes()).get_text("b").get_text("c"),
+        )
+        .is_done()
+        .keeps_text("2/value", "ñ")
+        .keeps_text("4/value", "né")
+        .keeps("5/none", Is::There),
+        case(
+            "a range of texts is in order, goes on behind a key and ends where it is told",
+            Asking::new()
+                .set_text("r/2", b"b")
+                .set_text("r/1", b"a")
+                .set("s", b"\xff")
+                .range_texts("r/", None, 9)
+                .range_texts("r/", Some("r/1"), 1),
+        )
+        .is_done()
+        .keeps_text("4/first", "r/1")
+        .keeps_text("4/many", "2")
+        .keeps_text("5/first", "r/2")
+        .keeps_text("5/many", "1"),
         Case::of(Group::Import, "what a guest refuses is not kept", refusing())
             .goes(json!({}), Comes::Refused("error")),
     ]

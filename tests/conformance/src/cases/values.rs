@@ -29,6 +29,20 @@ fn values() -> Vec<Case> {
         case("a key that ends with a slash", set, b"a/", &["key"]),
         case("a key of more bytes than letters", set, "ñ".repeat(129).as_bytes(), &["key"]),
         case("a key that is no text", set, b"\xc3\x28", &["trap"]),
+        Case::of(
+            Group::Value,
+            "a value that is no text and is read as text",
+            Asking::new().set("bytes", b"\xc3\x28").get_text("bytes").whole(),
+        )
+        .fails(&["not-text"]),
+        Case::of(
+            Group::Value,
+            "a value that is no text among those that are read as text",
+            Asking::new().set("r/1", b"a").set("r/2", b"\xff").range_texts("r/", None, 9).whole(),
+        )
+        .fails(&["not-text"]),
+        Case::of(Group::Value, "a text that is none", Asking::new().set_text("text", b"\xc3\x28").whole())
+            .fails(&["trap"]),
         case("an answer that is nothing", answer, b"", &["output"]),
         case("an answer that is no JSON", answer, b"{\"a\": undefined}", &["output"]),
         case("an answer that is two", answer, b"1 2", &["output"]),

@@ -85,16 +85,34 @@ impl Asking {
     }
 
     /// Reads a key: `N/value`, or `N/none`.
-    pub fn get(mut self, key: &str) -> Self {
+    pub fn get(self, key: &str) -> Self {
+        self.gets("get", key)
+    }
+
+    /// Reads a key as text: as [`get`](Self::get).
+    pub fn get_text(self, key: &str) -> Self {
+        self.gets("get_text", key)
+    }
+
+    fn gets(mut self, function: &str, key: &str) -> Self {
         let key = self.text(key.as_bytes());
         let (some, none) = (keep(&self.key("value"), 4), set_nothing(&self.key("none")));
-        self.step(&format!("(call $get {key} {ANSWER}) (if (i32.load8_u {ANSWER}) (then {some}) (else {none}))"))
+        self.step(&format!("(call ${function} {key} {ANSWER}) (if (i32.load8_u {ANSWER}) (then {some}) (else {none}))"))
     }
 
     /// Sets a key.
-    pub fn set(mut self, key: &str, value: &[u8]) -> Self {
+    pub fn set(self, key: &str, value: &[u8]) -> Self {
+        self.sets("set", key, value)
+    }
+
+    /// Sets a key to a text, or to what is none.
+    pub fn set_text(self, key: &str, value: &[u8]) -> Self {
+        self.sets("set_text", key, value)
+    }
+
+    fn sets(mut self, function: &str, key: &str, value: &[u8]) -> Self {
         let (key, value) = (self.text(key.as_bytes()), self.text(value));
-        self.step(&format!("(call $set {key} {value})"))
+        self.step(&format!("(call ${function} {key} {value})"))
     }
 
     /// Takes a key away.
@@ -110,7 +128,16 @@ impl Asking {
     }
 
     /// Goes through keys: `N/first`, the first of them, and `N/many`, a digit.
-    pub fn range(mut self, prefix: &str, after: Option<&str>, limit: u32) -> Self {
+    pub fn range(self, prefix: &str, after: Option<&str>, limit: u32) -> Self {
+        self.ranges("range", prefix, after, limit)
+    }
+
+    /// Goes through keys and texts: as [`range`](Self::range).
+    pub fn range_texts(self, prefix: &str, after: Option<&str>, limit: u32) -> Self {
+        self.ranges("range_texts", prefix, after, limit)
+    }
+
+    fn ranges(mut self, function: &str, prefix: &str, after: Option<&str>, limit: u32) -> Self {
         let prefix = self.text(prefix.as_bytes());
         let after = match after {
             Some(after) => format!("(i32.const 1) {}", self.text(after.as_bytes())),
@@ -121,7 +148,7 @@ impl Asking {
             format!("(call $set {first} (i32.load (i32.load {ANSWER})) (i32.load offset=4 (i32.load {ANSWER})))");
         let many = digit(&format!("(i32.load offset=4 {ANSWER})"), &many);
         self.step(&format!(
-            "(call $range {prefix} {after} (i32.const {limit}) {ANSWER})
+            "(call ${function} {prefix} {after} (i32.const {limit}) {ANSWER})
             (if (i32.load offset=4 {ANSWER}) (then {first})) {many}"
         ))
     }

@@ -133,7 +133,7 @@ pub(super) const OUTSIDE: [Lowered; 4] = [
 ];
 
 /// What 1.0.0 added.
-pub(super) const NEWEST: [Lowered; 10] = [
+pub(super) const WANTED: [Lowered; 10] = [
     ("settings", "settings", "get", "(param i32)"),
     ("put_blob", "blobs", "put", "(param i32 i32 i32 i32 i32)"),
     ("blob_size", "blobs", "size", "(param i32 i32 i32)"),
@@ -144,6 +144,13 @@ pub(super) const NEWEST: [Lowered; 10] = [
     ("cancel_alarm", "schedule", "cancel", "(param i32 i32) (result i32)"),
     ("note", "usage", "note", "(param i32 i32 i64 i32)"),
     ("act", "assets", "call", "(param i32 i32 i32 i32 i32 i32 i32)"),
+];
+
+/// What 1.1.0 added.
+pub(super) const NEWEST: [Lowered; 3] = [
+    ("get_text", "texts", "get", "(param i32 i32 i32)"),
+    ("set_text", "texts", "set", "(param i32 i32 i32 i32)"),
+    ("range_texts", "texts", "range", "(param i32 i32 i32 i32 i32 i32 i32)"),
 ];
 
 /// An interface with a problem of its own, as the world has it.
@@ -172,7 +179,7 @@ pub(super) fn outside(version: &str) -> String {
         + &plain("secrets", r#"(export "get" (func (param "name" string) (result (option string))))"#, version)
 }
 
-/// What a component imports that asks for all that 1.0.0 added.
+/// What a component imports that asks for all that 1.0.0 and 1.1.0 added.
 pub(super) fn newest(version: &str) -> String {
     let nothing_or_problem = "(result (result (error $told)))";
     let text_or_problem = "(result (result string (error $told)))";
@@ -193,7 +200,12 @@ pub(super) fn newest(version: &str) -> String {
         r#"(export "call" (func (param "asset" string) (param "action" string) (param "input" string)
       {text_or_problem}))"#
     );
+    let texts = r#"(export "get" (func (param "key" string) (result (option string))))
+    (export "set" (func (param "key" string) (param "value" string)))
+    (export "range" (func (param "prefix" string) (param "after" (option string)) (param "limit" u32)
+      (result (list (tuple string string)))))"#;
     let mut all = plain("settings", r#"(export "get" (func (result string)))"#, version);
+    all += &plain("texts", texts, version);
     for (interface, functions) in [
         ("blobs", &blobs),
         ("people", &people),
