@@ -254,4 +254,29 @@ mod tests {
         assert_eq!(*only(&engine), Organization { name: None, ..(*found).clone() });
         engine.close();
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_organization_that_cannot_be_read_is_damaged_and_the_others_are_there() {
+        let data = tempfile::tempdir().expect("a directory");
+        let engine = open(data.path());
+        register(&engine, "Whole").await.expect("registered");
+        let whole = only(&engine);
+        register(&engine, "Damaged").await.expect("registered");
+        let damaged = engine.organizations().into_iter().find(|one| one.id != whole.id).expect("registered").id;
+        let stamp = engine.core.stamp(engine.core.now(), Actor::System);
+        let event = AnyEvent::Person(interlink_model::facts::NoticesRead { until: None, each: Vec::new() }.into());
+        let written = Written { stream: stream_of(damaged), version: 1, process: None, key: 0, stamp, event };
+        settled(engine.core.commit(&[written], None, |_| {})).await.expect("written");
+        engine.close();
+        drop(engine);
+        let engine = open(data.path());
+        assert_eq!(only(&engine), whole);
+        let told = engine.organization(damaged).expect_err("what is read of it is not all");
+        assert!(matches!(told, Trouble::Damaged { what: "organization", .. }), "{told}");
+        assert_eq!(engine.organizations.quota(damaged), Quota::OF_ORGANIZATION);
+        engine.close();
+        drop(engine);
+        let audit = crate::audit::verify(data.path()).expect("verified");
+        assert!(audit.differences.iter().any(|difference| difference.contains("NoticesRead")), "{audit:?}");
+    }
 }
