@@ -16,8 +16,8 @@ use crate::cursor::Cursors;
 use crate::identity::Identities;
 use crate::problem::Problem;
 use crate::routes::{
-    adoption, assets, backups, calls, doors, incidents, interlinkers, keeping, meta, migrations, notifications, past,
-    people, processes, provisions, schedules, schemas, services, settings, tasks, trust, usage,
+    adoption, assets, backups, calls, doors, incidents, interlinkers, keeping, meta, migrations, notifications,
+    organizations, past, people, processes, provisions, schedules, schemas, services, settings, tasks, trust, usage,
 };
 use crate::visits::Doors;
 
@@ -57,6 +57,7 @@ impl App {
     tags(
         (name = "schemas", description = "Co-production schemas"),
         (name = "interlinkers", description = "The catalogue of Interlinkers"),
+        (name = "organizations", description = "Who hosts processes, and how much these may hold"),
         (name = "processes", description = "Processes, their tasks and their guide"),
         (name = "incidents", description = "What failed and waits for an operator"),
         (name = "assets", description = "What came of using Interlinkers"),
@@ -101,6 +102,9 @@ fn routed() -> OpenApiRouter<App> {
         .routes(routes!(trust::get_key, trust::put_key, trust::remove_key))
         .routes(routes!(interlinkers::deprecate))
         .routes(routes!(interlinkers::revoke))
+        .routes(routes!(organizations::list, organizations::register))
+        .routes(routes!(organizations::get))
+        .routes(routes!(organizations::quota))
         .routes(routes!(processes::list, processes::create))
         .routes(routes!(processes::get))
         .routes(routes!(processes::start))

@@ -386,6 +386,16 @@ impl Fields {
         self.fields.remove(name)
     }
 
+    /// A whole number that may be there, from 0 on.
+    pub fn optional_number(&mut self, name: &str) -> Option<u64> {
+        let value = self.fields.remove(name)?;
+        let number = value.as_u64();
+        if number.is_none() && !value.is_null() {
+            self.misfit(name, "is a whole number, from 0 on");
+        }
+        number
+    }
+
     /// Notes that a field does not fit.
     pub fn misfit(&mut self, name: &str, detail: &str) {
         self.errors.push(Misfit::new(format!("/{name}"), format!("`{name}` {detail}")));

@@ -6,6 +6,7 @@ mod data;
 mod incident;
 mod interlinker;
 mod offload;
+mod organization;
 mod process;
 mod provision;
 mod repair;
@@ -94,6 +95,9 @@ enum Command {
     /// Checks or imports a schema: a file, an INTERLINK bundle's directory or a zip.
     #[command(subcommand)]
     Schema(schema::Command),
+    /// Makes organizations known, which host processes, and says how much these may hold.
+    #[command(subcommand)]
+    Organization(organization::Command),
     /// Looks at processes.
     #[command(subcommand)]
     Process(process::Command),
@@ -169,6 +173,7 @@ fn dispatch(cli: Cli) -> Result<(), String> {
         }
         Command::Token { user, role, data, expires } => token(&user, role, &data, &expires),
         Command::Schema(command) => schema::run(command, client, output),
+        Command::Organization(command) => organization::run(&command, &client()?, output),
         Command::Process(command) => process::run(command, &client()?, output),
         Command::Schedule(command) => schedule::run(&command, output),
         Command::Interlinker(command) => interlinker::run(command, client, output),
@@ -209,6 +214,20 @@ fn seconds(text: &str) -> Result<u64, String> {
         _ => return Err(refuse()),
     };
     number.checked_mul(factor).filter(|length| *length > 0).ok_or_else(refuse)
+}
+
+/// Every entry of a list, page by page.
+fn every(path: &str, client: &Client) -> Result<Vec<Value>, String> {
+    let mut all = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = client.get(&format!("{path}?limit=100{after}"))?;
+        all.extend(page["items"].as_array().cloned().unwrap_or_default());
+        match page["next_cursor"].as_str() {
+            Some(cursor) => after = format!("&cursor={cursor}"),
+            None => return Ok(all),
+        }
+    }
 }
 
 /// Prints JSON for programs.

@@ -227,8 +227,7 @@ fn as_it_stands(app: &App, version: &InterlinkerVersion, wanted: &Wanted) -> Val
     if matches!(version.entry, CatalogueEntry::Software(_)) {
         views::put_breaker(&mut shown, &app.engine.breaker(&version.reference));
         let (held, quota) = app.engine.held(&version.reference.name);
-        shown["held"] = json!({"assets": held.assets, "state_bytes": held.state_bytes});
-        shown["quota"] = json!({"assets": quota.assets, "state_bytes": quota.state_bytes});
+        (shown["held"], shown["quota"]) = (views::held(held), views::quota(quota));
         put_not_granted(&mut shown, app, version);
     }
     shown
@@ -244,15 +243,7 @@ pub async fn quota(State(app): State<App>, Path(name): Path<String>, command: Co
     let permit = command.permit.clone();
     let run = async {
         let mut fields = command.fields()?;
-        let mut number = |field: &str| {
-            let value = fields.value(field)?;
-            let number = value.as_u64();
-            if number.is_none() && !value.is_null() {
-                fields.misfit(field, "is a whole number, from 0 on");
-            }
-            number
-        };
-        let quota = (number("assets"), number("state_bytes"));
+        let quota = (fields.optional_number("assets"), fields.optional_number("state_bytes"));
         fields.end()?;
         command.asked.known.operator("setting quotas")?;
         let (_, all) = app.engine.held("");

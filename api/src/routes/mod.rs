@@ -12,6 +12,7 @@ pub mod keeping;
 pub mod meta;
 pub mod migrations;
 pub mod notifications;
+pub mod organizations;
 pub mod past;
 pub mod people;
 pub mod processes;

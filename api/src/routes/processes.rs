@@ -3,13 +3,14 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use interlink_model::id::ProcessId;
+use interlink_model::id::{OrganizationId, ProcessId};
 use interlink_model::process::{self as model, ARCHIVED, DATA_BYTES_MAX, NewProcess, Process, ProcessStatus};
 use interlink_model::schema::outline::ItemRef;
 use interlink_model::time::zone::{ZONE_NAME_BYTES_MAX, Zone};
 use interlink_runtime::{Answer, AsOf, Done, ProcessView, Trouble};
 use serde_json::{Value, json};
 
+use super::organizations::named;
 use super::tasks::{recommended, withdrawn};
 use crate::app::App;
 use crate::language::Wanted;
@@ -64,7 +65,8 @@ pub fn tag(version: u64) -> Option<String> {
 
 /// Processes in the order of their creation.
 #[utoipa::path(get, path = "/v1/processes", tag = "processes",
-    params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query), ("status" = Option<String>, Query)),
+    params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query), ("status" = Option<String>, Query),
+        ("organization" = Option<String>, Query)),
     responses((status = 200, description = "`{items, next_cursor}`"), (status = 400, body = Problem)))]
 pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
     let limit = asked.limit()?;
@@ -73,7 +75,13 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
     if status.as_ref().is_some_and(|status| !known(status)) {
         return Err(Problem::malformed("`status` is created, running, suspended, completed, cancelled or archived"));
     }
-    let list = format!("processes:{}", status.as_deref().unwrap_or_default());
+    let organization = match asked.query("organization").map(OrganizationId::parse) {
+        Some(None) => return Err(Problem::malformed("`organization` is the id of an organization")),
+        Some(Some(organization)) => Some(organization),
+        None => None,
+    };
+    let of = organization.map(|organization| format!(":{organization}")).unwrap_or_default();
+    let list = format!("processes:{}{of}", status.as_deref().unwrap_or_default());
     let after = match asked.query("cursor") {
         Some(cursor) => {
             let place: Result<[u8; 16], _> = app.cursors.read(&list, cursor)?.try_into();
@@ -99,7 +107,8 @@ pub async fn list(State(app): State<App>, asked: Asked) -> Result<Response, Prob
                     Err(trouble @ Trouble::Unread(_)) => return Err(trouble),
                     Err(_) => continue,
                 };
-                if status.as_ref().is_none_or(|status| process.status_word() == status) {
+                let is_hosted = organization.is_none_or(|organization| process.organization == Some(organization));
+                if is_hosted && status.as_ref().is_none_or(|status| process.status_word() == status) {
                     items.push(views::process(&process, name));
                 }
             }
@@ -136,8 +145,9 @@ async fn run_create(app: &App, command: Command) -> Result<Answer, Problem> {
         }
     });
     let data = values(&mut fields, "data");
+    let organization = named(app, &mut fields);
     fields.end()?;
-    let new = NewProcess { name, language, zone, data, parent: None };
+    let new = NewProcess { name, language, zone, data, parent: None, organization: organization? };
     let version = app.engine.schema(&schema).map_err(|_| Trouble::Names {
         what: "schema",
         id: schema,

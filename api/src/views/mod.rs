@@ -3,6 +3,7 @@
 mod catalogue;
 mod history;
 mod incident;
+mod organization;
 mod process;
 mod task;
 
@@ -13,6 +14,7 @@ use utoipa::ToSchema;
 pub use self::catalogue::*;
 pub use self::history::*;
 pub use self::incident::*;
+pub use self::organization::*;
 pub use self::process::*;
 pub use self::task::*;
 

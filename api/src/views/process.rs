@@ -45,6 +45,9 @@ pub struct ProcessBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub parent: Option<Value>,
+    /// The organization that hosts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
     /// Who made it.
     pub created_by: String,
     /// When it was made.
@@ -77,6 +80,7 @@ pub fn process(process: &Process, name: Option<String>) -> ProcessBody {
             .parent
             .as_ref()
             .map(|parent| json!({"process": parent.process.to_string(), "task": parent.task})),
+        organization: process.organization.map(|organization| organization.to_string()),
         created_by: process.created_by.to_string(),
         created_at: time(process.created_at),
         started_at: process.started_at.map(time),

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::event::{Actor, Stamp};
 use crate::facts::{AssetEvent, InterlinkerInstantiated, InterlinkerRef};
-use crate::id::{AssetId, Micros, ProcessId};
+use crate::id::{AssetId, Micros, OrganizationId, ProcessId};
 use crate::sealed::Sealed;
 
 /// Alarms that an asset may have set at once.
@@ -69,6 +69,9 @@ pub struct Asset {
     /// How many bytes of state and blobs it has, or had when it was removed.
     #[serde(default)]
     pub bytes: u64,
+    /// The organization that hosts its process.
+    #[serde(default)]
+    pub organization: Option<OrganizationId>,
 }
 
 /// An alarm that is set.
@@ -129,6 +132,7 @@ impl Asset {
             blobs: BTreeMap::new(),
             earlier: Vec::new(),
             bytes: u64::try_from(event.grown_bytes).unwrap_or(0),
+            organization: event.organization,
         }
     }
 
@@ -235,7 +239,7 @@ impl Alarm {
 mod tests {
     use super::*;
     use crate::facts::{
-        AlarmFailed, AlarmSet, AssetRolledBack, AssetUpgraded, BlobKept, BlobPartWritten, BlobTakenAlong,
+        AlarmFailed, AlarmSet, AssetRemoved, AssetRolledBack, AssetUpgraded, BlobKept, BlobPartWritten, BlobTakenAlong,
     };
 
     const STAMP: Stamp = Stamp { at: Micros(7), actor: Actor::System, correlation: None, causation: None };
@@ -248,6 +252,7 @@ mod tests {
         let made = InterlinkerInstantiated {
             interlinker: version("1.0.0"),
             process: ProcessId::from_bytes([1; 16]),
+            organization: None,
             task: "t".into(),
             name: Sealed::Open("n".into()),
             input: Sealed::Open(Value::Null),
@@ -265,6 +270,20 @@ mod tests {
     fn moved(to: &str) -> AssetEvent {
         let (changes, counts) = (Vec::new(), BTreeMap::new());
         AssetUpgraded { interlinker: version(to), changes, counts, grown_bytes: 0, duration_us: 0 }.into()
+    }
+
+    #[test]
+    fn an_asset_keeps_its_organization_and_a_row_of_before_has_none() {
+        let mut asset = Asset { organization: Some(OrganizationId::from_bytes([3; 16])), ..made() };
+        asset.apply(&moved("1.1.0"), &STAMP);
+        asset.apply(&AssetRemoved {}.into(), &STAMP);
+        assert_eq!(asset.organization, Some(OrganizationId::from_bytes([3; 16])));
+        asset.name = Sealed::Closed(Vec::new());
+        assert_eq!(Asset::from_row(&asset.to_row()), Some(asset.clone()));
+        let mut before: Vec<rmpv::Value> = rmp_serde::from_slice(&asset.to_row()).expect("an array");
+        before.pop();
+        let before = Asset::from_row(&rmp_serde::to_vec(&before).expect("an array"));
+        assert_eq!(before, Some(Asset { organization: None, ..asset }));
     }
 
     #[test]

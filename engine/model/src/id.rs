@@ -46,6 +46,8 @@ ids! {
     IncidentId,
     /// A call that asks the world outside its asset: UUIDv7.
     CallId,
+    /// An organization: UUIDv7.
+    OrganizationId,
 }
 
 /// What a stream of events is about.
@@ -82,6 +84,8 @@ pub enum StreamKind {
     Secret = b'z',
     /// A key whose signatures are trusted, the id is drawn from its id; or what is asked of signatures.
     Trust = b't',
+    /// An organization.
+    Organization = b'o',
 }
 
 impl StreamKind {
@@ -104,6 +108,7 @@ impl StreamKind {
             Call,
             Secret,
             Trust,
+            Organization,
         ];
         all.into_iter().find(|kind| *kind as u8 == byte)
     }

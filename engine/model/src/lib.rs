@@ -11,6 +11,7 @@ pub mod id;
 pub mod keyvalues;
 pub mod manifest;
 mod near;
+pub mod organization;
 pub mod process;
 pub mod schema;
 pub mod sealed;

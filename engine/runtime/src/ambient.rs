@@ -1,6 +1,6 @@
 //! Time and randomness, through one seam: a test runs a year of a process in a millisecond.
 
-use interlink_model::id::{AssetId, CallId, Micros, PersonId, ProcessId};
+use interlink_model::id::{AssetId, CallId, Micros, OrganizationId, PersonId, ProcessId};
 use uuid::Uuid;
 
 /// Where time and randomness come from.
@@ -51,6 +51,11 @@ pub(crate) fn asset_id(ambient: &dyn Ambient) -> AssetId {
 /// A new call's id.
 pub(crate) fn call_id(ambient: &dyn Ambient) -> CallId {
     CallId(time_ordered(ambient))
+}
+
+/// A new organization's id.
+pub(crate) fn organization_id(ambient: &dyn Ambient) -> OrganizationId {
+    OrganizationId(time_ordered(ambient))
 }
 
 /// A new person's id: nothing can be read from it (UUIDv4).

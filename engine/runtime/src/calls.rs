@@ -28,6 +28,7 @@ use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::gate::Gate;
 use crate::keys::SealingKey;
+use crate::organizations::Organizations;
 use crate::processes::ProcessCell;
 use crate::state::{Value, key, table};
 use crate::usage::bytes_of;
@@ -356,6 +357,7 @@ pub(crate) fn read(core: &Core, id: CallId) -> Outcome<(Interrupted, bool)> {
 pub(crate) struct World {
     pub core: Arc<Core>,
     pub catalogue: Arc<Catalogue>,
+    pub organizations: Arc<Organizations>,
     pub outbound: Arc<dyn Outbound>,
     pub gate: Arc<Gate>,
 }

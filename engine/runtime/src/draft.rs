@@ -25,6 +25,7 @@ pub enum AnyEvent {
     Call(CallEvent),
     Secret(SecretEvent),
     Trust(TrustEvent),
+    Organization(OrganizationEvent),
 }
 
 macro_rules! each_family {
@@ -42,6 +43,7 @@ macro_rules! each_family {
             AnyEvent::Call($bound) => $do,
             AnyEvent::Secret($bound) => $do,
             AnyEvent::Trust($bound) => $do,
+            AnyEvent::Organization($bound) => $do,
         }
     };
 }
@@ -78,6 +80,7 @@ impl AnyEvent {
             StreamKind::Call => decode(body).map(|(event, stamp)| (Self::Call(event), stamp))?,
             StreamKind::Secret => decode(body).map(|(event, stamp)| (Self::Secret(event), stamp))?,
             StreamKind::Trust => decode(body).map(|(event, stamp)| (Self::Trust(event), stamp))?,
+            StreamKind::Organization => decode(body).map(|(event, stamp)| (Self::Organization(event), stamp))?,
             StreamKind::Answer | StreamKind::Checkpoint | StreamKind::Snapshot => return Ok(None),
         }))
     }

@@ -271,6 +271,7 @@ impl Workshop {
             zone: Some(process.zone.clone()),
             data,
             parent: Some(interlink_model::facts::Parent { process: cell.id, task }),
+            organization: process.organization,
         };
         let first = vec![Command::Start];
         let making = Making { id: Some(id), plan: version.plan, new, before: Vec::new(), first };

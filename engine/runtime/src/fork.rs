@@ -30,7 +30,7 @@ use crate::keys::SealingKey;
 use crate::past::AsOf;
 use crate::people::Caller;
 use crate::processes::{Beside, Making, ProcessCell};
-use crate::usage::held::Room;
+use crate::usage::held::{Hosted, Room};
 
 /// What a fork of a process is to be.
 pub struct Fork {
@@ -65,10 +65,12 @@ impl Engine {
             zone: Some(then.zone.clone()),
             data: cell.data(&then),
             parent: None,
+            organization: then.organization,
         };
         let id = process_id(&*self.core.ambient);
         // Held until the fork is counted.
-        let _rooms = copies.iter().map(|copy| copy.room(&self.assets, id)).collect::<Outcome<Vec<_>>>()?;
+        let hosted = Hosted { process: id, organization: then.organization };
+        let _rooms = copies.iter().map(|copy| copy.room(&self.assets, hosted)).collect::<Outcome<Vec<_>>>()?;
         let before = copies.iter().fold(vec![then.fork().into()], |mut events, copy| {
             events.extend(copy.added());
             events
@@ -143,10 +145,10 @@ impl Copy {
     }
 
     /// Room for it, as for an asset that is made with what this one has, its blobs included.
-    fn room<'a>(&self, assets: &'a Assets, process: ProcessId) -> Outcome<Room<'a>> {
+    fn room<'a>(&self, assets: &'a Assets, hosted: Hosted) -> Outcome<Room<'a>> {
         let Snapshot { asset, values } = &self.of;
         let bytes = u64::try_from(values.bytes()).unwrap_or(u64::MAX).saturating_add(asset.blob_bytes());
-        assets.room(process, &asset.interlinker.name, 1, i64::try_from(bytes).unwrap_or(i64::MAX))
+        assets.room(hosted, &asset.interlinker.name, 1, i64::try_from(bytes).unwrap_or(i64::MAX))
     }
 
     /// Its events, sealed under the fork's key, and the asset that they make. It is instantiated with the state that the
@@ -171,6 +173,7 @@ impl Copy {
         let made = InterlinkerInstantiated {
             interlinker: asset.interlinker.clone(),
             process,
+            organization: asset.organization,
             task: asset.task.clone(),
             name: Sealed::Open(name_of(&asset, &from.key).unwrap_or_default()),
             input: Sealed::Open(Json::Null),

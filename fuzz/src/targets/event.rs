@@ -2,8 +2,8 @@
 
 use interlink_model::event::{Event, decode, envelope};
 use interlink_model::facts::{
-    AssetEvent, CallEvent, InterlinkerEvent, LoginEvent, PersonEvent, ProblemProfileEvent, ProcessEvent, SchemaEvent,
-    SecretEvent, ServiceEvent, TrustEvent, UsageEvent,
+    AssetEvent, CallEvent, InterlinkerEvent, LoginEvent, OrganizationEvent, PersonEvent, ProblemProfileEvent,
+    ProcessEvent, SchemaEvent, SecretEvent, ServiceEvent, TrustEvent, UsageEvent,
 };
 
 /// An event that is read has the kind of its envelope and the present form, and is written as what reads as the same.
@@ -16,6 +16,7 @@ pub fn run(data: &[u8]) {
     reads::<CallEvent>(data);
     reads::<InterlinkerEvent>(data);
     reads::<LoginEvent>(data);
+    reads::<OrganizationEvent>(data);
     reads::<PersonEvent>(data);
     reads::<ProblemProfileEvent>(data);
     reads::<ProcessEvent>(data);

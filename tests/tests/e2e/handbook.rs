@@ -196,6 +196,8 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
     let of_example = std::fs::read(root().join("examples/schemas/participatory-budget.yaml")).expect("it is there");
     operator.send("/v1/schemas", "application/yaml", of_example).is(201);
     let service = root().join("examples/services/playgrounds.yaml").to_string_lossy().into_owned();
+    let organization = json!({"name": "Zaragoza", "kind": "public_administration"});
+    let organization = text(&operator.post("/v1/organizations", &organization).is(201)["id"]).to_owned();
     let mut incidents = failing(&operator, 3).into_iter().peekable();
     let data = server.data().to_str().expect("a path of letters").to_owned();
     // The ledger of a directory in which nothing was erased.
@@ -222,6 +224,7 @@ fn every_command_of_the_page_for_operators_does_what_it_says() {
             ("/var/lib/interlink", data.clone()),
             ("INCIDENT", incident),
             ("PROCESS", id_of(&process).to_owned()),
+            ("ORGANIZATION", organization.clone()),
             ("ENDED", id_of(&ended).to_owned()),
             ("SCHEMA", "tool-library".to_owned()),
             ("/srv/exchange", exchange.clone()),

@@ -29,6 +29,7 @@ mod lifecycle;
 mod limits;
 mod migrations;
 mod notifications;
+mod organizations;
 mod past;
 mod polls;
 mod power;

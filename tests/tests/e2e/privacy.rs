@@ -19,6 +19,7 @@ const HEADING: &str = "Those who were absent";
 const WRITTEN: &str = "Sawyers were asked for two offers";
 const KEY: &str = "key-of-the-heron";
 const SERVICE_PROCESS: &str = "The footbridge, provisioned";
+const ORGANIZATION: &str = "Friends of the heron";
 
 #[test]
 fn no_login_and_nothing_that_people_wrote_is_in_any_file_in_clear() {
@@ -42,7 +43,11 @@ fn no_login_and_nothing_that_people_wrote_is_in_any_file_in_clear() {
     for asset in [&poll, &document] {
         marguerite.get(&format!("{asset}/view")).is(200);
     }
-    let file = json!({"service": "footbridge", "schema": "tool-library", "process": {"name": SERVICE_PROCESS}});
+    let organization = json!({"name": ORGANIZATION, "kind": "citizens"});
+    let made = marguerite.ask(&Ask::post("/v1/organizations", &organization).key(KEY));
+    let organization = format!("/v1/organizations/{}", text(&made.is(201)["id"]));
+    let file = json!({"service": "footbridge", "schema": "tool-library", "organization": ORGANIZATION,
+        "process": {"name": SERVICE_PROCESS}});
     marguerite.post("/v1/provisions", &file).is(201);
     marguerite.post(&format!("{process}/suspend"), &json!({"reason": REASON})).is(200);
     assert_eq!(marguerite.get("/v1/me").is(200)["login"], json!(LOGIN), "she is told her own");
@@ -61,6 +66,7 @@ fn no_login_and_nothing_that_people_wrote_is_in_any_file_in_clear() {
         WRITTEN,
         KEY,
         SERVICE_PROCESS,
+        ORGANIZATION,
         marguerite.token(),
     ];
     // Running, after a stop that writes the state, and made again from the journal.
@@ -81,6 +87,7 @@ fn no_login_and_nothing_that_people_wrote_is_in_any_file_in_clear() {
     assert!(!server.said().contains(LOGIN) && !server.said().contains(NAME), "{}", server.said());
     server.launch();
     assert_eq!(marguerite.get(&process).is(200)["name"], json!(NAME));
+    assert_eq!(marguerite.get(&organization).is(200)["name"], json!(ORGANIZATION));
     let service = marguerite.get("/v1/services/footbridge");
     assert_eq!(service.is(200)["file"]["process"]["name"], json!(SERVICE_PROCESS));
     server.audit();

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::{Output, print_json, print_table, text};
+use crate::cli::{Output, every, print_json, print_table, text};
 use crate::client::Client;
 
 /// A version, and why it is withdrawn.
@@ -36,20 +36,6 @@ pub fn list(name: Option<&str>, client: &Client, output: Output) -> Result<(), S
     };
     print_table(&["name", "version", "nature", "title", "standing"], &all.iter().map(row).collect::<Vec<_>>());
     Ok(())
-}
-
-/// Every entry of a list, page by page.
-pub fn every(path: &str, client: &Client) -> Result<Vec<Value>, String> {
-    let mut all = Vec::new();
-    let mut after = String::new();
-    loop {
-        let page = client.get(&format!("{path}?limit=100{after}"))?;
-        all.extend(page["items"].as_array().cloned().unwrap_or_default());
-        match page["next_cursor"].as_str() {
-            Some(cursor) => after = format!("&cursor={cursor}"),
-            None => return Ok(all),
-        }
-    }
 }
 
 /// Whether a version was withdrawn, and why; or whether its breaker is not closed, and what failed last.

@@ -10,8 +10,7 @@ use interlink_model::schema::digest;
 use interlink_model::signature::{KeyId, PrivateKey, Signature};
 use serde_json::Value;
 
-use super::registry::every;
-use crate::cli::text;
+use crate::cli::{every, text};
 use crate::client::Client;
 use crate::request::COMPONENT_BYTES_MAX;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::InterlinkerRef;
 use crate::events;
-use crate::id::{AssetId, CallId, Micros, PersonId, ProcessId};
+use crate::id::{AssetId, CallId, Micros, OrganizationId, PersonId, ProcessId};
 use crate::sealed::{Holds, Sealed, SealedField};
 
 /// One key of an asset's state that a call changed.
@@ -49,6 +49,10 @@ events! {
             pub interlinker: InterlinkerRef,
             /// On which process.
             pub process: ProcessId,
+            /// The organization that hosts the process. An asset says it itself, so that it is counted as its organization's
+            /// while its process is archived, and whatever is read first of both.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub organization: Option<OrganizationId>,
             /// On which task.
             pub task: String,
             /// What people call it.

@@ -20,6 +20,7 @@ pub use self::process::*;
 pub use self::trust::*;
 use crate::events;
 use crate::id::{AssetId, CallId, PersonId, ProcessId};
+use crate::organization::OrganizationKind;
 use crate::schema::Text;
 use crate::sealed::Sealed;
 
@@ -263,6 +264,28 @@ events! {
             pub name: Text,
             /// What the problem is.
             pub description: Text,
+        } sealed(),
+    }
+}
+
+events! {
+    /// What happens to an organization.
+    OrganizationEvent {
+        /// It was made known.
+        OrganizationRegistered {
+            /// What people call it.
+            pub name: Sealed<String>,
+            /// Of what kind it is.
+            pub kind: OrganizationKind,
+        } sealed(name),
+        /// An operator decided how much the assets of its processes may be and hold together, in place of what was before.
+        OrganizationQuotaSet {
+            /// Assets; absent for as many as there may be of any.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub assets: Option<u64>,
+            /// Bytes of state; absent for as many as there may be of any.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub state_bytes: Option<u64>,
         } sealed(),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::parts::{Choice, Dates, EffectKind, Lineage, Parent, Resolution, TimerKind, VoteResult, Withdrawn};
 use super::{InterlinkerRef, SchemaRef};
 use crate::events;
-use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
+use crate::id::{AssetId, IncidentId, Micros, OrganizationId, PersonId, ProcessId};
 use crate::process::Plan;
 use crate::schema::work::VoteRules;
 use crate::sealed::Sealed;
@@ -34,6 +34,9 @@ events! {
             /// For whom it was started.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub parent: Option<Parent>,
+            /// The organization that hosts it; nothing was written of it before there were organizations.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub organization: Option<OrganizationId>,
         } sealed(name, data) form 2,
         /// It began.
         ProcessStarted {} sealed(),

@@ -45,6 +45,7 @@ impl Process {
             moved: None,
             lineage: None,
             archived_at: None,
+            organization: event.organization,
         }
     }
 

@@ -52,7 +52,7 @@ pub use votes::{Tally, VOTES_MAX, Vote};
 
 use crate::event::Actor;
 use crate::facts::{InterlinkerRef, Lineage, Parent, Withdrawn};
-use crate::id::{AssetId, IncidentId, Micros, PersonId, ProcessId};
+use crate::id::{AssetId, IncidentId, Micros, OrganizationId, PersonId, ProcessId};
 use crate::schema::outline::ItemRef;
 use crate::sealed::Sealed;
 use crate::time::zone::Zone;
@@ -269,6 +269,8 @@ pub struct Process {
     pub lineage: Option<Lineage>,
     /// Since when it is put away. How it ended is still its status: it comes back as it was.
     pub archived_at: Option<Micros>,
+    /// The organization that hosts it.
+    pub organization: Option<OrganizationId>,
 }
 
 impl Process {

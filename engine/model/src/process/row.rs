@@ -12,7 +12,7 @@ use super::{
 };
 use crate::event::Actor;
 use crate::facts::{Dates, Lineage, Parent, ProcessForked, SchemaRef};
-use crate::id::{AssetId, IncidentId, Micros, ProcessId};
+use crate::id::{AssetId, IncidentId, Micros, OrganizationId, ProcessId};
 use crate::schema::outline::ItemRef;
 use crate::sealed::Sealed;
 use crate::time::zone::Zone;
@@ -63,6 +63,8 @@ struct Row {
     archived_at: Option<Micros>,
     #[serde(default)]
     reversal: Reversal,
+    #[serde(default)]
+    organization: Option<OrganizationId>,
 }
 
 fn entries<K: Ord + Clone, V: Clone>(map: &imbl::OrdMap<K, V>) -> Vec<(K, V)> {
@@ -102,6 +104,7 @@ impl Process {
             lineage: self.lineage,
             archived_at: self.archived_at,
             reversal: self.reversal,
+            organization: self.organization,
         }
     }
 
@@ -141,6 +144,7 @@ impl Process {
             created_by: self.created_by,
             created_at: self.created_at,
             touched_at: self.touched_at,
+            organization: self.organization,
             lineage: Some(event.lineage),
             ..before
         };
@@ -188,6 +192,7 @@ impl Process {
             lineage: row.lineage,
             archived_at: row.archived_at,
             reversal: row.reversal,
+            organization: row.organization,
         })
     }
 }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Event, Stamp, decode};
-use crate::facts::{ProcessCreated, ProcessEvent};
+use crate::facts::{ProcessCreated, ProcessEvent, SchemaRef};
+use crate::id::OrganizationId;
 use crate::schema::authoring::{Syntax, parse};
 use crate::sealed::SealedFields;
 
@@ -167,6 +168,45 @@ fn what_begins_where_an_archived_process_was_is_not_archived() {
     let forked: ProcessEvent = run.process.fork().into();
     fresh.process.apply(&forked, &fresh.events[0].1.clone());
     assert_eq!((fresh.process.status, fresh.process.archived_at), (ProcessStatus::Cancelled, None));
+}
+
+/// Of an organization, as it is made.
+fn hosted(organization: Option<OrganizationId>) -> (Process, Stamp) {
+    let run = Run::new();
+    let new = NewProcess { name: "Fair".into(), organization, ..NewProcess::default() };
+    let mut created = create(&run.process.plan, new);
+    close(&mut created);
+    let stamp = run.events[0].1;
+    (Process::created(run.process.id, &created, &stamp, run.process.plan), stamp)
+}
+
+#[test]
+fn a_process_stays_with_its_organization_in_its_row_and_where_another_begins_as_it_was() {
+    let [one, other] = [[1; 16], [2; 16]].map(|id| Some(OrganizationId::from_bytes(id)));
+    let (process, stamp) = hosted(one);
+    assert_eq!(process.organization, one);
+    let plan = |_: &SchemaRef| Some(Arc::clone(&process.plan));
+    for row in [process.to_row(), process.to_snapshot()] {
+        assert_eq!(Process::from_row(process.id, &row, plan), Some(process.clone()));
+    }
+    let (mut begun, _) = hosted(other);
+    begun.apply(&process.fork().into(), &stamp);
+    assert_eq!(begun.organization, other, "it is whose it was made for");
+}
+
+#[test]
+fn what_was_written_before_there_were_organizations_is_of_none() {
+    let (process, stamp) = hosted(None);
+    let created = create(&process.plan, NewProcess { name: "Fair".into(), ..NewProcess::default() });
+    let mut created = ProcessEvent::from(created);
+    close(&mut created);
+    let body = created.encode(&stamp).expect("sealed");
+    assert!(!body.windows(12).any(|part| part == b"organization"), "it is written as it was");
+    let mut before: Vec<rmpv::Value> = rmp_serde::from_slice(&process.to_row()).expect("an array");
+    assert_eq!(before.pop(), Some(rmpv::Value::Nil), "the field came last");
+    let before = rmp_serde::to_vec(&before).expect("an array");
+    let read = Process::from_row(process.id, &before, |_| Some(Arc::clone(&process.plan)));
+    assert_eq!(read, Some(process));
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub struct ServiceFile {
     pub service: String,
     /// The schema of its process: `name` or `name@version`.
     pub schema: String,
+    /// The organization that hosts its process: its id, or a name that no other has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
     /// The Interlinkers that it needs.
     #[serde(default)]
     pub interlinkers: Vec<Needed>,
@@ -208,6 +211,9 @@ impl ServiceFile {
         }
         if self.process.name.trim().is_empty() {
             wrong("/process/name".into(), "`name` is empty".into());
+        }
+        if self.organization.as_ref().is_some_and(|organization| organization.trim().is_empty()) {
+            wrong("/organization".into(), "`organization` is empty; say its name or its id, or leave it out".into());
         }
         let many = [
             ("interlinkers", self.interlinkers.len(), INTERLINKERS_MAX),

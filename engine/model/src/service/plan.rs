@@ -11,13 +11,14 @@ use serde_json::Value;
 
 use super::file::{AssetFile, Needed, ServiceFile};
 use super::{Service, ServiceStatus};
+use crate::id::OrganizationId;
 
 /// What applying a file would do, or did, with one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// What is done.
     pub action: ChangeAction,
-    /// What kind of thing: `schema`, `interlinker`, `grants`, `settings`, `secret`, `process`, `asset` or `service`.
+    /// What kind of thing: `schema`, `organization`, `interlinker`, `grants`, `settings`, `secret`, `process`, `asset` or `service`.
     pub kind: &'static str,
     /// Which.
     pub name: String,
@@ -55,6 +56,8 @@ impl Change {
 pub struct AsIs {
     /// The schema's version and the ids of its tasks.
     pub schema: Option<(String, BTreeSet<String>)>,
+    /// The organizations that the file's `organization` may mean.
+    pub organizations: Vec<OrganizationId>,
     /// The file's Interlinkers, by name.
     pub interlinkers: BTreeMap<String, InterlinkerAsIs>,
     /// Names of the secrets that are set.
@@ -87,6 +90,8 @@ pub struct Before {
     pub there: BTreeSet<String>,
     /// Why its process takes no new assets, where it does not: `suspended`, for instance.
     pub resting: Option<&'static str>,
+    /// The organization that hosts its process, where one does; nothing where the process cannot be read.
+    pub host: Option<Option<OrganizationId>>,
 }
 
 /// What applying a file would do, thing by thing, in the order in which the file has them.
@@ -94,6 +99,7 @@ pub fn plan(file: &ServiceFile, is: &AsIs) -> Vec<Change> {
     let before = is.before.as_ref();
     let known = before.and_then(|before| before.service.file.as_ref());
     let mut changes = vec![schema(file, is)];
+    changes.extend(organization(file, is));
     for (number, needed) in file.interlinkers.iter().enumerate() {
         interlinker(number, needed, is, &mut changes);
     }
@@ -119,6 +125,38 @@ fn schema(file: &ServiceFile, is: &AsIs) -> Change {
         None => (ChangeAction::Missing, "import it: `interlink schema import`".into()),
     };
     change(action, "schema", &file.schema, "/schema".into(), detail)
+}
+
+/// Organizations of one name that a plan names.
+const NAMESAKES_SHOWN: usize = 5;
+
+/// Where neither the file nor the process has an organization, nothing is said of it.
+fn organization(file: &ServiceFile, is: &AsIs) -> Option<Change> {
+    use ChangeAction::{Conflict, Keep, Missing};
+    let host = is.before.as_ref().and_then(|before| before.host);
+    let cannot_move = |host: Option<OrganizationId>| match host {
+        Some(host) => format!("its process is hosted by organization {host}, and cannot be moved yet: say `{host}`"),
+        None => "its process is hosted by no organization, and cannot be moved yet: leave it out".into(),
+    };
+    let Some(wanted) = &file.organization else {
+        let host = host.flatten()?;
+        let detail = cannot_move(Some(host));
+        return Some(change(Conflict, "organization", &host.to_string(), "/organization".into(), detail));
+    };
+    let (action, detail) = match (&is.organizations[..], host) {
+        // Others may have taken the same name since.
+        (meant, Some(Some(host))) if meant.contains(&host) => (Keep, format!("it hosts the process, as {host}")),
+        (_, Some(host)) => (Conflict, cannot_move(host)),
+        ([], None) => {
+            (Missing, "create it with `POST /v1/organizations`, or say the name or id of one that is there".into())
+        }
+        ([meant], None) => (Keep, format!("it is there, as {meant}")),
+        (many, None) => {
+            let ids: Vec<_> = many.iter().take(NAMESAKES_SHOWN).map(OrganizationId::to_string).collect();
+            (Missing, format!("{} organizations have this name; say its id: {}", many.len(), ids.join(", ")))
+        }
+    };
+    Some(change(action, "organization", wanted, "/organization".into(), detail))
 }
 
 fn interlinker(number: usize, needed: &Needed, is: &AsIs, changes: &mut Vec<Change>) {

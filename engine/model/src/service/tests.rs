@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::facts::ServiceProvisioned;
+use crate::id::OrganizationId;
 
 fn stamp(at: i64) -> Stamp {
     Stamp { at: Micros(at), actor: Actor::System, correlation: None, causation: None }
@@ -40,6 +41,7 @@ fn there() -> AsIs {
             .map(|(name, actions)| (name.to_owned(), interlinker(actions)))
             .into(),
         secrets: BTreeSet::from(["mail".to_owned()]),
+        organizations: Vec::new(),
         before: None,
     }
 }
@@ -60,7 +62,7 @@ fn provisioned(file: &ServiceFile) -> Service {
 fn as_it_says(file: &ServiceFile) -> AsIs {
     let service = Arc::new(provisioned(file));
     let there_are = service.assets.keys().cloned().collect();
-    AsIs { before: Some(Before { service, there: there_are, resting: None }), ..there() }
+    AsIs { before: Some(Before { service, there: there_are, resting: None, host: Some(None) }), ..there() }
 }
 
 /// What of a plan is not as the file says: action, kind, name.
@@ -176,6 +178,35 @@ fn every_kind_of_drift_is_told() {
         before.resting = Some("suspended");
     };
     assert_eq!(told(&gone_and_resting), (Conflict, "asset"));
+}
+
+#[test]
+fn a_file_names_one_organization_that_is_there_and_its_process_stays_with_it() {
+    let [one, other] = [[1; 16], [2; 16]].map(OrganizationId::from_bytes);
+    let named = ServiceFile { organization: Some("Allotments".into()), ..file() };
+    let told = |file: &ServiceFile, meant: &[OrganizationId], host: Option<Option<OrganizationId>>| {
+        let mut is = if host.is_some() { as_it_says(file) } else { there() };
+        is.organizations = meant.to_vec();
+        is.before.as_mut().into_iter().for_each(|before| before.host = host);
+        let found = plan(file, &is).into_iter().find(|change| change.kind == "organization");
+        found.map(|change| (change.action, change.detail))
+    };
+    let action = |told: Option<(ChangeAction, String)>| told.map(|(action, _)| action);
+    assert_eq!(action(told(&named, &[one], None)), Some(ChangeAction::Keep));
+    let (missing, detail) = told(&named, &[], None).expect("told");
+    assert!(missing == Missing && detail.contains("POST /v1/organizations"), "{detail}");
+    let (missing, detail) = told(&named, &[one, other], None).expect("told");
+    assert!(missing == Missing && detail.contains("say its id") && detail.contains(&other.to_string()), "{detail}");
+    assert_eq!(action(told(&named, &[one], Some(Some(one)))), Some(ChangeAction::Keep));
+    assert_eq!(action(told(&named, &[one, other], Some(Some(one)))), Some(ChangeAction::Keep), "a later namesake");
+    assert_eq!(action(told(&named, &[], Some(Some(one)))), Some(Conflict));
+    let (conflict, detail) = told(&named, &[other], Some(Some(one))).expect("told");
+    assert!(conflict == Conflict && detail.contains("cannot be moved yet"), "{detail}");
+    assert_eq!(action(told(&named, &[one], Some(None))), Some(Conflict));
+    assert_eq!(action(told(&file(), &[], Some(Some(one)))), Some(Conflict), "it is left out now");
+    assert_eq!([told(&file(), &[], None), told(&file(), &[], Some(None))], [None, None]);
+    let empty = ServiceFile { organization: Some(" ".into()), ..file() };
+    assert_eq!(empty.check().into_iter().map(|unfit| unfit.pointer).collect::<Vec<_>>(), ["/organization"]);
 }
 
 #[test]

@@ -28,6 +28,7 @@ use crate::gate::{Answer, Permit};
 use crate::guard::Who;
 use crate::processes::{Ask, Beside, ProcessCell};
 use crate::state::Value;
+use crate::usage::held::Hosted;
 
 impl Assets {
     /// Instantiates an Interlinker on a task.
@@ -77,9 +78,9 @@ impl Assets {
         };
         let recorded = resumed.map(|resumed| resumed.recorded);
         // Asked before the guest runs, and again when it is known what it holds. A call that a crash cut off was let in.
-        let is_new = recorded.is_none();
+        let (is_new, hosted) = (recorded.is_none(), Hosted::of(&process.process()));
         if is_new {
-            drop(self.room(process.id, &new.interlinker.name, 1, 0)?);
+            drop(self.room(hosted, &new.interlinker.name, 1, 0)?);
         }
         let context = call_context(actor, process, &new.task, id, language, recorder.began_at());
         let entry = Entry::Instantiate { input: new.input.clone() };
@@ -102,7 +103,7 @@ impl Assets {
         };
         let grown_bytes = i64::try_from(done.state.bytes()).unwrap_or(i64::MAX);
         let more = grown_bytes.saturating_add(kept_bytes(&done.besides));
-        let room = if is_new { self.room(process.id, &new.interlinker.name, 1, more).map(Some) } else { Ok(None) };
+        let room = if is_new { self.room(hosted, &new.interlinker.name, 1, more).map(Some) } else { Ok(None) };
         let _room = match room {
             Ok(room) => room,
             Err(trouble) => return self.end_over_quota(process, actor, trouble, used, &recorder).await,
@@ -122,6 +123,7 @@ impl Assets {
             let instantiated = InterlinkerInstantiated {
                 interlinker: new.interlinker.clone(),
                 process: process.id,
+                organization: hosted.organization,
                 task: new.task.clone(),
                 name: Sealed::Open(new.name),
                 input: Sealed::Open(new.input),

@@ -52,7 +52,7 @@ use crate::draft::stream;
 use crate::error::{Outcome, Trouble};
 use crate::gate::Permit;
 use crate::processes::Processes;
-use crate::usage::held::{Held as HeldBytes, Reserved, Room};
+use crate::usage::held::{Held as HeldBytes, Hosted, Reserved, Room};
 
 /// Assets that are kept in memory while nothing waits in them: each holds its whole state.
 pub const CELLS_MAX: usize = 4_096;
@@ -201,9 +201,11 @@ impl Assets {
     }
 
     /// Room for more assets of an Interlinker on a process, and for so much more state and blobs; what shrinks needs none.
-    pub(crate) fn room(&self, process: ProcessId, name: &str, assets: u64, grown_bytes: i64) -> Outcome<Room<'_>> {
+    pub(crate) fn room(&self, of: Hosted, name: &str, assets: u64, grown_bytes: i64) -> Outcome<Room<'_>> {
         let more = HeldBytes { assets, state_bytes: u64::try_from(grown_bytes).unwrap_or(0) };
-        self.reserved.room(&self.core.state, name, self.world.catalogue.quota(name), process, more)
+        let quota = self.world.catalogue.quota(name);
+        let organization = of.organization.map(|id| (id, self.world.organizations.quota(id)));
+        self.reserved.room(&self.core.state, (name, quota), of.process, organization, more)
     }
 }
 

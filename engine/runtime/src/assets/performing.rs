@@ -21,6 +21,7 @@ use crate::gate::{Answer, Permit};
 use crate::guard::Who;
 use crate::processes::ProcessCell;
 use crate::usage;
+use crate::usage::held::Hosted;
 
 impl Assets {
     /// Runs an action, or rings an alarm.
@@ -140,7 +141,8 @@ impl Assets {
                     let grown_bytes = bytes(done.state.bytes()) - bytes(held_bytes);
                     let more = grown_bytes.saturating_add(kept_bytes(&done.besides));
                     let of = &asset.interlinker.name;
-                    let room = if is_new { self.room(process.id, of, 0, more).map(Some) } else { Ok(None) };
+                    let hosted = Hosted::of_asset(&asset);
+                    let room = if is_new { self.room(hosted, of, 0, more).map(Some) } else { Ok(None) };
                     let room = match room {
                         Ok(room) => room,
                         Err(trouble) => {

@@ -12,12 +12,13 @@ use interlink_host::{
 use interlink_journal::Position;
 use interlink_model::event::{Actor, Stamp};
 use interlink_model::facts::*;
-use interlink_model::id::{AssetId, CallId, Micros, ProcessId, StreamKind};
+use interlink_model::id::{AssetId, CallId, Micros, StreamKind};
 use interlink_model::keyvalues::KeyValues;
 use interlink_model::sealed::Sealed;
 use parking_lot::Mutex;
 use serde_json::Value as Json;
 
+use super::handover::kept_bytes;
 use super::written::{changes_of, settle_events, with_besides, written_events};
 use super::{Assets, NewAsset, Seen, given_of, log, roles_of};
 use crate::ambient::call_id;
@@ -27,6 +28,7 @@ use crate::draft::{AnyEvent, Written, stream};
 use crate::error::{Outcome, Trouble};
 use crate::guard::Who;
 use crate::keys::SealingKey;
+use crate::usage::held::{Hosted, Room};
 
 /// What a guest asked and was answered, kept until it is written.
 #[derive(Default)]
@@ -51,7 +53,7 @@ pub(crate) struct Tried {
     pub id: AssetId,
     /// What it is made of.
     pub new: NewAsset,
-    process: ProcessId,
+    hosted: Hosted,
     language: String,
     call: CallId,
     given: Option<Json>,
@@ -71,7 +73,7 @@ impl Assets {
         &self,
         guest: &Arc<Interlinker>,
         actor: Actor,
-        process: ProcessId,
+        hosted: Hosted,
         id: AssetId,
         new: NewAsset,
         language: &str,
@@ -82,7 +84,7 @@ impl Assets {
         let context = CallContext {
             person: actor.person().map(|person| person.to_string()),
             roles: roles_of(actor),
-            process: process.to_string(),
+            process: hosted.process.to_string(),
             task: new.task.clone(),
             asset: id.to_string(),
             language: language.into(),
@@ -112,14 +114,22 @@ impl Assets {
             Failure::NotBegun => unreachable!("told as what stood in its way"),
         })?;
         let answered = std::mem::take(&mut *kept.0.lock());
-        Ok(Tried { id, new, process, language: language.into(), call, given, at, answered, done, duration_us })
+        Ok(Tried { id, new, hosted, language: language.into(), call, given, at, answered, done, duration_us })
     }
 }
 
 impl Tried {
+    /// Room for it, as for any other asset.
+    pub fn room<'a>(&self, assets: &'a Assets) -> Outcome<Room<'a>> {
+        let bytes = i64::try_from(self.done.state.bytes()).unwrap_or(i64::MAX);
+        let more = bytes.saturating_add(kept_bytes(&self.done.besides));
+        assets.room(self.hosted, &self.new.interlinker.name, 1, more)
+    }
+
     /// What it writes, sealed under the key of its process; and what is to be done once that is durable.
     pub fn write(self, core: &Arc<Core>, key: &SealingKey, stamp: Stamp) -> (Vec<Written>, Settle) {
-        let Self { id, new, process, language, call, given, at, answered, done, duration_us } = self;
+        let Self { id, new, hosted, language, call, given, at, answered, done, duration_us } = self;
+        let Hosted { process, organization } = hosted;
         let NewAsset { task, interlinker, name, input } = new;
         let record: Vec<CallEvent> = match answered.is_empty() {
             true => Vec::new(),
@@ -149,6 +159,7 @@ impl Tried {
         let instantiated = InterlinkerInstantiated {
             interlinker,
             process,
+            organization,
             task,
             name: Sealed::Open(name),
             input: Sealed::Open(input),

@@ -25,6 +25,7 @@ use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::guard::Who;
 use crate::processes::ProcessCell;
+use crate::usage::held::Hosted;
 
 /// What moving an asset would do, or did.
 #[derive(Debug, Clone)]
@@ -166,7 +167,7 @@ impl Assets {
             return Ok(answer);
         }
         let grown_bytes = grown(&values, &after);
-        let _room = self.room(process.id, &manifest.name, 0, grown_bytes)?;
+        let _room = self.room(Hosted::of_asset(&asset), &manifest.name, 0, grown_bytes)?;
         let upgraded = AssetUpgraded {
             interlinker: guest.reference(),
             changes: changes_of(&changes),

@@ -16,6 +16,7 @@ use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Permit};
 use crate::notices::{self, Notice};
 use crate::people::Caller;
+use crate::usage::held::Hosted;
 
 /// Events of blobs that go into one append, at most: so many parts fit.
 const PARTS_AT_ONCE: usize = 3;
@@ -62,7 +63,7 @@ impl Engine {
             return Err(Trouble::InTheWay { slug: "too-many-blobs", detail });
         }
         let more = i64::try_from(size).unwrap_or(i64::MAX);
-        let _room = self.assets.room(process.id, &asset.interlinker.name, 0, more)?;
+        let _room = self.assets.room(Hosted::of_asset(&asset), &asset.interlinker.name, 0, more)?;
         let events: Vec<AssetEvent> = events_of(&digest, put).collect();
         let mut fate = None;
         for chunk in events.chunks(PARTS_AT_ONCE) {

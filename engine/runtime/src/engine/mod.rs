@@ -1,6 +1,7 @@
 //! The door: everything that the API and the command line ask of the engine.
 
 mod happened;
+mod hosting;
 mod keeping;
 mod opening;
 mod resuming;
@@ -48,6 +49,7 @@ use crate::error::{Outcome, Trouble};
 use crate::gate::{Answer, Entry, Gate, Permit, Request};
 use crate::guard::{BreakerView, Tally};
 use crate::mended::{Backwards, RECORDS_AT_ONCE};
+use crate::organizations::Organizations;
 use crate::people::{Caller, People};
 use crate::processes::{Ask, Done, Making, Processes};
 use crate::scrub::Scrubber;
@@ -61,6 +63,7 @@ use crate::usage::registry::{self, UseFilter, UsePage};
 pub struct Engine {
     pub(crate) core: Arc<Core>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) organizations: Arc<Organizations>,
     pub(crate) processes: Arc<Processes>,
     pub(crate) assets: Arc<Assets>,
     pub(crate) people: People,

@@ -21,6 +21,7 @@ use crate::effects::Workshop;
 use crate::gate::Gate;
 use crate::keys::{KeyError, Keys};
 use crate::mended;
+use crate::organizations::Organizations;
 use crate::people::People;
 use crate::processes::Processes;
 use crate::recover::replay;
@@ -181,11 +182,20 @@ impl Engine {
         for trouble in catalogue.read(&core)? {
             tracing::error!(trouble, "an entry of the catalogue cannot be read");
         }
+        let (organizations, troubles) = Organizations::read(&core)?;
+        troubles.iter().for_each(|trouble| tracing::error!(trouble, "an organization cannot be read"));
+        let organizations = Arc::new(organizations);
         let replayed = replay(&core, &catalogue, included, progress)?;
         let outbound = options.outbound.unwrap_or_else(|| Arc::new(NoOutbound));
         let gate = Arc::new(Gate::default());
         let (own_core, own_catalogue) = (Arc::clone(&core), Arc::clone(&catalogue));
-        let world = World { core: own_core, catalogue: own_catalogue, outbound, gate: Arc::clone(&gate) };
+        let world = World {
+            core: own_core,
+            catalogue: own_catalogue,
+            organizations: Arc::clone(&organizations),
+            outbound,
+            gate: Arc::clone(&gate),
+        };
         let processes = Arc::new(Processes::new(Arc::clone(&core), Arc::clone(&catalogue)));
         let assets = Assets::new(Arc::clone(&processes), Arc::new(world));
         let interrupted = interrupted(&core, &gate, &assets);
@@ -209,6 +219,7 @@ impl Engine {
         Ok(Self {
             core,
             catalogue,
+            organizations,
             processes,
             assets,
             dispatcher: Mutex::new(dispatcher),

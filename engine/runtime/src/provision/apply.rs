@@ -11,7 +11,7 @@ use interlink_host::{Grants, InputError};
 use interlink_journal::{Position, Stream};
 use interlink_model::event::Stamp;
 use interlink_model::facts::{InterlinkerConfigured, InterlinkerEvent, InterlinkerGranted, ServiceProvisioned};
-use interlink_model::id::{AssetId, ProcessId, StreamKind, named};
+use interlink_model::id::{AssetId, OrganizationId, ProcessId, StreamKind, named};
 use interlink_model::process::{Command, NewProcess, Process};
 use interlink_model::sealed::Sealed;
 use interlink_model::service::{AssetFile, Change, ChangeAction, Service, ServiceFile};
@@ -28,6 +28,7 @@ use crate::gate::{Answer, Permit};
 use crate::keys::SealingKey;
 use crate::people::Caller;
 use crate::processes::{Ask, Beside, Done, Making};
+use crate::usage::held::Hosted;
 
 /// Trouble with a part of a file, with its places below that part's.
 fn below(at: &str, trouble: Trouble) -> Trouble {
@@ -144,7 +145,14 @@ impl Engine {
             return Ok(answer);
         }
         let id = process.unwrap_or_else(|| process_id(&*self.core.ambient));
-        let tried = self.try_assets(caller, file, &changes, id).await?;
+        let organization = match process {
+            Some(process) => self.processes.cell(process)?.process().organization,
+            None => file.organization.as_ref().map(|wanted| self.host_meant(wanted)).transpose()?,
+        };
+        let hosted = Hosted { process: id, organization };
+        let tried = self.try_assets(caller, file, &changes, hosted).await?;
+        // Held until they are counted.
+        let _rooms = tried.iter().map(|tried| tried.room(&self.assets)).collect::<Outcome<Vec<_>>>()?;
         // Nothing else is written of the catalogue until this is.
         let _making = self.catalogue.hold().await;
         let provisioning = self.provisioning_of(file, known.as_deref(), &changes, tried)?;
@@ -153,7 +161,7 @@ impl Engine {
         let Some(process) = process else {
             let schema = self.schema(&file.schema)?;
             let interlink_model::service::ProcessFile { name, language, start } = file.process.clone();
-            let new = NewProcess { name, language, ..NewProcess::default() };
+            let new = NewProcess { name, language, organization, ..NewProcess::default() };
             let starting = start.then_some(Command::Start);
             let first = starting.into_iter().chain((!provisioning.tried.is_empty()).then(|| provisioning.added()));
             let making = Making { id: Some(id), plan: schema.plan, new, before: Vec::new(), first: first.collect() };
@@ -191,6 +199,17 @@ impl Engine {
             (answer, record)
         };
         self.processes.command(&cell, caller.actor(), ask, beside, shown, permit).await
+    }
+
+    /// The one organization that a file means: another may have taken its name since the plan.
+    fn host_meant(&self, wanted: &str) -> Outcome<OrganizationId> {
+        match self.organizations.meant(wanted)[..] {
+            [one] => Ok(one),
+            _ => {
+                let detail = format!("`{wanted}` is not the name of one organization; say its id");
+                Err(Trouble::Input(vec![InputError { pointer: "/organization".into(), detail }]))
+            }
+        }
     }
 
     /// Why a file cannot be applied.
@@ -274,7 +293,7 @@ impl Engine {
         caller: &Caller,
         file: &ServiceFile,
         changes: &[Change],
-        process: ProcessId,
+        hosted: Hosted,
     ) -> Outcome<Vec<Tried>> {
         let wanted = |asset: &AssetFile| {
             let is_it = |change: &&Change| change.kind == "asset" && change.name == asset.id;
@@ -298,7 +317,7 @@ impl Engine {
             let settings = of.and_then(|of| of.settings.clone()).unwrap_or_else(|| self.interlinker_settings(own));
             let grants = of.and_then(|of| of.grants.clone()).unwrap_or_else(|| json!(self.catalogue.grants(own)));
             let given = Some(json!({"settings": settings, "grants": grants}));
-            let made = self.assets.try_out(&guest, caller.actor(), process, id, new, language, given).await;
+            let made = self.assets.try_out(&guest, caller.actor(), hosted, id, new, language, given).await;
             tried.push(made.map_err(|trouble| below(&format!("/assets/{number}/input"), trouble))?);
         }
         Ok(tried)

@@ -48,9 +48,17 @@ impl Engine {
                 ProcessStatus::Running => None,
                 resting => Some(resting.as_str()),
             });
-            Before { there: there.collect(), resting, service }
+            let host = process.as_ref().map(|process| process.organization);
+            Before { there: there.collect(), resting, host, service }
         });
-        AsIs { schema, interlinkers: interlinkers.collect(), secrets: self.catalogue.secret_names(), before }
+        let organizations = file.organization.as_ref().map(|wanted| self.organizations.meant(wanted));
+        AsIs {
+            schema,
+            organizations: organizations.unwrap_or_default(),
+            interlinkers: interlinkers.collect(),
+            secrets: self.catalogue.secret_names(),
+            before,
+        }
     }
 
     fn interlinker_as_is(&self, needed: &Needed, found: &InterlinkerVersion) -> InterlinkerAsIs {

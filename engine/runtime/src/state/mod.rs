@@ -63,7 +63,7 @@ pub mod table {
     pub const COUNTERS: u8 = b'n';
     /// Counters of a service's uses, and everybody whom it served, by its name.
     pub const SERVED: u8 = b's';
-    /// What assets hold, by their Interlinker's name and by their process.
+    /// What assets hold, by their Interlinker's name, by their process and by its organization.
     pub const HELD: u8 = b'q';
     /// The next timer of a process, by instant and process.
     pub const DUE: u8 = b'd';

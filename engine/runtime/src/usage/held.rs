@@ -1,7 +1,7 @@
-//! What assets hold, counted for each Interlinker and each process; and how much that may be.
+//! What assets hold, counted for each Interlinker, each process and each organization; and how much that may be.
 //!
 //! The counts are rows of the state, moved by each event of an asset by what stands in the event and in the asset's head: no
-//! call looks at more than two rows. What has been let in and is not durable yet is reserved in memory, so that many at once do
+//! call looks at more than three rows. What has been let in and is not durable yet is reserved in memory, so that many at once do
 //! not get past a limit that each of them keeps.
 
 use std::collections::HashMap;
@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use interlink_journal::Position;
 use interlink_model::asset::Asset;
 use interlink_model::facts::AssetEvent;
-use interlink_model::id::ProcessId;
+use interlink_model::id::{OrganizationId, ProcessId};
+use interlink_model::process::Process;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,11 @@ pub const STATE_BYTES_OF_INTERLINKER_MAX: u64 = 64 << 30;
 pub const ASSETS_OF_PROCESS_MAX: u64 = 10_000;
 /// Bytes of state and blobs of all of them.
 pub const STATE_BYTES_OF_PROCESS_MAX: u64 = 1 << 30;
+
+/// Assets of one organization's processes, where an operator says nothing else.
+pub const ASSETS_OF_ORGANIZATION_MAX: u64 = 1_000_000;
+/// Bytes of state and blobs of all of them.
+pub const STATE_BYTES_OF_ORGANIZATION_MAX: u64 = 16 << 30;
 
 /// How many assets there are, and how many bytes they hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +56,9 @@ impl Quota {
         Self { assets: ASSETS_OF_INTERLINKER_MAX, state_bytes: STATE_BYTES_OF_INTERLINKER_MAX };
     /// Of a process.
     pub const OF_PROCESS: Self = Self { assets: ASSETS_OF_PROCESS_MAX, state_bytes: STATE_BYTES_OF_PROCESS_MAX };
+    /// Of an organization of which no operator said anything.
+    pub const OF_ORGANIZATION: Self =
+        Self { assets: ASSETS_OF_ORGANIZATION_MAX, state_bytes: STATE_BYTES_OF_ORGANIZATION_MAX };
 
     /// Which limit more would cross, with what there would be and what there may be. What does not grow crosses none.
     fn crossed(self, held: Held, more: Held) -> Option<(&'static str, u64, u64)> {
@@ -65,6 +74,27 @@ impl Quota {
     }
 }
 
+/// Whose the count of an asset is, beside its Interlinker's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hosted {
+    /// Its process.
+    pub process: ProcessId,
+    /// The organization that hosts the process.
+    pub organization: Option<OrganizationId>,
+}
+
+impl Hosted {
+    /// What is in a process.
+    pub fn of(process: &Process) -> Self {
+        Self { process: process.id, organization: process.organization }
+    }
+
+    /// An asset that is there.
+    pub fn of_asset(asset: &Asset) -> Self {
+        Self { process: asset.process, organization: asset.organization }
+    }
+}
+
 /// Whose count it is.
 fn interlinker_key(name: &str) -> Vec<u8> {
     key(table::HELD, &[b"i", name.as_bytes()])
@@ -72,6 +102,10 @@ fn interlinker_key(name: &str) -> Vec<u8> {
 
 fn process_key(id: ProcessId) -> Vec<u8> {
     key(table::HELD, &[b"p", &id.bytes()])
+}
+
+fn organization_key(id: OrganizationId) -> Vec<u8> {
+    key(table::HELD, &[b"o", &id.bytes()])
 }
 
 fn at(state: &State, row_key: &[u8]) -> (Position, Held) {
@@ -89,6 +123,11 @@ pub fn of_process(state: &State, id: ProcessId) -> Held {
     at(state, &process_key(id)).1
 }
 
+/// What the assets of an organization's processes hold.
+pub fn of_organization(state: &State, id: OrganizationId) -> Held {
+    at(state, &organization_key(id)).1
+}
+
 /// Counts what an event of an asset, which has taken it in, moved. One that is counted already changes nothing.
 pub fn record(state: &State, position: Position, asset: &Asset, event: &AssetEvent) {
     let (assets, bytes) = match event {
@@ -99,7 +138,8 @@ pub fn record(state: &State, position: Position, asset: &Asset, event: &AssetEve
     if (assets, bytes) == (0, 0) {
         return;
     }
-    let moved = [interlinker_key(&asset.interlinker.name), process_key(asset.process)].map(|row_key| {
+    let own = [interlinker_key(&asset.interlinker.name), process_key(asset.process)];
+    let moved = own.into_iter().chain(asset.organization.map(organization_key)).filter_map(|row_key| {
         let (counted, held) = at(state, &row_key);
         let next = Held {
             assets: held.assets.saturating_add_signed(assets),
@@ -108,7 +148,8 @@ pub fn record(state: &State, position: Position, asset: &Asset, event: &AssetEve
         let row = Value::bytes(rmp_serde::to_vec(&next).expect("numbers encode"));
         (counted < position).then_some((row_key, row))
     });
-    state.put(position, moved.into_iter().flatten());
+    let moved: Vec<_> = moved.collect();
+    state.put(position, moved);
 }
 
 /// What was let in and is not durable yet.
@@ -120,18 +161,28 @@ pub(crate) struct Reserved {
 /// Room that is held until it is used, or given back.
 pub(crate) struct Room<'a> {
     of: &'a Reserved,
-    keys: [Vec<u8>; 2],
+    keys: Vec<Vec<u8>>,
     more: Held,
 }
 
 impl Reserved {
-    /// Takes room for more of an Interlinker and of a process, where both have it.
-    pub fn room(&self, state: &State, name: &str, quota: Quota, process: ProcessId, more: Held) -> Outcome<Room<'_>> {
-        let keys = [interlinker_key(name), process_key(process)];
-        let whose = [(format!("Interlinker `{name}`"), quota), (format!("process {process}"), Quota::OF_PROCESS)];
-        let mut all = self.all.lock();
-        for (row_key, (whose, quota)) in keys.iter().zip(whose) {
-            let (held, reserved) = (at(state, row_key).1, all.get(row_key).copied().unwrap_or_default());
+    /// Takes room for more of an Interlinker, of a process and of the organization that hosts it, where all of them have it.
+    pub fn room(
+        &self,
+        state: &State,
+        (name, quota): (&str, Quota),
+        process: ProcessId,
+        organization: Option<(OrganizationId, Quota)>,
+        more: Held,
+    ) -> Outcome<Room<'_>> {
+        let own = [
+            (interlinker_key(name), format!("Interlinker `{name}`"), quota),
+            (process_key(process), format!("process {process}"), Quota::OF_PROCESS),
+        ];
+        let host = organization.map(|(id, quota)| (organization_key(id), format!("organization {id}"), quota));
+        let (mut keys, mut all) = (Vec::with_capacity(3), self.all.lock());
+        for (row_key, whose, quota) in own.into_iter().chain(host) {
+            let (held, reserved) = (at(state, &row_key).1, all.get(&row_key).copied().unwrap_or_default());
             let held = Held {
                 assets: held.assets.saturating_add(reserved.assets),
                 state_bytes: held.state_bytes.saturating_add(reserved.state_bytes),
@@ -139,6 +190,7 @@ impl Reserved {
             if let Some((what, wanted, max)) = quota.crossed(held, more) {
                 return Err(Trouble::Quota { whose, what, wanted, max });
             }
+            keys.push(row_key);
         }
         for row_key in &keys {
             let reserved = all.entry(row_key.clone()).or_default();
@@ -170,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_quota_is_crossed_by_one_more_and_never_by_what_does_not_grow() {
-        for quota in [Quota::OF_INTERLINKER, Quota::OF_PROCESS] {
+        for quota in [Quota::OF_INTERLINKER, Quota::OF_PROCESS, Quota::OF_ORGANIZATION] {
             let Quota { assets, state_bytes } = quota;
             let full = Held { assets, state_bytes };
             let (one, byte) = (Held { assets: 1, state_bytes: 0 }, Held { assets: 0, state_bytes: 1 });

@@ -24,7 +24,7 @@ use super::effects;
 use super::{Mapping, Plan, Process, ProcessStatus, Stage, votes};
 use crate::event::Actor;
 use crate::facts::*;
-use crate::id::{AssetId, Micros, PersonId};
+use crate::id::{AssetId, Micros, OrganizationId, PersonId};
 use crate::schema::outline::ItemRef;
 use crate::sealed::Sealed;
 use crate::time::zone::Zone;
@@ -68,6 +68,8 @@ pub struct NewProcess {
     pub data: BTreeMap<String, Value>,
     /// For whom it is started.
     pub parent: Option<Parent>,
+    /// The organization that hosts it.
+    pub organization: Option<OrganizationId>,
 }
 
 /// The first event of a process.
@@ -79,6 +81,7 @@ pub fn create(plan: &Plan, new: NewProcess) -> ProcessCreated {
         zone: new.zone.unwrap_or_else(|| plan.schema.zone.clone()),
         data: (!new.data.is_empty()).then_some(Sealed::Open(new.data)),
         parent: new.parent,
+        organization: new.organization,
     }
 }
 
