@@ -110,7 +110,7 @@ fn a_guest_of_1_1_0_reads_and_writes_texts() {
     assert_eq!(texts.manifest().world, "interlink:interlinker@1.1.0");
     let made = done(call(host, &texts, "ana", instantiate(json!({})), &KeyValues::default()));
     let acted = done(call(host, &texts, "ana", action("go", json!({})), &made.state));
-    let value = |key: &str| acted.state.get(key).map(|value| String::from_utf8_lossy(&value).into_owned());
+    let value = |key: &str| acted.state.get(key).map(|value| String::from_utf8_lossy(value).into_owned());
     assert_eq!(value("r/1").as_deref(), Some("ñ"), "what it set as text");
     assert_eq!(value("2/value").as_deref(), Some("ñ"), "what it read as text");
     assert_eq!((value("3/first"), value("3/many")), (Some("r/1".into()), Some("1".into())), "a range of texts");
