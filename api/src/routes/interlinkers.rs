@@ -233,6 +233,15 @@ fn as_it_stands(app: &App, version: &InterlinkerVersion, wanted: &Wanted) -> Val
     shown
 }
 
+/// The quota that an operator asks for: assets and bytes, each as many as any may have where it is not said.
+pub fn quota_asked(command: &Command) -> Result<(Option<u64>, Option<u64>), Problem> {
+    let mut fields = command.fields()?;
+    let quota = (fields.optional_number("assets"), fields.optional_number("state_bytes"));
+    fields.end()?;
+    command.asked.known.operator("setting quotas")?;
+    Ok(quota)
+}
+
 /// How many assets of an Interlinker there may be, and how many bytes of state and blobs they may have together: `{assets?, state_bytes?}`,
 /// in place of what was said before. What is there already stays. For operators.
 #[utoipa::path(put, path = "/v1/interlinkers/{name}/quota", tag = "interlinkers", request_body = Object,
@@ -242,10 +251,7 @@ fn as_it_stands(app: &App, version: &InterlinkerVersion, wanted: &Wanted) -> Val
 pub async fn quota(State(app): State<App>, Path(name): Path<String>, command: Command) -> Response {
     let permit = command.permit.clone();
     let run = async {
-        let mut fields = command.fields()?;
-        let quota = (fields.optional_number("assets"), fields.optional_number("state_bytes"));
-        fields.end()?;
-        command.asked.known.operator("setting quotas")?;
+        let quota = quota_asked(&command)?;
         let (_, all) = app.engine.held("");
         let (assets, state_bytes) = (quota.0.unwrap_or(all.assets), quota.1.unwrap_or(all.state_bytes));
         let answer = answer(StatusCode::OK, &json!({"assets": assets, "state_bytes": state_bytes}));

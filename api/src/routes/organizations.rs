@@ -9,6 +9,7 @@ use interlink_runtime::usage::held::Held;
 use interlink_runtime::{Answer, Trouble, quota_of};
 use serde_json::Value;
 
+use super::interlinkers::quota_asked;
 use super::listed;
 use super::processes::{NAME_BYTES_MAX, tag};
 use crate::app::App;
@@ -104,10 +105,7 @@ fn kind_of(fields: &mut Fields) -> OrganizationKind {
 pub async fn quota(State(app): State<App>, Path(id): Path<String>, command: Command) -> Response {
     let permit = command.permit.clone();
     let run = async {
-        let mut fields = command.fields()?;
-        let quota = (fields.optional_number("assets"), fields.optional_number("state_bytes"));
-        fields.end()?;
-        command.asked.known.operator("setting quotas")?;
+        let quota = quota_asked(&command)?;
         let (id, expected) = (organization_id(&id)?, command.asked.expected());
         let set = |organization: &Organization| {
             let body = views::quota(quota_of(organization));

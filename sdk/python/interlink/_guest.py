@@ -142,7 +142,9 @@ def serve(module: Any, interface: str) -> type:
     """What the component exports as one of its interfaces: an Interlinker behind the functions of its world."""
     # Annotations are read while the component is made, not in every call.
     kind = ready(module)
-    warm(_asset(Warm)(), state, context)
+    if interface == "Asset":
+        # Every component has it, and once is enough.
+        warm(_asset(Warm)(), state, context)
     settle()
     # Only what its world has is there to be implemented.
     return {"Asset": _asset, "Migration": _migration, "Alarms": _alarms}[interface](kind)

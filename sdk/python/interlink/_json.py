@@ -148,6 +148,9 @@ def _make(kind: Any) -> _Reader | None:
     if origin is list:
         one = _reader(inner[0])
         return lambda value: [_each(one, each) for each in value]
+    if origin is tuple and Ellipsis in inner:
+        one = _reader(inner[0])
+        return lambda value: tuple(_each(one, each) for each in value)
     if origin is tuple:
         readers = [_reader(one) for one in inner]
         return lambda value: tuple(_each(one, each) for one, each in zip(readers, value))
@@ -163,7 +166,12 @@ def _make(kind: Any) -> _Reader | None:
 
 def _reader(kind: Any) -> _Reader | None:
     kind = bare(kind)
-    if kind not in _READERS:
+    try:
+        is_known = kind in _READERS
+    except TypeError:
+        # What is annotated within it cannot be looked up.
+        return _make(kind)
+    if not is_known:
         _READERS[kind] = _make(kind)
     return _READERS[kind]
 

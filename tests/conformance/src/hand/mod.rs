@@ -3,9 +3,10 @@
 //! The core module sees the host's functions as `$get`, `$set`, `$delete`, `$range`, `$count`, `$context`, `$declare`
 //! and `$log`, lowered; a guest that asks for the outside has `$now`, `$random`, `$send` and `$secret` too, and one
 //! that asks for all that there is `$settings`, `$put_blob`, `$blob_size`, `$blob`, `$people`, `$notify`, `$set_alarm`,
-//! `$cancel_alarm`, `$note`, `$act`, `$get_text`, `$set_text` and `$range_texts`. `$null` answers `null`, `$answer` a text of its memory, `$refuse` a problem
-//! with such a code, and `$show` the whole state. Addresses below 256 hold the texts that every guest has, those from
-//! 1024 what is answered, those from 3072 the names of its actions; the page from 4096 on is the guest's own.
+//! `$cancel_alarm`, `$note`, `$act`, `$get_text`, `$set_text` and `$range_texts`. `$null` answers `null`, `$answer` a
+//! text of its memory, `$refuse` a problem with such a code, and `$show` the whole state. Addresses below 256 hold the
+//! texts that every guest has, those from 1024 what is answered, those from 3072 the names of its actions; the page from
+//! 4096 on is the guest's own.
 
 pub mod asking;
 mod binary;
@@ -14,7 +15,7 @@ mod world;
 
 use interlink_model::manifest::MANIFEST_SECTION;
 use serde_json::{Value, json};
-use world::{FIRST, NEWEST, OUTSIDE, PROBLEM, WANTED};
+use world::{FIRST, NEWEST, OUTSIDE, PROBLEM};
 
 pub(crate) use binary::leb128;
 pub use binary::{boxed, with_section};
@@ -58,7 +59,7 @@ pub struct Guest {
 
 /// Functions that a guest of the newest world calls, each with its interface.
 pub fn functions() -> Vec<(&'static str, &'static str)> {
-    let all = FIRST.iter().chain(&OUTSIDE).chain(&WANTED).chain(&NEWEST);
+    let all = FIRST.iter().chain(&OUTSIDE).chain(&NEWEST);
     all.map(|(name, interface, ..)| (*name, *interface)).collect()
 }
 

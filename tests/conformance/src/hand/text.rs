@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::world::{FIELDS, FIRST, LIBC, Lowered, NEWEST, OUTSIDE, SAME, SHOW, WANTED, newest, outside};
+use super::world::{FIELDS, FIRST, LIBC, Lowered, NEWEST, OUTSIDE, SAME, SHOW, newest, outside};
 use super::{Asks, Guest};
 
 /// Where names of actions stand.
@@ -16,7 +16,7 @@ impl Guest {
             lowered.extend(OUTSIDE);
         }
         if self.asks == Asks::All {
-            lowered.extend(WANTED.iter().chain(&NEWEST));
+            lowered.extend(NEWEST);
         }
         lowered
     }

@@ -132,8 +132,8 @@ pub(super) const OUTSIDE: [Lowered; 4] = [
     ("secret", "secrets", "get", "(param i32 i32 i32)"),
 ];
 
-/// What 1.0.0 added.
-pub(super) const WANTED: [Lowered; 10] = [
+/// What 1.0.0 and 1.1.0 added.
+pub(super) const NEWEST: [Lowered; 13] = [
     ("settings", "settings", "get", "(param i32)"),
     ("put_blob", "blobs", "put", "(param i32 i32 i32 i32 i32)"),
     ("blob_size", "blobs", "size", "(param i32 i32 i32)"),
@@ -144,10 +144,6 @@ pub(super) const WANTED: [Lowered; 10] = [
     ("cancel_alarm", "schedule", "cancel", "(param i32 i32) (result i32)"),
     ("note", "usage", "note", "(param i32 i32 i64 i32)"),
     ("act", "assets", "call", "(param i32 i32 i32 i32 i32 i32 i32)"),
-];
-
-/// What 1.1.0 added.
-pub(super) const NEWEST: [Lowered; 3] = [
     ("get_text", "texts", "get", "(param i32 i32 i32)"),
     ("set_text", "texts", "set", "(param i32 i32 i32 i32)"),
     ("range_texts", "texts", "range", "(param i32 i32 i32 i32 i32 i32 i32)"),
