@@ -1,6 +1,6 @@
 //! Programs that other languages need: fetched once, in versions that are known to work, into a folder of this user's.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -37,6 +37,30 @@ fn place(kind: &str, versions: &[&str]) -> PathBuf {
     root.join(kind).join(named)
 }
 
+/// Fetches what belongs into a folder, once and whole: whoever asks for it meanwhile, here or in another process, waits until it is
+/// there, and what a fetch that was interrupted has left is taken away first. Two installers in one folder take each other's files.
+fn once(place: &Path, fetch: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
+    let complete = place.join("complete");
+    if complete.is_file() {
+        return Ok(());
+    }
+    let mut lock = place.as_os_str().to_owned();
+    lock.push(".lock");
+    let lock = PathBuf::from(lock);
+    let parent = place.parent().unwrap_or(place);
+    fs::create_dir_all(parent).map_err(AuthorError::writing(parent))?;
+    let held = File::create(&lock).map_err(AuthorError::writing(&lock))?;
+    held.lock().map_err(AuthorError::writing(&lock))?;
+    if complete.is_file() {
+        return Ok(());
+    }
+    if place.exists() {
+        fs::remove_dir_all(place).map_err(AuthorError::writing(place))?;
+    }
+    fetch()?;
+    fs::write(&complete, "").map_err(AuthorError::writing(&complete))
+}
+
 fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from)
 }
@@ -52,7 +76,7 @@ impl Npm {
         check_node()?;
         let place = place("npm", &NPM);
         let modules = place.join("node_modules");
-        if !place.join("complete").is_file() {
+        once(&place, || {
             tell(&format!("fetching {}", NPM.join(", ")));
             fs::create_dir_all(&place).map_err(AuthorError::writing(&place))?;
             let mut install = Command::new("npm");
@@ -60,9 +84,8 @@ impl Npm {
                 .args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"])
                 .arg(&place)
                 .args(NPM);
-            said(&mut install, "npm", "it comes with Node.js")?;
-            fs::write(place.join("complete"), "").map_err(AuthorError::writing(&place))?;
-        }
+            said(&mut install, "npm", "it comes with Node.js").map(drop)
+        })?;
         Ok(Self { modules })
     }
 
@@ -94,7 +117,7 @@ impl Pip {
     pub fn find(tell: &mut dyn FnMut(&str)) -> Outcome<Self> {
         let place = place("pip", &PIP);
         let programs = place.join("bin");
-        if !place.join("complete").is_file() {
+        once(&place, || {
             said(
                 Command::new("python3").args(["-c", PYTHON_IS_NEW]),
                 "python3",
@@ -105,9 +128,8 @@ impl Pip {
             said(Command::new("python3").args(["-m", "venv"]).arg(&place), "python3 -m venv", venv)?;
             let mut install = Command::new(programs.join("pip"));
             install.args(["install", "--quiet", "--disable-pip-version-check"]).args(PIP);
-            said(&mut install, "pip", "it comes with Python")?;
-            fs::write(place.join("complete"), "").map_err(AuthorError::writing(&place))?;
-        }
+            said(&mut install, "pip", "it comes with Python").map(drop)
+        })?;
         Ok(Self { programs })
     }
 
@@ -173,4 +195,50 @@ pub(crate) fn under(tests: &mut Command, component: &Path, binary: &Path, folder
 /// A path from one place to a file below it, as JavaScript imports it.
 pub(crate) fn below(path: &Path) -> String {
     format!("./{}", path.to_string_lossy().replace('\\', "/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn tools_are_fetched_once_by_whoever_comes_first_and_the_others_wait_for_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("npm/some-8.20.0");
+        let fetches = AtomicUsize::new(0);
+        let fetch = || {
+            fetches.fetch_add(1, Ordering::Relaxed);
+            fs::create_dir(&place).expect("nothing is there");
+            thread::sleep(Duration::from_millis(50));
+            fs::write(place.join("tool"), "whole").expect("written");
+            Ok(())
+        };
+        thread::scope(|all| {
+            for _ in 0..8 {
+                all.spawn(|| {
+                    once(&place, fetch).expect("fetched");
+                    assert_eq!(fs::read(place.join("tool")).expect("it is there"), b"whole");
+                });
+            }
+        });
+        assert_eq!(fetches.into_inner(), 1);
+    }
+
+    #[test]
+    fn of_a_fetch_that_failed_nothing_is_left_for_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("tools");
+        let failed = once(&place, || {
+            fs::create_dir(&place).expect("nothing is there");
+            fs::write(place.join("half"), "").expect("written");
+            Err(AuthorError::Asked("no network".into()))
+        });
+        assert!(failed.is_err());
+        once(&place, || fs::create_dir(&place).map_err(AuthorError::writing(&place))).expect("nothing is in its way");
+        assert!(!place.join("half").exists() && place.join("complete").is_file());
+    }
 }
