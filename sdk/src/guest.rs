@@ -6,7 +6,7 @@ use crate::outside::Outside;
 use crate::problem::Problem;
 use crate::session::{Host, Session};
 
-/// What wit-bindgen makes of the world: the only code of this SDK that is `unsafe`.
+/// What wit-bindgen makes of the world: with the allocator, the only code of this SDK that is `unsafe`.
 #[allow(unsafe_code, missing_docs, clippy::all)]
 pub mod bindings {
     wit_bindgen::generate!({

@@ -163,6 +163,8 @@ pub mod log;
 pub mod manifest;
 pub mod map;
 pub mod markup;
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod memory;
 pub mod outside;
 pub mod problem;
 pub mod session;

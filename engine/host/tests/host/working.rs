@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use interlink_host::{Call, CallContext, Done, Entry, Fault, Host, Interlinker};
+use interlink_host::{Call, CallContext, Done, Entry, Failure, Fault, Host, Interlinker, Limits};
 use interlink_model::keyvalues::KeyValues;
 use serde_json::{Value, json};
 
-use super::given::{action, call, dist, done, fault, instantiate, refused, shared, view};
+use super::given::{action, call, dist, done, fault, host, instantiate, refused, shared, small, view};
 
 /// An asset: a guest and its state.
 struct Asset {
@@ -223,4 +223,21 @@ fn a_document_is_written_by_two_and_read_with_its_history() {
     let history = document.act("ana", "history", json!({}));
     assert!(history.changes.is_empty());
     assert_eq!(history.output["revisions"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_call_has_room_in_the_memory_that_its_instance_begins_with() {
+    let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("native");
+    for name in ["poll", "document", "webhook", "booking"] {
+        // The least with which it is taken: an instance may not grow.
+        let least = (1..64).find_map(|pages| {
+            let host = host(Limits { memory_bytes: pages << 16, ..small() }, Some(cache.clone()), [7; 32]);
+            host.load(&dist(name)).ok().map(|guest| (host, guest))
+        });
+        let (host, guest) = least.expect("it needs less than 4 MiB");
+        let input = json!({"question": "Which park?", "options": ["A", "B"], "quorum": 3});
+        // What that is no input of refuses it, which takes memory too.
+        let called = call(&host, &guest, "ana", instantiate(input), &KeyValues::default());
+        assert!(matches!(called.result, Ok(_) | Err(Failure::Refused(_))), "{name}: {:?}", called.result);
+    }
 }
