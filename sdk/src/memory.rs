@@ -75,7 +75,8 @@ struct Memory(UnsafeCell<Dlmalloc<Pages>>);
 unsafe impl Sync for Memory {}
 
 #[global_allocator]
-static MEMORY: Memory = Memory(UnsafeCell::new(Dlmalloc::new_with_allocator(Pages { is_room_taken: Cell::new(false) })));
+static MEMORY: Memory =
+    Memory(UnsafeCell::new(Dlmalloc::new_with_allocator(Pages { is_room_taken: Cell::new(false) })));
 
 // SAFETY: dlmalloc keeps to what is asked of an allocator.
 unsafe impl GlobalAlloc for Memory {

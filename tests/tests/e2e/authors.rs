@@ -2,7 +2,7 @@
 //!
 //! Where a language's tools cannot be had, its test says so and is skipped.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -376,46 +376,76 @@ fn an_example_above_a_method_is_held_to_the_forms_and_stands_where_something_run
     }
 }
 
-/// What an Interlinker that is measured uses of its fuel in a call: the one that reads and writes its state, with a kibibyte of it.
-/// Nothing where its language's tools cannot be had.
-fn fuel_of_a_measured_call(language: &'static str, folder: &str) -> Option<u64> {
+/// What a call of an Interlinker that is measured uses.
+struct Used {
+    fuel: u64,
+    /// Pages of memory that its process asks the kernel for.
+    pages: f64,
+}
+
+/// What a call uses that reads and writes its state, with a kibibyte of it. Nothing where its language's tools cannot be had.
+fn used_by_a_measured_call(language: &'static str) -> Option<Used> {
+    const CALLS: u64 = 200;
     let server = library();
     let author = Author::new(&server, language);
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../xtask/measured").join(folder);
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../xtask/measured").join(language);
     std::fs::create_dir(author.project()).expect("made");
     for file in std::fs::read_dir(from).expect("it is there").flatten() {
         std::fs::copy(file.path(), author.project().join(file.file_name())).expect("copied");
     }
     author.does(&author.project(), &["build"])?;
-    let component = author.project().join(format!("dist/ledger-{folder}.wasm"));
-    let context = json!({"person": {"id": "ana", "roles": []}, "process": "p", "task": "t", "asset": "a",
-        "language": "en", "at": "2026-01-01T09:00:00Z"});
-    let call = |action: &str, input: Value| json!({"do": "call", "action": action, "input": input, "context": context});
-    let calls = [
-        json!({"do": "instantiate", "input": {}, "context": context}),
-        call("fill", json!({"entries": 1})),
-        call("touch", json!({})),
-    ];
+    let component = author.project().join(format!("dist/ledger-{language}.wasm"));
     let mut running = Command::new(BINARY);
     running.args(["interlinker", "run"]).arg(component).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut running = running.spawn().expect("the binary runs");
     let mut asks = running.stdin.take().expect("it is asked");
-    calls.iter().for_each(|call| writeln!(asks, "{call}").expect("it listens"));
+    let mut answers = BufReader::new(running.stdout.take().expect("it answers")).lines();
+    let mut said = || -> Value {
+        let line = answers.next().expect("it goes on").expect("it answers");
+        serde_json::from_str(&line).expect("in JSON")
+    };
+    said();
+    let context = json!({"person": {"id": "ana", "roles": []}, "process": "p", "task": "t", "asset": "a",
+        "language": "en", "at": "2026-01-01T09:00:00Z"});
+    let call = |action: &str, input: Value| json!({"do": "call", "action": action, "input": input, "context": context});
+    let mut ask = |what: Value| {
+        writeln!(asks, "{what}").expect("it listens");
+        said()
+    };
+    let pages = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id())).expect("it runs");
+        let (_, fields) = stat.rsplit_once(')').expect("as proc(5) has it");
+        fields.split_whitespace().nth(7).and_then(|minor| minor.parse::<u64>().ok()).expect("a number")
+    };
+    ask(json!({"do": "instantiate", "input": {}, "context": context}));
+    ask(call("fill", json!({"entries": 1})));
+    // The first ones are at places that nobody was at.
+    (0..CALLS / 10).for_each(|_| drop(ask(call("touch", json!({})))));
+    let before = pages();
+    let last = (0..CALLS).map(|_| ask(call("touch", json!({})))).last().expect("calls were made");
+    let pages = (pages() - before) as f64 / CALLS as f64;
+    assert_eq!(last["done"], json!({"entries": 1, "touched": CALLS + CALLS / 10}), "{last}");
     drop(asks);
-    let said = printed(&running.wait_with_output().expect("it ends"));
-    let touched: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).expect("it answers in JSON");
-    assert_eq!(touched["done"], json!({"entries": 1, "touched": 1}), "{said}");
-    touched["fuel"].as_u64()
+    assert!(running.wait().expect("it ends").success());
+    Some(Used { fuel: last["fuel"].as_u64().expect("it says so"), pages })
 }
 
 /// Looking for garbage alone takes a call in JavaScript some 13,000,000 of fuel, one in Python 2,000,000; reading a text of a
 /// kibibyte letter by letter takes 400,000 in JavaScript.
 #[test]
 fn a_call_does_not_look_for_garbage_and_does_not_read_its_state_letter_by_letter() {
-    for (language, folder, most) in [("js", "js", 300_000), ("python", "python", 500_000)] {
-        if let Some(fuel) = fuel_of_a_measured_call(language, folder) {
+    for (language, most) in [("js", 300_000), ("python", 500_000)] {
+        if let Some(Used { fuel, .. }) = used_by_a_measured_call(language) {
             assert!((10_000..most).contains(&fuel), "{language}: {fuel}");
         }
+    }
+}
+
+/// A call in JavaScript writes to 50 pages of memory, which take longer than all else of it where each is asked for.
+#[test]
+fn all_that_a_call_in_javascript_writes_to_is_kept_where_the_next_finds_it() {
+    if let Some(Used { pages, .. }) = used_by_a_measured_call("js") {
+        assert!(pages < 5.0, "{pages}");
     }
 }
 
