@@ -216,6 +216,22 @@ async fn as_problem(request: axum::extract::Request, next: middleware::Next) -> 
     response
 }
 
+/// What may change something is done to its end, whether or not whoever asked still waits. Where a connection breaks, what is
+/// answering it is dropped; a call of an Interlinker would be dropped with all that it did, and a record of what it had asked
+/// outside would stay open. What only reads ends with its reader.
+async fn to_its_end(request: axum::extract::Request, next: middleware::Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => panicked(panic),
+            Err(_) => Problem::internal("the server is stopping").into_response(),
+        },
+    }
+}
+
 /// The whole application.
 pub fn router(app: App) -> Router {
     let (router, _) = routed().split_for_parts();
@@ -232,4 +248,5 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(as_problem))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(to_its_end))
 }

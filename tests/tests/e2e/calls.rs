@@ -1,5 +1,7 @@
 //! Interlinkers that ask the world outside: granted, recorded, going on after a kill, run again to be looked at.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -55,6 +57,45 @@ fn what_an_interlinker_asks_outside_is_granted_recorded_and_can_be_run_again() {
     let output = server.cli(&["interlinker", "replay", id_of(&hook), &call]);
     assert!(output.status.success() && printed(&output).contains("http"), "{}", printed(&output));
     server.operator().get(&format!("{hook}/calls/{}", id_of(&process))).refused(404, "not-found");
+    server.audit();
+}
+
+#[test]
+fn a_call_is_done_to_its_end_where_whoever_asked_goes_away() {
+    let mut server = published();
+    let (ana, outside) = (server.member("ana"), Outside::start());
+    let process = running(&ana, "Gone");
+    outside.grant(&server);
+    let hook = webhook(&ana, &process, &[outside.url("gate"), outside.url("two")]);
+    outside.open(false);
+    let (path, body) = (format!("{hook}/actions/send"), json!({"text": "hello"}));
+    let address = server.address();
+    let mut gone = TcpStream::connect(address.trim_start_matches("http://")).expect("the server listens");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         idempotency-key: gone\r\ncontent-length: {}\r\n\r\n{body}",
+        ana.token(),
+        body.to_string().len()
+    );
+    gone.write_all(head.as_bytes()).expect("sent");
+    let begun = Instant::now();
+    while outside.keys("gate").is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the service was not asked");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(gone);
+    // The server sees that nobody waits any more before the service answers.
+    std::thread::sleep(Duration::from_millis(300));
+    outside.open(true);
+    let begun = Instant::now();
+    while ana.get(&format!("{hook}/view")).is(200)["sent"] != json!(1) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "what the call did is lost");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let again = ana.ask(&Ask::post(&path, &body).key("gone"));
+    again.is(200);
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!((outside.keys("gate").len(), outside.keys("two").len()), (1, 1), "each was asked once");
     server.audit();
 }
 
