@@ -33,9 +33,22 @@ pub(crate) struct Committer {
     pub buffer: Vec<u8>,
 }
 
+/// Gives the journal up where the committer panics.
+struct GivesUp(Arc<Shared>);
+
+impl Drop for GivesUp {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.queue.give_up();
+        }
+    }
+}
+
 impl Committer {
-    /// Runs until the queue is closed and empty.
+    /// Runs until the queue is closed and empty. Where it panics the journal is given up: what it is behind is not known any
+    /// more, and nobody is to wait for a thread that is gone.
     pub fn run(mut self) {
+        let _gives_up = GivesUp(Arc::clone(&self.shared));
         loop {
             if let Some(active) = self.active.clone() {
                 let Some(waiting) = self.shared.queue.take() else { break };

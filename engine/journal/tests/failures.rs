@@ -366,3 +366,23 @@ fn that_the_index_cannot_be_written_costs_no_append_and_it_comes_when_there_is_s
     wait_until("an index", || !files(&index, "index").is_empty());
     assert_eq!(versions(&journal, stream(1)).len(), TIER_TABLES + 1);
 }
+
+#[test]
+fn where_the_committer_panics_the_journal_takes_nothing_more_and_nobody_waits_for_ever() {
+    let broken = Broken::new();
+    let journal = broken.open();
+    commit(&journal, append(&[(stream(1), 0)])).expect("made");
+    journal.submit(append(&[(stream(1), 1)]), Box::new(|_| panic!("a defect, made for this test")));
+    let (tell, told) = mpsc::channel();
+    journal.submit(append(&[(stream(2), 0)]), Box::new(move |fate| drop(tell.send(fate))));
+    let fate = told.recv_timeout(PATIENCE);
+    assert_ne!(fate, Err(mpsc::RecvTimeoutError::Timeout), "it waits for ever");
+    wait_until("the reason", || journal.read_only().is_some_and(|reason| reason.contains("defect")));
+    assert!(is_unavailable(&commit(&journal, append(&[(stream(3), 0)]))));
+    journal.close();
+    drop(journal);
+    let journal = broken.open();
+    assert!(journal.damage().is_empty(), "{:?}", journal.damage());
+    assert_eq!(versions(&journal, stream(1)), [0, 1], "what was synced is there");
+    commit(&journal, append(&[(stream(1), 2)])).expect("a restart goes on");
+}

@@ -132,17 +132,15 @@ impl Assets {
     }
 
     /// Ends a call that did what it was to do, where there is no room for what that leaves.
-    pub(super) async fn end_over_quota(
+    pub(super) fn end_over_quota(
         &self,
         process: &Arc<ProcessCell>,
         actor: Actor,
-        trouble: Trouble,
         used: InterlinkerUsed,
         recorder: &Arc<Recorder>,
-    ) -> Outcome<Answer> {
+    ) -> Fate {
         let used = InterlinkerUsed { outcome: UseOutcome::Refused, reason: Some("quota-exceeded".into()), ..used };
-        settled(self.processes.record_use(process, actor, used, Some(recorder), None, Permit::default())).await?;
-        Err(trouble)
+        self.processes.record_use(process, actor, used, Some(recorder), None, Permit::default())
     }
 
     /// Ends a call that its Interlinker refused or in which it failed: with why, and what becomes of its record. Of one that was

@@ -106,7 +106,10 @@ impl Assets {
         let room = if is_new { self.room(hosted, &new.interlinker.name, 1, more).map(Some) } else { Ok(None) };
         let _room = match room {
             Ok(room) => room,
-            Err(trouble) => return self.end_over_quota(process, actor, trouble, used, &recorder).await,
+            Err(trouble) => {
+                settled(self.end_over_quota(process, actor, used, &recorder)).await?;
+                return Err(trouble);
+            }
         };
         let interlinker = new.interlinker.name.clone();
         let command = match purpose {
