@@ -15,6 +15,8 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use interlink_host::{Host, HostConfig};
 use interlink_journal::suite::{Durable, MemoryJournal, Step};
 use interlink_model::facts::{Choice, Dates, Resolution};
+use interlink_model::id::OrganizationId;
+use interlink_model::organization::{Organization, OrganizationKind};
 use interlink_model::process::{Mapping, NewProcess, SetDates};
 use interlink_runtime::{Begun, ByHand, Drive};
 use serde_json::{Value, json};
@@ -88,11 +90,20 @@ type Flight = Pin<Box<dyn Future<Output = Told>>>;
 /// Everything that the oracle knows of a request.
 #[derive(Clone)]
 struct Asked {
-    process: Option<ProcessId>,
-    command: Option<Command>,
-    schema: &'static str,
+    what: What,
     /// When it was asked for first: a key is good for a week.
     at: Micros,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+enum What {
+    /// A process of a schema, hosted by an organization or by none.
+    Process(&'static str, Option<OrganizationId>),
+    Command(ProcessId, Command),
+    Organization,
+    /// That an organization has so many assets, at the version that somebody saw or at any.
+    Quota(OrganizationId, Option<u64>, Option<u64>),
 }
 
 /// One life of the server: everything that a crash ends.
@@ -161,6 +172,7 @@ struct World {
     /// By idempotency key, what was answered.
     acknowledged: BTreeMap<String, Answer>,
     processes: Vec<ProcessId>,
+    organizations: Vec<OrganizationId>,
 }
 
 fn poll<T>(future: &mut Pin<Box<dyn Future<Output = T>>>) -> Option<T> {
@@ -196,6 +208,7 @@ impl World {
             asked: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             processes: Vec::new(),
+            organizations: Vec::new(),
         };
         world.prepare();
         world
@@ -245,7 +258,8 @@ impl World {
             88..93 => self.pass_time(),
             93..95 => self.fail(),
             95..97 => self.engine.checkpoint().expect("written"),
-            97..99 => self.repeat(),
+            97 => self.repeat(),
+            98 => self.leave(),
             _ => self.crash(),
         }
     }
@@ -255,14 +269,30 @@ impl World {
         self.next_key += 1;
         let wants_new = self.processes.is_empty() || self.dice.in_hundred(15);
         let schema = ["plain@1.0.0", "timed", "nested"][self.dice.below(3)];
-        let asked = if wants_new {
-            Asked { process: None, command: None, schema, at: self.engine.now() }
+        let what = if self.dice.in_hundred(8) {
+            self.of_organizations()
+        } else if wants_new {
+            What::Process(schema, self.any_organization())
         } else {
             let process = self.processes[self.dice.below(self.processes.len())];
-            Asked { process: Some(process), command: Some(self.command(process)), schema, at: self.engine.now() }
+            What::Command(process, self.command(process))
         };
+        let asked = Asked { what, at: self.engine.now() };
         self.asked.insert(key.clone(), asked);
         self.send(key);
+    }
+
+    /// An organization that was acknowledged, every other time.
+    fn any_organization(&mut self) -> Option<OrganizationId> {
+        let chosen = self.dice.below(2 * self.organizations.len());
+        self.organizations.get(chosen).copied()
+    }
+
+    fn of_organizations(&mut self) -> What {
+        let Some(id) = self.any_organization() else { return What::Organization };
+        let assets = if self.dice.in_hundred(80) { Some(self.dice.below(50) as u64) } else { None };
+        let seen = self.engine.organization(id).expect("it was acknowledged").version;
+        What::Quota(id, assets, if self.dice.in_hundred(50) { Some(seen) } else { None })
     }
 
     fn command(&mut self, process: ProcessId) -> Command {
@@ -319,7 +349,7 @@ impl World {
 
     /// Sends a request, for the first time or again.
     fn send(&mut self, key: String) {
-        let Asked { process, command, schema, .. } = self.asked[&key].clone();
+        let what = self.asked[&key].what.clone();
         let (engine, person) =
             (Arc::clone(&self.engine), self.people[usize::from(key.as_bytes()[key.len() - 1]) % 3].clone());
         let flight = async move {
@@ -330,16 +360,24 @@ impl World {
                 Ok(Entry::OtherBody) => panic!("the body is the key's own"),
                 Err(trouble) => return (key, Err(trouble)),
             };
-            let told = match (process, &command) {
-                (Some(process), Some(command)) => {
+            let told = match what {
+                What::Command(process, command) => {
                     let shown = |done: &interlink_runtime::Done<'_>, _: Option<String>| shown(done.process);
-                    engine.command(&person, process, command, Some(&key), None, shown, permit).await
+                    engine.command(&person, process, &command, Some(&key), None, shown, permit).await
                 }
-                _ => {
+                What::Process(schema, organization) => {
                     let version = engine.schema(schema).expect("there");
-                    let new = NewProcess { name: key.clone(), ..NewProcess::default() };
+                    let new = NewProcess { name: key.clone(), organization, ..NewProcess::default() };
                     let made = engine.create_process(&person, &version, new, |process, _| shown(process), permit).await;
                     made.map(|(_, answer)| answer)
+                }
+                What::Organization => {
+                    let (actor, kind) = (person.actor(), OrganizationKind::Citizens);
+                    engine.register_organization(actor, key.clone(), kind, organization_shown, &permit).await
+                }
+                What::Quota(id, assets, seen) => {
+                    let (actor, quota) = (person.actor(), (assets, None));
+                    engine.set_quota_of_organization(actor, id, quota, seen, organization_shown, &permit).await
                 }
             };
             (key, told)
@@ -352,6 +390,14 @@ impl World {
         let keys: Vec<_> = self.asked.keys().filter(|key| self.is_good(key)).cloned().collect();
         if let Some(key) = keys.get(self.dice.below(keys.len())) {
             self.send(key.clone());
+        }
+    }
+
+    /// Whoever asked for something goes away: what was on its way to them is dropped, wherever it was.
+    fn leave(&mut self) {
+        if !self.flights.is_empty() {
+            let chosen = self.dice.below(self.flights.len());
+            drop(self.flights.swap_remove(chosen));
         }
     }
 
@@ -396,13 +442,19 @@ impl World {
         }
         if let Some(before) = self.acknowledged.get(&key) {
             let said = |answer: &Answer| String::from_utf8_lossy(&answer.body).into_owned();
-            assert_eq!(said(before), said(&answer), "{key} was answered differently: {:?}", self.asked[&key].command);
+            assert_eq!(said(before), said(&answer), "{key} was answered differently: {:?}", self.asked[&key].what);
         }
-        let process =
-            serde_json::from_slice::<Value>(&answer.body).expect("an answer")["process"].as_str().map(str::to_owned);
-        let process = process.and_then(|id| ProcessId::parse(&id)).expect("an id");
-        if !self.processes.contains(&process) {
-            self.processes.push(process);
+        let said: Value = serde_json::from_slice(&answer.body).expect("an answer");
+        let id = |of: &str| said[of].as_str().map(str::to_owned);
+        if let Some(organization) = id("organization").and_then(|id| OrganizationId::parse(&id)) {
+            if !self.organizations.contains(&organization) {
+                self.organizations.push(organization);
+            }
+        } else {
+            let process = id("process").and_then(|id| ProcessId::parse(&id)).expect("an id");
+            if !self.processes.contains(&process) {
+                self.processes.push(process);
+            }
         }
         self.acknowledged.insert(key, answer);
     }
@@ -486,8 +538,10 @@ impl World {
 
     fn check(&mut self) {
         self.rest();
+        let organizations = self.engine.organizations();
         self.crash();
         self.rest();
+        assert_eq!(self.engine.organizations(), organizations, "organizations were shown that are not durable");
         self.acknowledged_is_there();
         let all = self.engine.process_ids(None, usize::MAX).expect("readable");
         assert!(self.processes.iter().all(|id| all.contains(id)), "an acknowledged process is gone");
@@ -499,12 +553,28 @@ impl World {
             let asked_for = self.asked_for(id);
             assert!(asked_for || wanted.contains(&id.to_string()), "nobody asked for process {id}");
         }
+        self.check_organizations();
+    }
+
+    /// Each is one that was asked for, and was registered once; what decided about it and was acknowledged is in its version.
+    fn check_organizations(&self) {
+        let all = self.engine.organizations();
+        assert!(self.organizations.iter().all(|id| all.iter().any(|one| one.id == *id)), "an organization is gone");
+        let mut registered: BTreeMap<&str, Micros> = BTreeMap::new();
+        for one in &all {
+            let name = one.name.as_deref().expect("its key is there");
+            assert!(matches!(self.asked[name].what, What::Organization), "nobody asked for organization {name}");
+            // As with a process, one whose key is forgotten may be made anew.
+            if let Some(before) = registered.insert(name, one.registered_at) {
+                assert!((one.registered_at.0 - before.0).abs() > REMEMBERED_US, "organization {name} is there twice");
+            }
+        }
     }
 
     /// Whether a process was made by a request: acknowledged or not.
     fn asked_for(&self, id: ProcessId) -> bool {
         let name = self.engine.process(id).expect("there").name.unwrap_or_default();
-        self.asked.get(&name).is_some_and(|asked| asked.process.is_none())
+        self.asked.get(&name).is_some_and(|asked| matches!(asked.what, What::Process(..)))
             && self.engine.process(id).expect("there").process.parent.is_none()
     }
 
@@ -518,15 +588,28 @@ impl World {
                 assert_eq!(self.acknowledged[&key].body, answer.body, "{key}");
             }
             let said: Value = serde_json::from_slice(&answer.body).expect("an answer");
-            let id = ProcessId::parse(said["process"].as_str().expect("an id")).expect("an id");
-            let process = self.engine.process(id).expect("what was acknowledged is there").process;
-            assert!(process.version >= said["version"].as_u64().expect("a version"), "{key} is lost");
+            let id = |of: &str| said[of].as_str().map(str::to_owned);
+            let version = match id("organization").and_then(|id| OrganizationId::parse(&id)) {
+                Some(id) => self.engine.organization(id).expect("what was acknowledged is there").version,
+                None => {
+                    let id = id("process").and_then(|id| ProcessId::parse(&id)).expect("an id");
+                    self.engine.process(id).expect("what was acknowledged is there").process.version
+                }
+            };
+            assert!(version >= said["version"].as_u64().expect("a version"), "{key} is lost");
         }
     }
 
     fn check_process(&self, id: ProcessId, wanted: &mut BTreeSet<String>) {
         let process = self.engine.process(id).expect("readable").process;
         assert_eq!(process.broken_invariant(), None, "{id}");
+        if let Some(host) = process.organization {
+            self.engine.organization(host).expect("what hosts a process is there");
+        }
+        if let Some(parent) = &process.parent {
+            let parent = self.engine.process(parent.process).expect("there").process;
+            assert_eq!(process.organization, parent.organization, "{id} is hosted by another than what it is for");
+        }
         let now = self.engine.now();
         let due = process.next_timer();
         let unscheduled = self.engine.unscheduled(id);
@@ -579,6 +662,17 @@ impl World {
 fn shown(process: &interlink_model::process::Process) -> Answer {
     let body =
         json!({"process": process.id.to_string(), "version": process.version, "status": process.status.as_str()});
+    Answer {
+        status: 200,
+        content_type: "application/json".into(),
+        body: body.to_string().into_bytes(),
+        ..Answer::default()
+    }
+}
+
+fn organization_shown(organization: &Organization) -> Answer {
+    let Organization { id, version, assets_max, .. } = organization;
+    let body = json!({"organization": id.to_string(), "version": version, "assets": assets_max});
     Answer {
         status: 200,
         content_type: "application/json".into(),
