@@ -218,7 +218,8 @@ async fn as_problem(request: axum::extract::Request, next: middleware::Next) -> 
 
 /// What may change something is done to its end, whether or not whoever asked still waits. Where a connection breaks, what is
 /// answering it is dropped; a call of an Interlinker would be dropped with all that it did, and a record of what it had asked
-/// outside would stay open. What only reads ends with its reader.
+/// outside would stay open. What only reads ends with its reader. A server that stops waits for those who wait, and what nobody
+/// waits for is cut off as by a crash: it goes on with the next start, where it had asked outside.
 async fn to_its_end(request: axum::extract::Request, next: middleware::Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;

@@ -5,6 +5,7 @@
 //! appends again; while that does not succeed the journal is read-only.
 
 use std::iter::Peekable;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::recovery::Chain;
 use crate::segment::Segment;
 use crate::shared::Shared;
 use crate::succession::{Cut, Rest, Succession};
+
+/// What is said once the committer has panicked.
+const GIVEN_UP: &str = "a defect ended the writing of the journal; a restart goes on behind what was acknowledged";
 
 pub(crate) struct Committer {
     pub shared: Arc<Shared>,
@@ -33,22 +37,24 @@ pub(crate) struct Committer {
     pub buffer: Vec<u8>,
 }
 
-/// Gives the journal up where the committer panics.
-struct GivesUp(Arc<Shared>);
-
-impl Drop for GivesUp {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.queue.give_up();
-        }
-    }
-}
-
 impl Committer {
-    /// Runs until the queue is closed and empty. Where it panics the journal is given up: what it is behind is not known any
-    /// more, and nobody is to wait for a thread that is gone.
+    /// Runs until the queue is closed and empty. Where that panics how far the journal is written is not known any more: it takes
+    /// nothing until it is opened again, and everybody who comes is told so here, as always.
     pub fn run(mut self) {
-        let _gives_up = GivesUp(Arc::clone(&self.shared));
+        let shared = Arc::clone(&self.shared);
+        if catch_unwind(AssertUnwindSafe(|| self.write())).is_err() {
+            let refuse = || {
+                shared.queue.refuse(GIVEN_UP.into(), []);
+                while !shared.queue.pause(self.retry_pause) {}
+            };
+            // Telling can panic, too: that costs those who were to be told in the same go, and nobody after them.
+            while catch_unwind(AssertUnwindSafe(refuse)).is_err() {}
+        }
+        shared.queue.end();
+        self.preparer.end();
+    }
+
+    fn write(&mut self) {
         loop {
             if let Some(active) = self.active.clone() {
                 let Some(waiting) = self.shared.queue.take() else { break };
@@ -59,8 +65,6 @@ impl Committer {
                 self.go_on();
             }
         }
-        self.shared.queue.end();
-        self.preparer.end();
     }
 
     /// Writes all that waits; at the first failure the rest of it is refused.

@@ -311,7 +311,8 @@ pub type Done = Box<dyn FnOnce(Result<Committed, AppendError>) + Send>;
 /// ahead drops, in `done`, all that it decided on what was refused, and is sure that nothing of that is accepted later:
 /// what it handed over before it was told is refused too. It must check that and submit under one lock, which `done`
 /// takes as well. Until it takes appends again the journal is read-only, says why in [`Journal::read_only`], and tries to
-/// go on by itself.
+/// go on by itself; only after a defect, a panic where it writes or in a `done`, it stays so until it is opened again, and of what
+/// was being written then nobody is told anything.
 pub trait Journal: Send + Sync {
     /// Hands an append over, and returns. `done` is called when its fate is known, and not in this call, so that the
     /// caller may hold a lock that `done` takes; only a journal that is closed or was opened to be read, and has nobody

@@ -16,8 +16,6 @@ use crate::{Append, AppendError, Done};
 
 /// What is said to those who come too late.
 const STOPPING: &str = "the server is stopping";
-/// What is said once whoever writes has panicked.
-const GIVEN_UP: &str = "a defect ended the writing of the journal; a restart goes on behind what was acknowledged";
 
 /// An append and who is told of its fate.
 pub(crate) type Waiting = (Append, Done);
@@ -112,18 +110,6 @@ impl Queue {
     pub fn tell(&self) {
         let refused = std::mem::take(&mut self.inner.lock().refused);
         refused.into_iter().for_each(|(done, reason)| refuse(done, &reason));
-    }
-
-    /// Takes nothing any more, because whoever was to write has panicked: how far the journal is written is not known. Those
-    /// who wait learn nothing, as in a crash.
-    pub fn give_up(&self) {
-        let lost = {
-            let mut inner = self.inner.lock();
-            inner.served = false;
-            inner.refusing = Some(GIVEN_UP.into());
-            (std::mem::take(&mut inner.waiting), std::mem::take(&mut inner.refused))
-        };
-        drop(lost);
     }
 
     /// Takes appends again, as soon as everybody has been told of every refusal.

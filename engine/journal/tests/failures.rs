@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use interlink_journal::faults::{Fault, FaultyDisk, Operation};
 use interlink_journal::suite::{append, commit, stream};
 use interlink_journal::{
-    AppendError, Body, FileJournal, Journal, Options, SEGMENT_BYTES_MIN, Stream, TIER_TABLES, verify,
+    AppendError, Body, Committed, FileJournal, Journal, Options, SEGMENT_BYTES_MIN, Stream, TIER_TABLES, verify,
 };
 use parking_lot::Mutex;
 
@@ -74,6 +74,20 @@ fn large(version: u64) -> interlink_journal::Append {
 fn versions(journal: &dyn Journal, of: Stream) -> Vec<u64> {
     let records = journal.read_stream(&of, 0, u64::MAX).expect("readable");
     records.iter().map(|record| record.version).collect()
+}
+
+/// The fate of an append that is submitted under a lock which `done` takes as well.
+fn told_under_a_lock(journal: &dyn Journal) -> Result<Committed, AppendError> {
+    let (held, (tell, told)) = (Arc::new(Mutex::new(())), mpsc::channel());
+    let wanted = Arc::clone(&held);
+    let holding = held.lock();
+    let done = move |fate| {
+        let _held = wanted.try_lock_for(PATIENCE).expect("who submits may hold a lock that `done` takes");
+        tell.send(fate).expect("the test waits");
+    };
+    journal.submit(append(&[(stream(1), 1)]), Box::new(done));
+    drop(holding);
+    told.recv_timeout(PATIENCE).expect("everybody is told")
 }
 
 /// One append that is acknowledged, one that a fault costs, one behind it; then the same after a restart.
@@ -174,16 +188,7 @@ fn while_going_on_fails_the_journal_is_read_only_and_says_why_and_reads() {
     wait_until("the reason", || journal.read_only().is_some_and(|reason| reason.contains("cutting journal/")));
     let refused = commit(&journal, append(&[(stream(1), 1)]));
     assert!(is_unavailable(&refused), "{refused:?}");
-    let (held, (tell, told)) = (Arc::new(Mutex::new(())), mpsc::channel());
-    let wanted = Arc::clone(&held);
-    let holding = held.lock();
-    let done = move |fate| {
-        let _held = wanted.lock();
-        tell.send(fate).expect("the test waits");
-    };
-    journal.submit(append(&[(stream(1), 1)]), Box::new(done));
-    drop(holding);
-    let fate = told.recv_timeout(PATIENCE).expect("who submits may hold a lock that `done` takes");
+    let fate = told_under_a_lock(&journal);
     assert!(is_unavailable(&fate), "{fate:?}");
     assert_eq!(versions(&journal, stream(1)), [0], "reads go on");
     broken.disk.repair();
@@ -378,7 +383,17 @@ fn where_the_committer_panics_the_journal_takes_nothing_more_and_nobody_waits_fo
     let fate = told.recv_timeout(PATIENCE);
     assert_ne!(fate, Err(mpsc::RecvTimeoutError::Timeout), "it waits for ever");
     wait_until("the reason", || journal.read_only().is_some_and(|reason| reason.contains("defect")));
-    assert!(is_unavailable(&commit(&journal, append(&[(stream(3), 0)]))));
+    assert!(is_unavailable(&told_under_a_lock(&journal)), "and it is not who submits who is told");
+    // That telling panics as well costs nobody who comes later.
+    let (tell, told) = mpsc::channel();
+    let done = move |_| {
+        tell.send(()).expect("the test waits");
+        panic!("another, made for this test");
+    };
+    journal.submit(append(&[(stream(3), 0)]), Box::new(done));
+    told.recv_timeout(PATIENCE).expect("it is told");
+    assert!(is_unavailable(&told_under_a_lock(&journal)));
+    assert_eq!(versions(&journal, stream(1)), [0, 1], "reads go on");
     journal.close();
     drop(journal);
     let journal = broken.open();

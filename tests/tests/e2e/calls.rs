@@ -78,11 +78,7 @@ fn a_call_is_done_to_its_end_where_whoever_asked_goes_away() {
         body.to_string().len()
     );
     gone.write_all(head.as_bytes()).expect("sent");
-    let begun = Instant::now();
-    while outside.keys("gate").is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "the service was not asked");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    outside.until_asked("gate", 1);
     drop(gone);
     // The server sees that nobody waits any more before the service answers.
     std::thread::sleep(Duration::from_millis(300));
@@ -114,12 +110,7 @@ fn a_call_that_a_kill_interrupts_goes_on_and_no_recorded_request_is_sent_again()
             let (ana, path, key, body) = (ana.clone(), path.clone(), key.clone(), body.clone());
             move || ana.try_ask(&Ask::post(&path, &body).key(key))
         });
-        let begun = Instant::now();
-        let before = outside.keys("gate").len();
-        while outside.keys("gate").len() == before && outside.keys("gate").len() < 2 * round - 1 {
-            assert!(begun.elapsed() < Duration::from_secs(30), "the second service was not asked");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        outside.until_asked("gate", 2 * round - 1);
         server.kill();
         assert!(asking.join().expect("it ended").is_none(), "nothing was answered");
         outside.open(true);

@@ -84,6 +84,16 @@ impl Outside {
         arrived.map(|arrived| arrived.key).collect()
     }
 
+    /// Waits until so many requests to a path have arrived.
+    #[track_caller]
+    pub fn until_asked(&self, path: &str, many: usize) {
+        let begun = Instant::now();
+        while self.keys(path).len() < many {
+            assert!(begun.elapsed() < Duration::from_secs(30), "`{path}` was not asked {many} times");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Lets the Interlinker `webhook` ask this service.
     #[track_caller]
     pub fn grant(&self, server: &Server) {
